@@ -1,0 +1,215 @@
+"""Arrays and devices: the only module that imports NumPy and CuPy side by side.
+
+Everything above works on arrays through `array_module(x)`, which is numpy or cupy. CuPy is imported when a GPU
+is first asked for, never before; where it cannot serve, `cuda_problem()` says why and how to mend it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from contextvars import ContextVar
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from gpunn.errors import ArgumentError, ArgumentTypeError, DeviceError
+
+Array: TypeAlias = Any  # numpy.ndarray or cupy.ndarray
+DeviceLike: TypeAlias = "device | str | int | None"
+
+_installed: Any = None  # a module that plays CuPy (gpunn.emulator), if one was installed
+_real: Any = None  # CuPy itself, once imported
+_cuda_array: type[Any] | None = None  # the array class of CUDA tensors; None until CuPy is in use
+
+
+class device:  # noqa: N801 - PyTorch's name
+    """Where a tensor lives: `device("cpu")`, `device("cuda")`, `device("cuda:1")`, `device("cuda", 1)`."""
+
+    __slots__ = ("index", "type")
+    type: str
+    index: int | None
+
+    def __init__(self, type: str | int | device, index: int | None = None) -> None:
+        if isinstance(type, device):
+            self.type, self.index = type.type, type.index
+            return
+        if isinstance(type, int) and not isinstance(type, bool):
+            type, index = "cuda", type
+        if not isinstance(type, str):
+            raise ArgumentTypeError(f'device: expected a name such as "cpu" or "cuda:0", got {type!r}')
+        name, colon, number = type.partition(":")
+        if name not in ("cpu", "cuda") or (colon and not number.isdecimal()):
+            raise ArgumentError(f'device: expected "cpu", "cuda" or "cuda:N", got {type!r}')
+        if colon and index is not None:
+            raise ArgumentError(f"device: {type!r} has an index already, got index={index} too")
+        self.type, self.index = name, int(number) if colon else index
+        if self.index is not None and self.index < 0:
+            raise ArgumentError(f"device: the index must be 0 or more, got {self.index}")
+
+    def __repr__(self) -> str:
+        return f"device(type={self.type!r}" + (")" if self.index is None else f", index={self.index})")
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return device, (self.type, self.index)
+
+    def __enter__(self) -> device:
+        self_stack = _device_stack.get()
+        _device_stack.set((*self_stack, self))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _device_stack.set(_device_stack.get()[:-1])
+
+
+CPU = device("cpu")
+_device_stack: ContextVar[tuple[device, ...]] = ContextVar("gpunn_device", default=())
+_default_device = CPU
+
+
+def set_default_device(name: DeviceLike) -> None:
+    """Make `name` the device of tensors that are created without `device=`; None means the CPU."""
+    global _default_device
+    chosen = CPU if name is None else device(name)
+    if chosen.type == "cuda":
+        cuda_module()
+    _default_device = chosen
+
+
+def get_default_device() -> device:
+    """The device of tensors that are created without `device=`."""
+    stack = _device_stack.get()
+    return stack[-1] if stack else _default_device
+
+
+def as_device(given: DeviceLike) -> device:
+    """`given` as a device; None means the default one."""
+    return get_default_device() if given is None else device(given)
+
+
+def install_cuda(module: Any) -> None:
+    """Let `module` play CuPy (None: CuPy itself again). `gpunn.emulator.enable()` calls this."""
+    global _installed, _cuda_array
+    _installed = module
+    if module is not None:
+        _cuda_array = module.ndarray
+    else:
+        _cuda_array = None if _real is None else _real.ndarray
+
+
+def cuda_problem() -> str | None:
+    """Why device "cuda" cannot be used, with the fix; None if it can."""
+    if _installed is not None:
+        return None
+    try:
+        cupy = importlib.import_module("cupy")
+    except ImportError as error:
+        return (
+            f'CuPy is not installed or does not import ({error}): pip install "gpunn[cuda12x]" '
+            'or "gpunn[cuda13x]", whichever your NVIDIA driver supports; `gpunn info` tells'
+        )
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:  # CuPy's own classes for "no driver" and "driver too old" differ by release
+        return f"CuPy {cupy.__version__} finds no usable NVIDIA driver ({error}); `gpunn info` says more"
+    return None if count else f"CuPy {cupy.__version__} works but sees no GPU; `gpunn info` says more"
+
+
+def cuda_module() -> Any:
+    """CuPy, or the module that plays it. Raises DeviceError, with the fix, where there is no GPU."""
+    global _real, _cuda_array
+    if _installed is not None:
+        return _installed
+    if _real is None:
+        problem = cuda_problem()
+        if problem is not None:
+            raise DeviceError(f'device "cuda" is not available: {problem}')
+        _real = importlib.import_module("cupy")
+        _cuda_array = _real.ndarray
+    return _real
+
+
+def is_cuda(array: Array) -> bool:
+    """True if `array` lives on a GPU."""
+    return _cuda_array is not None and isinstance(array, _cuda_array)
+
+
+def any_cuda(values: list[Any]) -> bool:
+    """True if one of `values` lives on a GPU."""
+    return _cuda_array is not None and any([isinstance(v, _cuda_array) for v in values])
+
+
+def is_array(value: Any) -> bool:
+    """True for arrays of either module."""
+    return isinstance(value, np.ndarray) or is_cuda(value)
+
+
+def array_module(array: Array) -> Any:
+    """The module whose functions accept `array`: numpy or cupy."""
+    if type(array) is np.ndarray or _cuda_array is None or not isinstance(array, _cuda_array):
+        return np
+    return cuda_module()
+
+
+def module_of(where: device) -> Any:
+    """numpy or cupy, for arrays on `where`."""
+    return np if where.type == "cpu" else cuda_module()
+
+
+def device_of(array: Array) -> device:
+    """The device that `array` lives on; a GPU always with its index."""
+    return device("cuda", int(array.device.id)) if is_cuda(array) else CPU
+
+
+def as_array(value: Any) -> Array:
+    """`value`, or the 0-d array for it where NumPy returned a scalar."""
+    return value if is_array(value) else np.asarray(value)
+
+
+def is_view(array: Array, source: Array) -> bool:
+    """True if `array` was sliced, transposed or reshaped out of the memory of `source`."""
+    base = array.base
+    return array is source or (base is not None and (base is source or base is source.base))
+
+
+def to_device(array: Array, where: device) -> Array:
+    """`array` on `where`; no copy if it is there already."""
+    if where.type == "cpu":
+        return asnumpy(array)
+    cupy = cuda_module()
+    if is_cuda(array) and where.index in (None, array.device.id):
+        return array
+    count = cupy.cuda.runtime.getDeviceCount()
+    if where.index is not None and where.index >= count:
+        raise DeviceError(f'device "{where}": there are {count} GPUs, numbered from 0')
+    if where.index is None:
+        return cupy.asarray(array)
+    with cupy.cuda.Device(where.index):
+        return cupy.asarray(array)
+
+
+def asnumpy(array: Array) -> np.ndarray[Any, Any]:
+    """`array` in the CPU's memory; no copy if it is there already."""
+    result: np.ndarray[Any, Any] = array.get() if is_cuda(array) else np.asarray(array)
+    return result
+
+
+def synchronize() -> None:
+    """Wait until the GPU has done all that it was given; nothing to wait for on the CPU."""
+    if _cuda_array is not None:
+        cuda_module().cuda.runtime.deviceSynchronize()
+
+
+
+
+def data_pointer(array: Array) -> int:
+    """The address of the first element of `array`."""
+    return int(array.data.ptr if is_cuda(array) else array.ctypes.data)

@@ -1,0 +1,199 @@
+"""NumPy memory that plays the memory of a GPU: what is alive, how large it is, when the host waits for it.
+
+`wrap` and `unwrap` are the border between the two worlds: neither copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, ClassVar
+
+import ml_dtypes
+import numpy as np
+
+from gpunn.errors import GpunnError
+
+HostArray = np.ndarray[Any, Any]
+
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+BLOCK = 512  # CuPy's pool hands out memory in multiples of 512 bytes
+TOTAL_BYTES = 16 << 30  # of the emulated device
+
+
+class EmulatorError(GpunnError, RuntimeError):
+    """Something that CuPy would do wrongly in silence, or that the emulator does not play."""
+
+
+class OutOfMemoryError(MemoryError):
+    """An allocation beyond the pool's limit; in CuPy `cupy.cuda.memory.OutOfMemoryError`."""
+
+
+class Counter:
+    """How often the host has waited for the device: `.get()`, `float(x)`, boolean masks, `synchronize()` …"""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self) -> None:
+        self.count += 1
+
+
+synchronisations = Counter()
+
+
+class Pool:
+    """The bytes of all live emulated arrays; plays `cupy.cuda.MemoryPool`. Nothing is cached, so nothing is free."""
+
+    def __init__(self) -> None:
+        self._live: dict[int, int] = {}  # id of an allocation: its bytes (one dict operation a change: thread-safe)
+        self._limit = 0
+
+    def used_bytes(self) -> int:
+        return sum(list(self._live.values()))
+
+    def total_bytes(self) -> int:
+        return self.used_bytes()
+
+    def free_bytes(self) -> int:
+        return 0
+
+    def n_free_blocks(self) -> int:
+        return 0
+
+    def free_all_blocks(self, stream: Any = None) -> None:
+        return None
+
+    def get_limit(self) -> int:
+        """The most bytes that may be alive at once; 0 where there is no limit."""
+        return self._limit
+
+    def set_limit(self, size: int | None = None, fraction: float | None = None) -> None:
+        """Let allocations beyond `size` bytes, or beyond a `fraction` of the device, fail; 0 or nothing: no limit."""
+        if size is not None and fraction is not None:
+            raise ValueError("size and fraction cannot be specified at one time")
+        self._limit = int(TOTAL_BYTES * fraction) if fraction is not None else int(size or 0)
+
+    def take(self, allocation: Allocation) -> None:
+        if self._limit and (used := self.used_bytes()) + allocation.size > self._limit:
+            raise OutOfMemoryError(
+                f"Out of memory allocating {allocation.size:,} bytes "
+                f"(allocated so far: {used:,} bytes, limit set to: {self._limit:,} bytes)."
+            )
+        self._live[id(allocation)] = allocation.size
+
+    def give_back(self, allocation: Allocation) -> None:
+        self._live.pop(id(allocation), None)
+
+
+pool = Pool()
+
+
+class Allocation:
+    """A block of emulated memory, alive while an array or a view of it is; `root` is the NumPy array that owns it."""
+
+    __slots__ = ("root", "size")
+
+    def __init__(self, root: HostArray) -> None:
+        self.root = root
+        self.size = -(-root.nbytes // BLOCK) * BLOCK
+        pool.take(self)
+
+    def __del__(self) -> None:
+        pool.give_back(self)
+
+    @property
+    def ptr(self) -> int:
+        return int(self.root.ctypes.data)
+
+
+class Storage:
+    """An emulated array as this module sees it: NumPy's array, the allocation it lies in, and the array it views."""
+
+    __slots__ = ("_host", "_memory", "base")
+
+    _host: HostArray
+    _memory: Allocation
+    base: Storage | None
+
+    array_type: ClassVar[type[Storage]]  # emulator.array.ndarray, set there
+    namespace: ClassVar[Any]  # emulator.namespace.cupy, set there
+
+
+def root_of(host: HostArray) -> Any:
+    """The object that owns the memory of `host`, at the end of its chain of bases."""
+    root: Any = host
+    while (base := getattr(root, "base", None)) is not None:
+        root = base
+    return root
+
+
+def wrap(host: HostArray, sources: Iterable[Storage] = (), keep_order: bool = False) -> Any:
+    """`host` as an emulated array; a view of the one among `sources` whose memory it lies in.
+
+    CuPy makes new arrays C-contiguous where NumPy follows the layout of the operands; unless `keep_order`, so does
+    this.
+    """
+    root = host
+    if host.base is not None:
+        root = root_of(host)
+    for source in sources:
+        if host is source._host:
+            return source
+        if root is source._memory.root and host.base is not None:
+            return view(host, source)
+    if not keep_order and not host.flags.c_contiguous:
+        host = root = np.ascontiguousarray(host)
+    elif not isinstance(root, np.ndarray):
+        host = root = host.copy()
+    return adopt(host, root)
+
+
+def adopt(host: HostArray, root: HostArray) -> Any:
+    """`host`, which lies in the memory of `root`, as an emulated array of its own."""
+    array = object.__new__(Storage.array_type)
+    array._memory = Allocation(root)
+    array._host = host
+    array.base = None
+    return array
+
+
+def view(host: HostArray, source: Storage) -> Any:
+    """`host` as an emulated view of `source`, in whose memory it lies. Device memory is never read-only."""
+    if not host.flags.writeable:
+        with suppress(ValueError):  # NumPy keeps sliding windows read-only
+            host.flags.writeable = True
+    array = object.__new__(Storage.array_type)
+    array._memory = source._memory
+    array._host = host
+    array.base = source if source.base is None else source.base
+    return array
+
+
+def unwrap(value: Any) -> Any:
+    """`value` with NumPy arrays in place of emulated ones, also inside lists and tuples.
+
+    Raises TypeError for a NumPy array, which CuPy takes in no operator, ufunc or function.
+    """
+    kind = type(value)
+    if kind is Storage.array_type:
+        return value._host
+    if kind is list or kind is tuple:
+        return kind([unwrap(item) for item in value])
+    if isinstance(value, np.ndarray):
+        raise TypeError(f"Unsupported type {kind}")
+    return value
+
+
+def emulated(values: Iterable[Any]) -> list[Storage]:
+    """The emulated arrays among `values` and in the lists and tuples among them."""
+    found: list[Storage] = []
+    for value in values:
+        kind = type(value)
+        if kind is Storage.array_type:
+            found.append(value)
+        elif kind is list or kind is tuple:
+            found += emulated(value)
+    return found

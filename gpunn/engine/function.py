@@ -1,0 +1,227 @@
+"""Function: one differentiable operation, and the node of the graph that it leaves behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from gpunn import backend
+from gpunn.backend import Array
+from gpunn.engine import anomaly, modes
+from gpunn.engine.graph import Node, edge_of
+from gpunn.engine.variable import Edge, Variable, share_memory_of
+from gpunn.errors import DeviceError, GraphError, UnsupportedError
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+Saved = tuple[Array, "list[int] | None", int, "Function | None", int, "Variable | None"]
+
+
+class Function(Node):
+    """One differentiable operation: its forward on each device and its backward.
+
+    A subclass defines either `forward` (the same code for NumPy and CuPy) or the pair `forward_numpy` and
+    `forward_cuda`; they take and return arrays. Arguments that are not tensors reach them as they are.
+    `backward(self, *grads)` takes and returns tensors, one for each input (None: zero), so it is differentiable
+    itself; if it needs a kernel, it calls another Function.
+
+    What backward needs is declared: `saves = {i: (j, …)}` keeps input i if one of the inputs j requires a gradient,
+    `saves_output` keeps the first output. `self.saved(i)` and `self.saved_output()` give them back, checked against
+    in-place changes. Arrays that carry no gradient (masks, winners) go into `self.kept`. All of it is freed by
+    backward. Plain attributes are for small things: shapes, axes, flags.
+    """
+
+    __slots__ = ("__dict__", "_kept", "_saved", "needs")
+
+    saves: ClassVar[dict[int, tuple[int, ...]]] = {}
+    saves_output: ClassVar[bool] = False
+    is_view: ClassVar[bool] = False  # the result shows the memory of the first input whenever it can
+    non_differentiable: ClassVar[tuple[int, ...]] = ()  # outputs that never carry a gradient
+
+    needs: tuple[bool, ...]  # which inputs require a gradient; set before forward
+
+    def forward(self, *arrays: Any) -> Any:
+        raise UnsupportedError(f"{type(self).__name__} has no forward for this device")
+
+    forward_numpy = forward
+    forward_cuda = forward
+
+    def backward(self, *grads: Any) -> Any:
+        raise UnsupportedError(f"{type(self).__name__} is not differentiable")
+
+    def __init_subclass__(cls) -> None:
+        if "forward" in cls.__dict__:
+            cls.forward_numpy = cls.forward_cuda = cls.forward  # type: ignore[method-assign]
+
+    def __call__(self, *inputs: Any) -> Any:
+        arrays = [x.array if isinstance(x, Variable) else x for x in inputs]
+        on_gpu = backend.any_cuda(arrays)
+        if on_gpu:
+            _same_device(type(self).__name__, arrays)
+        record = modes.recording.get()
+        self.needs = tuple([record and isinstance(x, Variable) and x._requires_grad for x in inputs])
+        record = True in self.needs
+        self._kept = None
+        if on_gpu:
+            result = self.forward_cuda(*arrays)
+        else:
+            with np.errstate(all="ignore"):  # infinities and NaNs are values here, as in PyTorch
+                result = self.forward_numpy(*arrays)
+        outputs = result if type(result) is tuple else (result,)
+        variables = tuple([Variable.result_type(backend.as_array(a)) for a in outputs])
+        if self.is_view:
+            self._mark_views(inputs[0], variables)
+        if record:
+            self._record(inputs, variables)
+        else:
+            self._kept = None
+        if anomaly.active.get() is not None:
+            anomaly.check_forward(self, arrays, outputs, recorded=record)
+        return variables if type(result) is tuple else variables[0]
+
+    def fresh(self) -> Function:
+        """An unused copy with the same settings."""
+        copy = type(self).__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        return copy
+
+    def _mark_views(self, source: Variable, variables: tuple[Any, ...]) -> None:
+        for variable in variables:
+            if not backend.is_view(variable.array, source.array):
+                continue
+            share_memory_of(variable, source)
+            variable._base = source if source._base is None else source._base
+            before = () if source._base is None else source._views
+            if before is not None and len(variables) == 1:
+                variable._views = (*before, self)
+
+    def _record(self, inputs: tuple[Any, ...], variables: tuple[Any, ...]) -> None:
+        edges = tuple([edge_of(x) if need else None for x, need in zip(inputs, self.needs, strict=True)])
+        saved: dict[int, Saved | Any] = {}
+        for i, wanted_by in self.saves.items():
+            if i < len(inputs) and any(j < len(inputs) and self.needs[j] for j in wanted_by):
+                saved[i] = _save(inputs[i], type(self).__name__)
+        self.enter_graph(edges, tuple([v.array for v in variables]))
+        for nr, variable in enumerate(variables):
+            if nr not in self.non_differentiable and variable.array.dtype.kind in "fV":
+                variable._requires_grad = True
+                variable._grad_fn = self
+                variable._output_nr = nr
+        if self.saves_output:
+            output = variables[0]
+            saved[-1] = (output.array, output._version, 0, None, 0, None)
+        self._saved: dict[int, Saved | Any] | None = saved
+
+    @property
+    def kept(self) -> Any:
+        """Arrays without gradient that forward put aside for backward."""
+        if self._kept is None:
+            raise _freed(self)
+        return self._kept
+
+    @kept.setter
+    def kept(self, value: Any) -> None:
+        self._kept = value
+
+    def saved(self, i: int) -> Any:
+        """Input `i` as it was in forward: a tensor with its history, or the number that was given."""
+        if self._saved is None:
+            raise _freed(self)
+        entry = self._saved[i]
+        if type(entry) is not tuple:
+            return entry
+        array, counter, version, grad_fn, nr, leaf = entry
+        if counter is not None and counter[0] != version:
+            raise _changed(self, array, counter[0], version, f"input {i}")
+        if leaf is not None:
+            return leaf
+        return _rebuilt(array, counter, grad_fn, nr)
+
+    def saved_output(self) -> Any:
+        """The first output as it was in forward: a tensor whose history is this node."""
+        if self._saved is None:
+            raise _freed(self)
+        array, counter, version, _, _, _ = self._saved[-1]
+        if counter is not None and counter[0] != version:
+            raise _changed(self, array, counter[0], version, "output 0")
+        return _rebuilt(array, counter, self, 0)
+
+    def apply_backward(self, grads: list[Any]) -> tuple[Any, ...]:
+        result = self.backward(*grads)
+        return result if type(result) is tuple else (result,)
+
+    def release(self) -> None:
+        self._saved = self._kept = None
+
+    def replayed_on(self, edge: Edge) -> Function:
+        """A node like this one whose first input is the variable at `edge`."""
+        node = self.fresh()
+        node.needs = (True,)
+        node._kept = None
+        node._saved = {}
+        node.enter_graph((edge,), ())
+        node.outputs = self.outputs
+        return node
+
+
+def _save(x: Any, op: str) -> Saved | Any:
+    if not isinstance(x, Variable):
+        return x
+    if x._version is None:
+        raise GraphError(
+            f"{op}: Inference tensors cannot be saved for backward. To work around you can make a clone "
+            "to get a normal tensor and use it in autograd."
+        )
+    is_leaf = x._grad_fn is None and x._requires_grad
+    return x.array, x._version, x._version[0], x.grad_fn, x._output_nr, x if is_leaf else None
+
+
+def _rebuilt(array: Array, counter: list[int] | None, grad_fn: Function | None, nr: int) -> Tensor:
+    """A tensor on a saved array, with the history that it had."""
+    tensor = Variable.result_type(array)
+    tensor._version = counter
+    tensor._grad_fn, tensor._output_nr = grad_fn, nr
+    tensor._requires_grad = grad_fn is not None
+    return tensor
+
+
+def _freed(node: Function) -> GraphError:
+    return GraphError(
+        f"{type(node).__name__}: Trying to backward through the graph a second time (or directly access saved "
+        "tensors after they have already been freed). Saved intermediate values of the graph are freed when you "
+        "call .backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the graph "
+        "a second time."
+    )
+
+
+def _changed(node: Function, array: Array, now: int, then: int, what: str) -> GraphError:
+    place = f" {node.origin}" if node.origin is not None else ""
+    return GraphError(
+        f"one of the variables needed for gradient computation has been modified by an inplace operation: "
+        f"{what} of {type(node).__name__}, a tensor of shape {array.shape} and dtype {array.dtype}, is at version "
+        f"{now}; expected version {then} instead.{place} Hint: use the out-of-place form (x = x + y, not x += y), "
+        "or x.clone() before the change."
+    )
+
+
+def _same_device(op: str, arrays: list[Any]) -> None:
+    """All arrays on one GPU; a 0-d CPU array is moved there, as PyTorch allows."""
+    gpus = [a for a in arrays if backend.is_cuda(a)]
+    for i, a in enumerate(arrays):
+        if isinstance(a, np.ndarray):
+            if a.ndim > 0:
+                raise device_mismatch(op, gpus[0], a)
+            arrays[i] = backend.to_device(a, backend.device_of(gpus[0]))
+        elif backend.is_cuda(a) and backend.device_of(a) != backend.device_of(gpus[0]):
+            raise device_mismatch(op, gpus[0], a)
+
+
+def device_mismatch(op: str, first: Array, second: Array) -> DeviceError:
+    """The error for two tensors on different devices."""
+    here, there = backend.device_of(first), backend.device_of(second)
+    return DeviceError(
+        f"{op}: Expected all tensors to be on the same device, but found at least two devices: a tensor of shape "
+        f'{first.shape} on {here} and one of shape {second.shape} on {there}. Move one with x.to("{here}")'
+    )

@@ -1,0 +1,134 @@
+"""The graph: nodes, the edges between them, and the nodes at its leaves."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gpunn import backend
+from gpunn.backend import Array
+from gpunn.engine import modes
+from gpunn.engine.hooks import Hooks, RemovableHandle
+
+if TYPE_CHECKING:
+    from gpunn.engine.anomaly import Origin
+    from gpunn.engine.variable import Edge, Variable
+
+_sequence = itertools.count()
+
+
+class Node:
+    """A node of the graph: where gradients go next, hooks, and what the walk must know of the outputs."""
+
+    __slots__ = ("__weakref__", "_output_hooks", "_post_hooks", "_pre_hooks", "_retained", "next_edges",
+                 "origin", "outputs", "sequence")  # fmt: skip
+
+    takes_none: ClassVar[bool] = False  # backward handles outputs without a gradient itself
+    returns_fresh: ClassVar[bool] = True  # backward never returns an array that something else holds
+
+    next_edges: tuple[Edge | None, ...]
+    outputs: tuple[tuple[tuple[int, ...], Any, Any], ...]  # (shape, dtype, module) of each output
+    origin: Origin | None
+
+    def enter_graph(self, next_edges: tuple[Edge | None, ...], outputs: tuple[Array, ...]) -> None:
+        """Become a node: gradients of `outputs` come in here and leave through `next_edges`."""
+        self.next_edges = next_edges
+        self.outputs = tuple([(a.shape, a.dtype, backend.array_module(a)) for a in outputs])
+        self.sequence = next(_sequence)
+        self.origin = None
+        self._output_hooks: dict[int, Hooks] | None = None
+        self._retained: dict[int, weakref.ref[Variable]] | None = None
+        self._pre_hooks: Hooks | None = None
+        self._post_hooks: Hooks | None = None
+
+    def name(self) -> str:
+        """The op's name as PyTorch writes it: "AddBackward0"."""
+        return f"{type(self).__name__}Backward0"
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The nodes that gradients go to, with the number of the output they belong to."""
+        return tuple((None, 0) if edge is None else edge for edge in self.next_edges)
+
+    def apply_backward(self, grads: list[Any]) -> tuple[Any, ...]:
+        """Gradients of the inputs from those of the outputs; None stands for zero."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Free what was put aside for backward."""
+
+    def register_prehook(self, hook: Callable[[tuple[Any, ...]], Any]) -> RemovableHandle:
+        """Call `hook(grad_outputs)` before this node runs; what it returns replaces them."""
+        if self._pre_hooks is None:
+            self._pre_hooks = Hooks()
+        return self._pre_hooks.add(hook)
+
+    def register_hook(self, hook: Callable[[tuple[Any, ...], tuple[Any, ...]], Any]) -> RemovableHandle:
+        """Call `hook(grad_inputs, grad_outputs)` after this node ran; what it returns replaces grad_inputs."""
+        if self._post_hooks is None:
+            self._post_hooks = Hooks()
+        return self._post_hooks.add(hook)
+
+    def register_output_hook(self, nr: int, hook: Callable[[Any], Any]) -> RemovableHandle:
+        """Call `hook(grad)` with the gradient of output `nr`."""
+        if self._output_hooks is None:
+            self._output_hooks = {}
+        return self._output_hooks.setdefault(nr, Hooks()).add(hook)
+
+    def retain_output(self, nr: int, variable: Variable) -> None:
+        """Put the gradient of output `nr` into `variable.grad` when it is known."""
+        if self._retained is None:
+            self._retained = {}
+        self._retained[nr] = weakref.ref(variable)
+
+    def retains_output(self, nr: int, variable: Variable) -> bool:
+        """Whether `retain_output` was called for this output and variable."""
+        return self._retained is not None and nr in self._retained and self._retained[nr]() is variable
+
+
+class AccumulateGrad(Node):
+    """The end of the graph: adds what comes in to the `.grad` of a leaf.
+
+    The leaf knows this node only weakly, so the two are no reference cycle.
+    """
+
+    __slots__ = ("variable",)
+
+    def __init__(self, variable: Variable) -> None:
+        self.variable = variable
+        self.enter_graph((), (variable.array,))
+
+    def name(self) -> str:
+        return "AccumulateGrad"
+
+    def accumulate(self, grad: Any, is_ours: bool) -> None:
+        """Add `grad`; the first one becomes `.grad` itself if nobody else holds its array (`is_ours`)."""
+        for hook in list((self.variable._hooks or {}).values()):
+            replaced = hook(grad)
+            grad, is_ours = (grad, False) if replaced is None else (replaced, False)
+        known = self.variable._grad
+        if known is None:
+            self.variable.grad = grad if is_ours or modes.recording.get() else grad.clone()
+        elif modes.recording.get():
+            self.variable.grad = known + grad
+        else:
+            known.add_(grad)
+        for after in list((self._post_hooks or {}).values()):
+            after((), (grad,))
+
+
+def edge_of(x: Variable) -> Edge:
+    """Where the gradient of `x` goes: the node that made it, or the accumulator of a leaf."""
+    node = x.grad_fn
+    if node is not None:
+        return node, x._output_nr
+    from_leaf = x._accumulator() if x._accumulator is not None else None
+    if from_leaf is None:
+        from_leaf = AccumulateGrad(x)
+        x._accumulator = weakref.ref(from_leaf)
+    return from_leaf, 0

@@ -1,0 +1,41 @@
+"""Tables of hooks, and the handles that take a hook out again."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from typing import Any
+
+_ids = itertools.count()
+
+
+class Hooks(dict[int, Any]):
+    """Hooks by number, in the order of registration. Handles refer to it weakly."""
+
+    __slots__ = ("__weakref__",)
+
+    def add(self, hook: Any) -> RemovableHandle:
+        """Put `hook` at the end."""
+        handle = RemovableHandle(self)
+        self[handle.id] = hook
+        return handle
+
+
+class RemovableHandle:
+    """What `register_…_hook` returns: `remove()` takes the hook out; also a context manager."""
+
+    def __init__(self, hooks: Hooks) -> None:
+        self._hooks = weakref.ref(hooks)
+        self.id = next(_ids)
+
+    def remove(self) -> None:
+        """Take the hook out; does nothing the second time."""
+        hooks = self._hooks()
+        if hooks is not None:
+            hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()

@@ -1,0 +1,107 @@
+"""In-place changes: the checks before, the write, and the history after.
+
+`x.add_(y)` is recorded as if it were `x = x + y`: the tensor gets the history of the result. If `x` is a view, the
+history of its base changes instead (CopySlices): part of the base's gradient goes to the written values, the rest to
+what was there before; `x` and all other views then take their history from the base.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gpunn import backend
+from gpunn.engine import modes
+from gpunn.engine.function import Function
+from gpunn.engine.graph import edge_of
+from gpunn.engine.variable import Variable
+from gpunn.errors import ArgumentError, GraphError
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+
+def check_in_place(target: Variable, op: str) -> None:
+    """Raise if `target` may not be changed in place by `op` right now."""
+    if target._version is None and not modes.inference.get():
+        raise GraphError(
+            f"{op}: Inplace update to inference tensor outside InferenceMode is not allowed. "
+            "You can make a clone to get a normal tensor before doing inplace update."
+        )
+    if 0 in target.array.strides and any(
+        stride == 0 and size > 1 for stride, size in zip(target.array.strides, target.array.shape, strict=True)
+    ):
+        raise ArgumentError(
+            f"{op}: unsupported operation: more than one element of the written-to tensor refers to a single "
+            "memory location. Please clone() the tensor before performing the operation."
+        )
+    if not modes.recording.get():
+        return
+    if target.is_leaf and target._requires_grad and target._base is None:
+        raise GraphError(
+            f"{op}: a leaf Variable that requires grad is being used in an in-place operation. "
+            "Change it under gpunn.no_grad(), or change a clone()."
+        )
+    base = target._base
+    if base is not None and base.is_leaf and base._requires_grad:
+        raise GraphError(
+            f"{op}: a view of a leaf Variable that requires grad is being used in an in-place operation. "
+            "Change it under gpunn.no_grad(), or change a clone()."
+        )
+
+
+def write(target: Tensor, result: Variable, op: str) -> Tensor:
+    """Put `result` (same shape, dtype and device) into the memory of `target`, with its history."""
+    rebase = modes.recording.get() and (target._requires_grad or result._requires_grad)
+    base = target._base
+    if rebase and base is not None and target._views is None:
+        raise GraphError(
+            f"{op}: Output {target._output_nr} of a function that returns multiple views is being modified inplace. "
+            "Such functions do not allow the output views to be modified inplace. You should replace the inplace "
+            "operation by an out-of-place one."
+        )
+    old_edge = edge_of(base) if rebase and base is not None and base._requires_grad else None
+    target.array[...] = result.array
+    bump(target)
+    if not rebase:
+        return target
+    if base is None:
+        target._grad_fn, target._output_nr = result._grad_fn, result._output_nr
+        target._requires_grad = result._requires_grad
+    else:
+        node = CopySlices(target._views or (), base)
+        node.needs = (old_edge is not None, result._requires_grad)
+        node._kept = node._saved = None
+        node.enter_graph((old_edge, edge_of(result) if result._requires_grad else None), (base.array,))
+        base._grad_fn, base._output_nr, base._requires_grad = node, 0, True
+    return target
+
+
+def bump(target: Variable) -> None:
+    """Count an in-place change of `target`, so that saved uses of it are noticed in backward."""
+    if target._version is not None:
+        target._version[0] += 1
+    if target._base is None and target._version is not None:
+        target._seen_version = target._version[0]
+
+
+class CopySlices(Function):
+    """The history of a base after an in-place change of one of its views."""
+
+    def __init__(self, views: tuple[Function, ...], base: Variable) -> None:
+        self.views = views
+        xp = backend.array_module(base.array)
+        self.mask = xp.ones_like(base.array)  # 0 where the view wrote
+        region = self.mask
+        for view in views:
+            region = view.forward(region)  # views have one forward for both devices
+        region[...] = 0
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        rest = grad * Variable.result_type(self.mask) if self.needs[0] else None
+        return rest, self._region(grad) if self.needs[1] else None
+
+    def _region(self, grad: Tensor) -> Tensor:
+        region: Any = grad
+        for view in self.views:
+            region = view.fresh()(region)
+        return region.clone()

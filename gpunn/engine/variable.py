@@ -1,0 +1,161 @@
+"""Variable: a value in the graph. `gpunn.Tensor` adds the operators."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gpunn import dtypes
+from gpunn.backend import Array
+from gpunn.engine import modes
+from gpunn.engine.hooks import Hooks, RemovableHandle
+from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, GraphError, ShapeError
+
+if TYPE_CHECKING:
+    from gpunn.engine.function import Function
+    from gpunn.engine.graph import AccumulateGrad
+    from gpunn.tensor import Tensor
+
+Edge = tuple[Any, int]  # a node of the graph and which of its outputs
+
+
+class Variable:
+    """An array, its gradient, and how it was made.
+
+    `array` is a NumPy or CuPy array. `_version` is a counter that all views of one memory share; it grows with
+    each in-place change. A differentiable view knows its `_base` and the view Functions that lead from there.
+    """
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_accumulator",
+        "_base",
+        "_grad",
+        "_grad_fn",
+        "_hooks",
+        "_output_nr",
+        "_requires_grad",
+        "_seen_version",
+        "_version",
+        "_views",
+        "array",
+    )
+    result_type: ClassVar[type[Tensor]]  # class of every op result; set by gpunn/tensor
+
+    def __init__(self, array: Array, requires_grad: bool = False) -> None:
+        self.array = array
+        self._grad: Tensor | None = None
+        self._requires_grad = False
+        self._grad_fn: Function | None = None
+        self._output_nr = 0
+        self._version: list[int] | None = None if modes.inference.get() else [0]  # None: inference tensor
+        self._base: Variable | None = None
+        self._views: tuple[Function, ...] | None = None  # None with a base: a view that cannot be replayed
+        self._seen_version = 0
+        self._hooks: Hooks | None = None
+        self._accumulator: weakref.ref[AccumulateGrad] | None = None
+        if requires_grad:
+            self.requires_grad = True
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to this tensor."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if not value and self._grad_fn is not None:
+            raise GraphError(
+                "you can only change requires_grad flags of leaf variables. "
+                "To use a computed value without its gradient, take y = x.detach()"
+            )
+        if value and not dtypes.of(self.array).is_floating_point:
+            raise DtypeError(
+                f"only tensors of floating point dtype can require gradients, got {dtypes.of(self.array)}"
+            )
+        if value and self._version is None and not modes.inference.get():
+            raise GraphError("requires_grad=True: not for an inference tensor outside inference_mode; clone it")
+        self._requires_grad = bool(value)
+
+    @property
+    def is_leaf(self) -> bool:
+        """True unless an operation on tensors that require gradients made this tensor."""
+        return self._grad_fn is None
+
+    @property
+    def grad_fn(self) -> Function | None:
+        """The operation that made this tensor, as a node of the graph; None for a leaf."""
+        if self._base is not None and self._version is not None and self._seen_version != self._version[0]:
+            self._follow_base()
+        return self._grad_fn
+
+    def _follow_base(self) -> None:
+        """After an in-place change of the shared memory, a view's history is that of its base."""
+        from_base, version = self._base, self._version
+        if from_base is None or version is None:
+            return
+        self._seen_version = version[0]
+        if from_base._grad_fn is None or self._views is None:
+            return
+        edge: Edge = (from_base._grad_fn, from_base._output_nr)
+        for view in self._views:
+            edge = (view.replayed_on(edge), 0)
+        self._grad_fn, self._output_nr = edge
+        self._requires_grad = True
+
+    @property
+    def grad(self) -> Tensor | None:
+        """d(loss)/d(self) after `loss.backward()`; None before."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Variable):
+                raise ArgumentTypeError(f"grad: expected a Tensor or None, got {type(value).__name__}")
+            if value is self:
+                raise ArgumentError("grad: a tensor cannot be its own gradient")
+            if value.array.shape != self.array.shape:
+                raise ShapeError(
+                    f"grad: expected shape {self.array.shape}, that of the tensor, got {value.array.shape}"
+                )
+            if value.array.dtype != self.array.dtype:
+                raise DtypeError(f"grad: expected dtype {self.array.dtype}, got {value.array.dtype}")
+        self._grad = value
+
+    def is_inference(self) -> bool:
+        """Whether this tensor was made in `inference_mode`."""
+        return self._version is None
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Call `hook(grad)` when the gradient of this tensor is known; what it returns replaces the gradient."""
+        if not self._requires_grad:
+            raise GraphError("register_hook: the tensor does not require gradients; call requires_grad_() first")
+        node = self.grad_fn
+        if node is not None:
+            return node.register_output_hook(self._output_nr, hook)
+        if self._hooks is None:
+            self._hooks = Hooks()
+        return self._hooks.add(hook)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this tensor in `.grad` although it is not a leaf."""
+        if not self._requires_grad:
+            raise GraphError("retain_grad: the tensor does not require gradients")
+        node = self.grad_fn
+        if node is not None:
+            node.retain_output(self._output_nr, self)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was called on this non-leaf tensor."""
+        node = self.grad_fn
+        return node is not None and node.retains_output(self._output_nr, self)
+
+
+def share_memory_of(view: Variable, source: Variable) -> None:
+    """Note that `view` shows the memory of `source`: one version counter for both."""
+    view._version = source._version
+    view._seen_version = 0 if source._version is None else source._version[0]

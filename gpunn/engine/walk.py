@@ -1,0 +1,237 @@
+"""The backward walk: from roots to leaves, each node once, after all that feed it. Iterative, linear in the graph."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gpunn.engine import anomaly, modes
+from gpunn.engine.function import Function
+from gpunn.engine.graph import AccumulateGrad, Node, edge_of
+from gpunn.engine.variable import Variable
+from gpunn.errors import ArgumentTypeError, DtypeError, GraphError, ShapeError
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+
+def backward(
+    roots: Sequence[Variable],
+    grads: Sequence[Tensor | None],
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Sequence[Variable] | None = None,
+) -> None:
+    """Add d(roots)/d(leaf) to `leaf.grad` for every leaf, or for every tensor of `inputs` if given."""
+    if inputs is not None:
+        found = grad_of(roots, grads, inputs, retain_graph, create_graph)
+        with modes.set_grad_enabled(create_graph):
+            for tensor, grad in zip(inputs, found, strict=True):
+                if grad is not None:
+                    known = tensor.grad
+                    tensor.grad = grad if known is None else known + grad
+        return
+    keep = create_graph if retain_graph is None else retain_graph
+    _Walk(roots, _root_grads(roots, grads), keep, create_graph, None).run()
+
+
+def grad_of(
+    roots: Sequence[Variable],
+    grads: Sequence[Tensor | None],
+    inputs: Sequence[Variable],
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> list[Tensor | None]:
+    """d(roots)/d(input) for each of `inputs`; None where there is no path. `.grad` is left alone."""
+    for i, tensor in enumerate(inputs):
+        if not tensor.requires_grad:
+            raise GraphError(
+                f"One of the differentiated Tensors does not require grad: input {i} of shape {tensor.array.shape}"
+            )
+    targets = [edge_of(tensor) for tensor in inputs]
+    keep = create_graph if retain_graph is None else retain_graph
+    walk = _Walk(roots, _root_grads(roots, grads), keep, create_graph, targets)
+    walk.run()
+    return [walk.captured.get((id(node), nr)) for node, nr in targets]
+
+
+def _root_grads(roots: Sequence[Variable], grads: Sequence[Tensor | None]) -> list[Any]:
+    """The gradients to start with: as given, or 1 for a scalar root."""
+    result: list[Any] = []
+    for i, (root, grad) in enumerate(zip(roots, grads, strict=True)):
+        if not root.requires_grad:
+            raise GraphError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+        if grad is None:
+            if root.array.size != 1:
+                raise GraphError(
+                    f"grad can be implicitly created only for scalar outputs, got shape {root.array.shape}; "
+                    "reduce it (loss.mean()) or pass the gradient: y.backward(g)"
+                )
+            grad = Variable.result_type(np.ones_like(root.array))
+        elif not isinstance(grad, Variable):
+            raise ArgumentTypeError(f"gradients can be either Tensors or None, but got {type(grad).__name__}")
+        elif grad.array.shape != root.array.shape:
+            raise ShapeError(
+                f"Mismatch in shape: grad_output[{i}] has a shape of {grad.array.shape} "
+                f"and output[{i}] has a shape of {root.array.shape}."
+            )
+        elif grad.array.dtype.kind not in "fV":
+            raise DtypeError(f"grad_output[{i}] has dtype {grad.array.dtype}; gradients are floating tensors")
+        result.append(grad)
+    return result
+
+
+class _Walk:
+    """One walk over the graph. `captured` holds the gradients at `targets`, keyed by (id of node, output)."""
+
+    def __init__(
+        self,
+        roots: Sequence[Variable],
+        grads: list[Any],
+        retain_graph: bool,
+        create_graph: bool,
+        targets: list[tuple[Any, int]] | None,
+    ) -> None:
+        self.retain_graph, self.create_graph = retain_graph, create_graph
+        self.captured: dict[tuple[int, int], Any] = {}
+        self.wanted = None if targets is None else {(id(node), nr) for node, nr in targets}
+        self.buffers: dict[Node, list[Any]] = {}
+        self.owned: set[Node] = set()  # leaves whose incoming gradient nobody else holds
+        edges = [edge_of(root) for root in roots]
+        self.waiting_for = _count_users([node for node, _ in edges])
+        self.leads_to_target = None if targets is None else _ancestors(self.waiting_for, targets)
+        for (node, nr), grad in zip(edges, grads, strict=True):
+            self._deliver(node, nr, grad, is_ours=False)
+        self.ready = [_order(n) for n in dict.fromkeys(n for n, _ in edges) if self.waiting_for[n] == 0]
+        heapq.heapify(self.ready)
+
+    def run(self) -> None:
+        """Run every node that is needed, latest first."""
+        with modes.set_grad_enabled(self.create_graph), np.errstate(all="ignore"):
+            while self.ready:
+                node = heapq.heappop(self.ready)[2]
+                grads = self.buffers.pop(node, None)
+                inputs = () if grads is None else self._run_node(node, grads)
+                for i, edge in enumerate(node.next_edges):
+                    if edge is None:
+                        continue
+                    if i < len(inputs) and inputs[i] is not None:
+                        self._deliver(*edge, inputs[i], _is_ours(node, i, inputs, grads))
+                    self._one_user_less(edge[0])
+
+    def _one_user_less(self, node: Node) -> None:
+        self.waiting_for[node] -= 1
+        if self.waiting_for[node] == 0:
+            heapq.heappush(self.ready, _order(node))
+
+    def _deliver(self, node: Node, nr: int, grad: Any, is_ours: bool) -> None:
+        """Add `grad` to what has come in for output `nr` of `node`."""
+        slots = self.buffers.get(node)
+        if slots is None:
+            slots = self.buffers[node] = [None] * len(node.outputs)
+        known = slots[nr]
+        slots[nr] = grad if known is None else known + grad
+        if isinstance(node, AccumulateGrad) and (is_ours or known is not None):
+            self.owned.add(node)
+
+    def _run_node(self, node: Node, grads: list[Any]) -> tuple[Any, ...]:
+        """Hooks, capture, then the node itself; returns the gradients of its inputs."""
+        self._apply_output_hooks(node, grads)
+        for pre in list((node._pre_hooks or {}).values()):
+            replaced = pre(tuple(grads))
+            grads = grads if replaced is None else list(replaced)
+        if self.wanted is not None:
+            for nr, grad in enumerate(grads):
+                if (id(node), nr) in self.wanted:
+                    self.captured[id(node), nr] = self._after_leaf_hooks(node, grad)
+            if not self.leads_to_target or node not in self.leads_to_target:
+                return ()
+        if isinstance(node, AccumulateGrad):
+            if self.wanted is None and grads[0] is not None:
+                node.accumulate(grads[0], node in self.owned)
+            return ()
+        if all(g is None for g in grads):
+            return ()
+        return self._differentiate(node, grads)
+
+    def _differentiate(self, node: Node, grads: list[Any]) -> tuple[Any, ...]:
+        if len(grads) > 1 and not node.takes_none:
+            grads = [
+                g if g is not None else Variable.result_type(xp.zeros(shape, dtype))
+                for g, (shape, dtype, xp) in zip(grads, node.outputs, strict=True)
+            ]
+        inputs = node.apply_backward(grads)
+        if anomaly.active.get() is not None:
+            anomaly.check_backward(node, inputs)
+        for post in list((node._post_hooks or {}).values()):
+            replaced = post(inputs, tuple(grads))
+            inputs = inputs if replaced is None else tuple(replaced)
+        if not self.retain_graph:
+            node.release()
+        return inputs
+
+    def _apply_output_hooks(self, node: Node, grads: list[Any]) -> None:
+        for nr, hooks in (node._output_hooks or {}).items():
+            for hook in list(hooks.values()):
+                if grads[nr] is not None:
+                    replaced = hook(grads[nr])
+                    grads[nr] = grads[nr] if replaced is None else replaced
+        for nr, reference in (node._retained or {}).items():
+            variable = reference()
+            if variable is not None and grads[nr] is not None and self.wanted is None:
+                known = variable._grad
+                variable.grad = grads[nr] if known is None else known + grads[nr]
+
+    @staticmethod
+    def _after_leaf_hooks(node: Node, grad: Any) -> Any:
+        """What the hooks of a leaf make of its gradient; they are kept with the leaf, not the node."""
+        if isinstance(node, AccumulateGrad) and grad is not None:
+            for hook in list((node.variable._hooks or {}).values()):
+                replaced = hook(grad)
+                grad = grad if replaced is None else replaced
+        return grad
+
+
+def _is_ours(node: Node, i: int, inputs: tuple[Any, ...], grads: list[Any] | None) -> bool:
+    """Whether only the walk holds the array of gradient `i` that `node` returned: an op of gpunn made it, it owns
+    its memory, is not a gradient that came in, and goes to one place only."""
+    if not node.returns_fresh or node._post_hooks or inputs[i].array.base is not None:
+        return False
+    others = [*(grads or ()), *inputs[:i], *inputs[i + 1 :]]
+    return not any(inputs[i] is other for other in others)
+
+
+def _order(node: Node) -> tuple[int, int, Node]:
+    """Leaves as soon as they are ready, then the node that was made last."""
+    return (0 if isinstance(node, AccumulateGrad) else 1, -node.sequence, node)
+
+
+def _count_users(roots: list[Node]) -> dict[Node, int]:
+    """For each node reachable from `roots`, how many edges lead to it."""
+    users: dict[Node, int] = dict.fromkeys(roots, 0)
+    stack = list(users)
+    while stack:
+        for edge in stack.pop().next_edges:
+            if edge is not None:
+                if edge[0] not in users:
+                    users[edge[0]] = 0
+                    stack.append(edge[0])
+                users[edge[0]] += 1
+    return users
+
+
+def _ancestors(nodes: dict[Node, int], targets: list[tuple[Node, int]]) -> set[Node]:
+    """The nodes from which one of `targets` can be reached by at least one edge."""
+    ends = {node for node, _ in targets}
+    found: set[Node] = set()
+    for node in sorted(nodes, key=_made):  # what a node leads to was made before it
+        if any(edge is not None and (edge[0] in ends or edge[0] in found) for edge in node.next_edges):
+            found.add(node)
+    return found
+
+
+def _made(node: Node) -> int:
+    return node.sequence

@@ -1,0 +1,1 @@
+"""Elementwise operations. The public names are listed in gpunn/ops/__init__.py."""

@@ -1,0 +1,128 @@
+"""Copies of a tensor with another dtype, device or layout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gpunn import backend, dtypes
+from gpunn.backend import Array, DeviceLike
+from gpunn.dtypes import dtype
+from gpunn.engine import Function, Variable
+from gpunn.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+CHANNELS_LAST_ORDER = {4: (0, 2, 3, 1), 5: (0, 2, 3, 4, 1)}  # axes from the slowest to the fastest
+
+
+class memory_format:  # noqa: N801 - PyTorch's name
+    """How the elements of an image tensor lie in memory: contiguous (NCHW) or channels last (NHWC)."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"gpunn.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+contiguous_format = memory_format("contiguous_format")
+channels_last = memory_format("channels_last")
+channels_last_3d = memory_format("channels_last_3d")
+preserve_format = memory_format("preserve_format")
+
+
+class Cast(Function):
+    def __init__(self, to: dtype) -> None:
+        self.to = to
+
+    def forward(self, x: Array) -> Array:
+        self.was = dtypes.of(x)
+        return x.astype(self.to.numpy)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return cast(grad, self.was)
+
+
+class ToDevice(Function):
+    def __init__(self, to: backend.device) -> None:
+        self.to = to
+
+    def forward(self, x: Array) -> Array:
+        self.was = backend.device_of(x)
+        return backend.to_device(x, self.to)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return to_device(grad, self.was)
+
+
+class Clone(Function):
+    """A copy; with a memory format, in that layout."""
+
+    def __init__(self, layout: memory_format = preserve_format) -> None:
+        self.layout = layout
+
+    def forward(self, x: Array) -> Array:
+        return copied(x, self.layout)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return grad
+
+
+def copied(x: Array, layout: memory_format) -> Array:
+    """A copy of the array `x` in `layout`."""
+    if layout is preserve_format:
+        return x.copy(order="K")
+    if layout is contiguous_format:
+        return x.copy(order="C")
+    order = CHANNELS_LAST_ORDER.get(x.ndim)
+    if order is None or (layout is channels_last) != (x.ndim == 4):
+        raise ArgumentError(f"{layout!r} needs a tensor of 4 dimensions (5 for channels_last_3d), got {x.ndim}")
+    back = tuple(sorted(range(x.ndim), key=order.__getitem__))
+    return x.transpose(order).copy(order="C").transpose(back)
+
+
+def is_laid_out(x: Array, layout: memory_format) -> bool:
+    """Whether the array `x` lies in memory as `layout` says, without gaps."""
+    if layout is preserve_format:
+        return True
+    if layout is contiguous_format:
+        return bool(x.flags.c_contiguous)
+    order = CHANNELS_LAST_ORDER.get(x.ndim)
+    return order is not None and bool(x.transpose(order).flags.c_contiguous)
+
+
+def cast(x: Tensor, to: dtype) -> Tensor:
+    """`x` with elements of dtype `to`; `x` itself if it has that dtype already."""
+    return x if x.array.dtype == to.numpy else Cast(to)(x)
+
+
+def to_device(x: Tensor, where: DeviceLike) -> Tensor:
+    """`x` on the device `where`; `x` itself if it is there already."""
+    target = backend.device(where) if where is not None else backend.CPU
+    here = backend.device_of(x.array)
+    if target.type == here.type and target.index in (None, here.index):
+        return x
+    return ToDevice(target)(x)
+
+
+def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> Tensor:
+    """A copy of `input` with memory of its own, through which gradients flow."""
+    return Clone(memory_format)(input)
+
+
+def contiguous(input: Tensor, memory_format: memory_format = contiguous_format) -> Tensor:
+    """`input` laid out in memory as asked: itself if it is already, else a copy."""
+    return input if is_laid_out(input.array, memory_format) else Clone(memory_format)(input)
+
+
+def detach(input: Any) -> Tensor:
+    """A tensor on the same memory that requires no gradient and has no history."""
+    tensor = Variable.result_type(input.array)
+    tensor._version = input._version
+    return tensor

@@ -1,0 +1,203 @@
+"""Tensor: a value in the graph with the attributes, methods and operators users write."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gpunn import backend, dtypes, engine
+from gpunn.backend import device
+from gpunn.dtypes import dtype
+from gpunn.engine import Variable
+from gpunn.errors import ArgumentTypeError, GraphError
+from gpunn.ops.shape.conversion import detach
+from gpunn.tensor.arithmetic import ArithmeticMethods
+from gpunn.tensor.conversion import ConversionMethods
+from gpunn.tensor.display import DisplayMethods
+from gpunn.tensor.indexing import IndexingMethods
+from gpunn.tensor.linalg import LinalgMethods
+from gpunn.tensor.protocols import ProtocolMethods
+from gpunn.tensor.reduction import ReductionMethods
+from gpunn.tensor.shape import ShapeMethods
+from gpunn.tensor.size import Size
+
+
+class Tensor(
+    ArithmeticMethods,
+    ReductionMethods,
+    ShapeMethods,
+    IndexingMethods,
+    LinalgMethods,
+    ConversionMethods,
+    DisplayMethods,
+    ProtocolMethods,
+    Variable,
+):
+    """An n-dimensional array that remembers how it was made. Make one with `gpunn.tensor(...)`.
+
+    `x.array` is the NumPy or CuPy array underneath.
+    """
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return super().__new__(cls)
+
+    @property
+    def shape(self) -> Size:
+        """The lengths of the dimensions."""
+        return Size(self.array.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of dimension `dim`."""
+        return self.shape if dim is None else self.shape[dim]
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return int(self.array.ndim)
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return int(self.array.ndim)
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return int(self.array.size)
+
+    nelement = numel
+
+    @property
+    def dtype(self) -> dtype:
+        """The type of the elements."""
+        return dtypes.of(self.array)
+
+    @property
+    def device(self) -> device:
+        """Where the elements are."""
+        return backend.device_of(self.array)
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether the elements are on a GPU."""
+        return backend.is_cuda(self.array)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return int(self.array.dtype.itemsize)
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return int(self.array.dtype.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return int(self.array.nbytes)
+
+    def stride(self, dim: int | None = None) -> Any:
+        """How many elements lie between neighbours along each dimension, or along `dim`."""
+        strides = tuple(s // self.array.dtype.itemsize for s in self.array.strides)
+        return strides if dim is None else strides[dim]
+
+    def is_floating_point(self) -> bool:
+        """Whether the elements are floating point numbers."""
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        """False: gpunn has no complex types."""
+        return False
+
+    def is_signed(self) -> bool:
+        """Whether the elements can be negative."""
+        return self.dtype.is_signed
+
+    @property
+    def data(self) -> Tensor:
+        """A tensor on the same memory, outside the graph; changes through it are not noticed by autograd."""
+        plain = detach(self)
+        plain._version = [0]
+        return plain
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise ArgumentTypeError(f"data: expected a Tensor, got {type(value).__name__}")
+        self.array = value.array
+
+    @property
+    def _is_view(self) -> bool:
+        return self._base is not None
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Switch recording of what happens to this leaf on or off; returns self."""
+        self.requires_grad = requires_grad
+        return self
+
+    def detach_(self) -> Tensor:
+        """Cut this tensor off from the graph, in place."""
+        if self._base is not None and self._requires_grad:
+            raise GraphError("detach_: Can't detach views in-place; use detach() instead")
+        self._grad_fn, self._output_nr, self._requires_grad = None, 0, False
+        return self
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Sequence[Tensor] | Tensor | None = None,
+    ) -> None:
+        """Add d(self)/d(leaf) to `leaf.grad` for every leaf that requires a gradient.
+
+        `gradient` is d(loss)/d(self); it may be left out if self has one element. The graph's buffers are freed
+        unless `retain_graph`; with `create_graph` the gradients can be differentiated again.
+        """
+        chosen = [inputs] if isinstance(inputs, Tensor) else inputs
+        if chosen is not None and len(chosen) == 0:
+            raise GraphError("backward: `inputs` argument to `backward` cannot be empty.")
+        engine.backward([self], [gradient], retain_graph, create_graph, chosen)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if not self.is_leaf:
+            raise GraphError(
+                "deepcopy: Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol; "
+                "use x.detach().clone()"
+            )
+        if id(self) in memo:
+            found: Tensor = memo[id(self)]
+            return found
+        twin = type(self).__new__(type(self))
+        Variable.__init__(twin, self.array.copy(order="K"))
+        twin._requires_grad = self._requires_grad
+        memo[id(self)] = twin
+        twin._grad = copy.deepcopy(self._grad, memo)
+        twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return twin
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        if not self.is_leaf:
+            raise GraphError("pickling: only leaves of the graph can be pickled; use x.detach()")
+        where = str(self.device)
+        return _rebuild, (type(self), backend.asnumpy(self.array), where, self._requires_grad, dict(self.__dict__))
+
+
+def _rebuild(cls: type[Tensor], array: np.ndarray[Any, Any], where: str, grad: bool, extra: dict[str, Any]) -> Tensor:
+    """What pickling restores: the elements, the device and the flag, not the gradient."""
+    tensor = cls.__new__(cls)
+    Variable.__init__(tensor, backend.to_device(array, device(where)), grad)
+    tensor.__dict__.update(extra)
+    return tensor
+
+
+def is_tensor(obj: object) -> bool:
+    """Whether `obj` is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+Variable.result_type = Tensor

@@ -1,0 +1,51 @@
+"""In-place forms: `x.add_(y)` from `add(x, y)`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+from gpunn import dtypes, engine
+from gpunn.errors import DtypeError, ShapeError
+from gpunn.ops.shape.conversion import cast, to_device
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+P = ParamSpec("P")
+
+
+def in_place(op: Callable[Concatenate[Any, P], Tensor]) -> Callable[Concatenate[Any, P], Tensor]:
+    """The method that puts `op(self, …)` into the memory of self, recorded by autograd, and returns self.
+
+    The result must have the shape of self, and a dtype of no higher category (an integer tensor cannot take a
+    fraction). Nothing is changed if anything is wrong.
+    """
+    name = f"{op.__name__}_"
+
+    @functools.wraps(op)
+    def method(self: Any, *args: P.args, **kwargs: P.kwargs) -> Tensor:
+        engine.check_in_place(self, name)
+        return store(self, op(self, *args, **kwargs), name)
+
+    method.__name__ = name
+    method.__qualname__ = f"Tensor.{name}"
+    method.__doc__ = f"In-place form of `{op.__name__}`."
+    return method
+
+
+def store(target: Tensor, result: Tensor, name: str) -> Tensor:
+    """Write `result` into `target`, which `check_in_place` has passed, after the checks of shape and dtype."""
+    if result.array.shape != target.array.shape:
+        raise ShapeError(
+            f"{name}: output with shape {target.array.shape} doesn't match the broadcast shape {result.array.shape}; "
+            "an in-place operation keeps the shape of its tensor"
+        )
+    have, want = dtypes.of(result.array), dtypes.of(target.array)
+    if not dtypes.can_cast(have, want):
+        raise DtypeError(
+            f"{name}: result type {have} can't be cast to the desired output type {want}; "
+            f"use the out-of-place form, or x.to({have}) before"
+        )
+    return engine.write(target, cast(to_device(result, target.device), want), name)

@@ -1,0 +1,28 @@
+"""Size: the shape of a tensor."""
+
+from __future__ import annotations
+
+import math
+
+
+class Size(tuple[int, ...]):
+    """A tuple of the lengths of all dimensions, with `numel()`, their product."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """How many elements a tensor of this shape has."""
+        return math.prod(self)
+
+    def __repr__(self) -> str:
+        return f"gpunn.Size({list(self)})"
+
+    def __add__(self, other: tuple[int, ...]) -> Size:  # type: ignore[override]
+        return Size(tuple(self) + tuple(other))
+
+    def __mul__(self, times: int) -> Size:  # type: ignore[override]
+        return Size(tuple(self) * times)
+
+    def __getitem__(self, index: int | slice) -> int | Size:  # type: ignore[override]
+        part = tuple(self)[index]
+        return part if isinstance(part, int) else Size(part)
