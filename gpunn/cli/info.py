@@ -215,6 +215,6 @@ def _number(text: str) -> float:
         return math.inf
 
 
-def _install(cupy: str) -> str:
-    extra = "" if cupy == "cupy" else "[ctk]"
-    return f'{PIP} install "{cupy}{extra}>={OLDEST_CUPY}"'
+def _install(wheel: str) -> str:
+    extra = "" if wheel == "cupy" else "[ctk]"
+    return f'{PIP} install "{wheel}{extra}>={OLDEST_CUPY}"'

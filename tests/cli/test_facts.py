@@ -1,4 +1,4 @@
-"""What `gpunn info` sees, here and on played machines: a script for nvidia-smi, a small library for libcuda."""
+"""What `gpunn info` sees, here and on played machines: a script is nvidia-smi, a small library libcuda."""
 
 import os
 import subprocess
@@ -26,9 +26,8 @@ def nvidia_smi(tmp_path, monkeypatch):
 
     def install(banner, table, exit_code=0):
         script = tmp_path / "nvidia-smi"
-        script.write_text(
-            f"#!/bin/sh\ncase \"$1\" in --query*) echo '{table}';; *) echo '{banner}';; esac\nexit {exit_code}\n"
-        )
+        choice = f"case \"$1\" in --query*) echo '{table}';; *) echo '{banner}';; esac"
+        script.write_text(f"#!/bin/sh\n{choice}\nexit {exit_code}\n")
         script.chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
 
