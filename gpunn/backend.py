@@ -171,7 +171,7 @@ def device_of(array: Array) -> device:
 
 def as_array(value: Any) -> Array:
     """`value`, or the 0-d array for it where NumPy returned a scalar."""
-    return value if is_array(value) else np.asarray(value)
+    return value if type(value) is np.ndarray or is_cuda(value) else np.asarray(value)
 
 
 def is_view(array: Array, source: Array) -> bool:

@@ -104,14 +104,13 @@ def has_nan(array: Any) -> bool:
     return bool(backend.array_module(array).isnan(array).any())
 
 
-def check_forward(node: Any, inputs: list[Any], outputs: tuple[Any, ...], recorded: bool) -> None:
+def check_forward(node: Any, inputs: list[Any], outputs: tuple[Any, ...]) -> None:
     """In anomaly mode, note where `node` ran and raise if a NaN was born in it."""
     settings = active.get()
     if settings is None:
         return
     origin = here()
-    if recorded:
-        node.origin = origin
+    node.origin = origin
     if settings.check_nan and any(map(has_nan, outputs)) and not any(map(has_nan, inputs)):
         ranges = "; ".join(f"input {i}: {_range(a)}" for i, a in enumerate(inputs) if backend.is_array(a))
         raise AnomalyError(

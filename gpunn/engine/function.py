@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -10,13 +10,11 @@ from gpunn import backend
 from gpunn.backend import Array
 from gpunn.engine import anomaly, modes
 from gpunn.engine.graph import Node, edge_of
+from gpunn.engine.saved import freed, save, save_output, unpack
 from gpunn.engine.variable import Edge, Variable, share_memory_of
-from gpunn.errors import DeviceError, GraphError, UnsupportedError
+from gpunn.errors import DeviceError, UnsupportedError
 
-if TYPE_CHECKING:
-    from gpunn.tensor import Tensor
-
-Saved = tuple[Array, "list[int] | None", int, "Function | None", int, "Variable | None"]
+_OUTPUT = -1  # the key of the saved output among the saved inputs
 
 
 class Function(Node):
@@ -53,33 +51,37 @@ class Function(Node):
 
     def __init_subclass__(cls) -> None:
         if "forward" in cls.__dict__:
-            cls.forward_numpy = cls.forward_cuda = cls.forward  # type: ignore[method-assign]
+            cls.forward_numpy = cls.forward_cuda = cls.forward
 
     def __call__(self, *inputs: Any) -> Any:
         arrays = [x.array if isinstance(x, Variable) else x for x in inputs]
         on_gpu = backend.any_cuda(arrays)
         if on_gpu:
             _same_device(type(self).__name__, arrays)
-        record = modes.recording.get()
-        self.needs = tuple([record and isinstance(x, Variable) and x._requires_grad for x in inputs])
-        record = True in self.needs
         self._kept = None
+        if modes.recording.get():
+            self.needs = tuple([isinstance(x, Variable) and x._requires_grad for x in inputs])
+        else:
+            self.needs = (False,) * len(inputs)
         if on_gpu:
             result = self.forward_cuda(*arrays)
+        elif self.is_view or modes.quiet.get():
+            result = self.forward_numpy(*arrays)
         else:
-            with np.errstate(all="ignore"):  # infinities and NaNs are values here, as in PyTorch
+            with np.errstate(all="ignore"):  # infinities and NaNs are values here, as in PyTorch; costs 1 us
                 result = self.forward_numpy(*arrays)
-        outputs = result if type(result) is tuple else (result,)
+        several = type(result) is tuple
+        outputs = result if several else (result,)
         variables = tuple([Variable.result_type(backend.as_array(a)) for a in outputs])
         if self.is_view:
             self._mark_views(inputs[0], variables)
-        if record:
+        if True in self.needs:
             self._record(inputs, variables)
         else:
             self._kept = None
         if anomaly.active.get() is not None:
-            anomaly.check_forward(self, arrays, outputs, recorded=record)
-        return variables if type(result) is tuple else variables[0]
+            anomaly.check_forward(self, arrays, outputs)
+        return variables if several else variables[0]
 
     def fresh(self) -> Function:
         """An unused copy with the same settings."""
@@ -98,11 +100,12 @@ class Function(Node):
                 variable._views = (*before, self)
 
     def _record(self, inputs: tuple[Any, ...], variables: tuple[Any, ...]) -> None:
-        edges = tuple([edge_of(x) if need else None for x, need in zip(inputs, self.needs, strict=True)])
-        saved: dict[int, Saved | Any] = {}
+        needs = self.needs
+        edges = tuple([edge_of(x) if need else None for x, need in zip(inputs, needs, strict=True)])
+        saved: dict[int, Any] = {}
         for i, wanted_by in self.saves.items():
-            if i < len(inputs) and any(j < len(inputs) and self.needs[j] for j in wanted_by):
-                saved[i] = _save(inputs[i], type(self).__name__)
+            if i < len(inputs) and True in [needs[j] for j in wanted_by if j < len(needs)]:
+                saved[i] = save(inputs[i], type(self).__name__)
         self.enter_graph(edges, tuple([v.array for v in variables]))
         for nr, variable in enumerate(variables):
             if nr not in self.non_differentiable and variable.array.dtype.kind in "fV":
@@ -110,15 +113,14 @@ class Function(Node):
                 variable._grad_fn = self
                 variable._output_nr = nr
         if self.saves_output:
-            output = variables[0]
-            saved[-1] = (output.array, output._version, 0, None, 0, None)
-        self._saved: dict[int, Saved | Any] | None = saved
+            saved[_OUTPUT] = save_output(variables[0])
+        self._saved: dict[int, Any] | None = saved
 
     @property
     def kept(self) -> Any:
         """Arrays without gradient that forward put aside for backward."""
         if self._kept is None:
-            raise _freed(self)
+            raise freed(self)
         return self._kept
 
     @kept.setter
@@ -128,25 +130,14 @@ class Function(Node):
     def saved(self, i: int) -> Any:
         """Input `i` as it was in forward: a tensor with its history, or the number that was given."""
         if self._saved is None:
-            raise _freed(self)
-        entry = self._saved[i]
-        if type(entry) is not tuple:
-            return entry
-        array, counter, version, grad_fn, nr, leaf = entry
-        if counter is not None and counter[0] != version:
-            raise _changed(self, array, counter[0], version, f"input {i}")
-        if leaf is not None:
-            return leaf
-        return _rebuilt(array, counter, grad_fn, nr)
+            raise freed(self)
+        return unpack(self._saved[i], self, f"input {i}")
 
     def saved_output(self) -> Any:
         """The first output as it was in forward: a tensor whose history is this node."""
         if self._saved is None:
-            raise _freed(self)
-        array, counter, version, _, _, _ = self._saved[-1]
-        if counter is not None and counter[0] != version:
-            raise _changed(self, array, counter[0], version, "output 0")
-        return _rebuilt(array, counter, self, 0)
+            raise freed(self)
+        return unpack(self._saved[_OUTPUT], self, "output 0", made_by=(self, 0))
 
     def apply_backward(self, grads: list[Any]) -> tuple[Any, ...]:
         result = self.backward(*grads)
@@ -164,46 +155,6 @@ class Function(Node):
         node.enter_graph((edge,), ())
         node.outputs = self.outputs
         return node
-
-
-def _save(x: Any, op: str) -> Saved | Any:
-    if not isinstance(x, Variable):
-        return x
-    if x._version is None:
-        raise GraphError(
-            f"{op}: Inference tensors cannot be saved for backward. To work around you can make a clone "
-            "to get a normal tensor and use it in autograd."
-        )
-    is_leaf = x._grad_fn is None and x._requires_grad
-    return x.array, x._version, x._version[0], x.grad_fn, x._output_nr, x if is_leaf else None
-
-
-def _rebuilt(array: Array, counter: list[int] | None, grad_fn: Function | None, nr: int) -> Tensor:
-    """A tensor on a saved array, with the history that it had."""
-    tensor = Variable.result_type(array)
-    tensor._version = counter
-    tensor._grad_fn, tensor._output_nr = grad_fn, nr
-    tensor._requires_grad = grad_fn is not None
-    return tensor
-
-
-def _freed(node: Function) -> GraphError:
-    return GraphError(
-        f"{type(node).__name__}: Trying to backward through the graph a second time (or directly access saved "
-        "tensors after they have already been freed). Saved intermediate values of the graph are freed when you "
-        "call .backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the graph "
-        "a second time."
-    )
-
-
-def _changed(node: Function, array: Array, now: int, then: int, what: str) -> GraphError:
-    place = f" {node.origin}" if node.origin is not None else ""
-    return GraphError(
-        f"one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"{what} of {type(node).__name__}, a tensor of shape {array.shape} and dtype {array.dtype}, is at version "
-        f"{now}; expected version {then} instead.{place} Hint: use the out-of-place form (x = x + y, not x += y), "
-        "or x.clone() before the change."
-    )
 
 
 def _same_device(op: str, arrays: list[Any]) -> None:

@@ -19,29 +19,44 @@ if TYPE_CHECKING:
 _sequence = itertools.count()
 
 
-class Node:
-    """A node of the graph: where gradients go next, hooks, and what the walk must know of the outputs."""
+class NodeHooks:
+    """The hooks of one node; most nodes have none."""
 
-    __slots__ = ("__weakref__", "_output_hooks", "_post_hooks", "_pre_hooks", "_retained", "next_edges",
-                 "origin", "outputs", "sequence")  # fmt: skip
+    __slots__ = ("after", "before", "outputs", "retained")
+
+    def __init__(self) -> None:
+        self.before = Hooks()
+        self.after = Hooks()
+        self.outputs: dict[int, Hooks] = {}  # by output
+        self.retained: dict[int, weakref.ref[Variable]] = {}  # whose .grad to fill, by output
+
+
+class Node:
+    """A node of the graph: where gradients go next, and what the walk must know of the outputs."""
+
+    __slots__ = ("__weakref__", "_hooks", "next_edges", "origin", "outputs", "sequence")
 
     takes_none: ClassVar[bool] = False  # backward handles outputs without a gradient itself
     returns_fresh: ClassVar[bool] = True  # backward never returns an array that something else holds
 
     next_edges: tuple[Edge | None, ...]
-    outputs: tuple[tuple[tuple[int, ...], Any, Any], ...]  # (shape, dtype, module) of each output
-    origin: Origin | None
+    outputs: tuple[Any, ...]  # the arrays' (shape, dtype, module) if there are several, else just one None
+    origin: Origin | None  # where it ran, in anomaly mode
 
     def enter_graph(self, next_edges: tuple[Edge | None, ...], outputs: tuple[Array, ...]) -> None:
         """Become a node: gradients of `outputs` come in here and leave through `next_edges`."""
         self.next_edges = next_edges
-        self.outputs = tuple([(a.shape, a.dtype, backend.array_module(a)) for a in outputs])
+        self.outputs = _ONE_OUTPUT if len(outputs) == 1 else tuple([_described(a) for a in outputs])
         self.sequence = next(_sequence)
         self.origin = None
-        self._output_hooks: dict[int, Hooks] | None = None
-        self._retained: dict[int, weakref.ref[Variable]] | None = None
-        self._pre_hooks: Hooks | None = None
-        self._post_hooks: Hooks | None = None
+        self._hooks: NodeHooks | None = None
+
+    @property
+    def hooks(self) -> NodeHooks:
+        """The hooks of this node, to add to."""
+        if self._hooks is None:
+            self._hooks = NodeHooks()
+        return self._hooks
 
     def name(self) -> str:
         """The op's name as PyTorch writes it: "AddBackward0"."""
@@ -64,31 +79,18 @@ class Node:
 
     def register_prehook(self, hook: Callable[[tuple[Any, ...]], Any]) -> RemovableHandle:
         """Call `hook(grad_outputs)` before this node runs; what it returns replaces them."""
-        if self._pre_hooks is None:
-            self._pre_hooks = Hooks()
-        return self._pre_hooks.add(hook)
+        return self.hooks.before.add(hook)
 
     def register_hook(self, hook: Callable[[tuple[Any, ...], tuple[Any, ...]], Any]) -> RemovableHandle:
         """Call `hook(grad_inputs, grad_outputs)` after this node ran; what it returns replaces grad_inputs."""
-        if self._post_hooks is None:
-            self._post_hooks = Hooks()
-        return self._post_hooks.add(hook)
+        return self.hooks.after.add(hook)
 
-    def register_output_hook(self, nr: int, hook: Callable[[Any], Any]) -> RemovableHandle:
-        """Call `hook(grad)` with the gradient of output `nr`."""
-        if self._output_hooks is None:
-            self._output_hooks = {}
-        return self._output_hooks.setdefault(nr, Hooks()).add(hook)
 
-    def retain_output(self, nr: int, variable: Variable) -> None:
-        """Put the gradient of output `nr` into `variable.grad` when it is known."""
-        if self._retained is None:
-            self._retained = {}
-        self._retained[nr] = weakref.ref(variable)
+def _described(array: Array) -> tuple[tuple[int, ...], Any, Any]:
+    return array.shape, array.dtype, backend.array_module(array)
 
-    def retains_output(self, nr: int, variable: Variable) -> bool:
-        """Whether `retain_output` was called for this output and variable."""
-        return self._retained is not None and nr in self._retained and self._retained[nr]() is variable
+
+_ONE_OUTPUT = (None,)
 
 
 class AccumulateGrad(Node):
@@ -118,7 +120,7 @@ class AccumulateGrad(Node):
             self.variable.grad = known + grad
         else:
             known.add_(grad)
-        for after in list((self._post_hooks or {}).values()):
+        for after in list(self._hooks.after.values()) if self._hooks is not None else ():
             after((), (grad,))
 
 

@@ -104,4 +104,5 @@ class CopySlices(Function):
         region: Any = grad
         for view in self.views:
             region = view.fresh()(region)
-        return region.clone()
+        cut: Tensor = region.clone()
+        return cut

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
@@ -12,6 +13,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 recording: ContextVar[bool] = ContextVar("gpunn_recording", default=True)
 inference: ContextVar[bool] = ContextVar("gpunn_inference", default=False)
+quiet: ContextVar[bool] = ContextVar("gpunn_quiet", default=False)  # NumPy's warnings are off around all that runs
 
 
 def is_grad_enabled() -> bool:
@@ -22,6 +24,17 @@ def is_grad_enabled() -> bool:
 def is_inference_mode_enabled() -> bool:
     """Whether `inference_mode` is on."""
     return inference.get()
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Tell all operations inside that NumPy's floating point warnings are off already."""
+    before = quiet.get()
+    quiet.set(True)
+    try:
+        yield
+    finally:
+        quiet.set(before)
 
 
 class _Mode:
@@ -47,7 +60,7 @@ class _Mode:
 
     def __call__(self, function: F) -> F:
         if inspect.isclass(function):
-            function.__init__ = self(function.__init__)  # type: ignore[misc]
+            function.__init__ = self(function.__init__)  # type: ignore[method-assign]
             return function
         if inspect.isgeneratorfunction(function):
             return cast(F, self._decorate_generator(function))
@@ -71,8 +84,8 @@ class _Mode:
                     with self._fresh():
                         value = next(generator)
                     yield value
-            except StopIteration as stop:
-                return stop.value
+            except StopIteration:
+                return
 
         return wrapped
 
@@ -81,11 +94,7 @@ class _PlainMode(_Mode):
     """A mode without arguments: `@no_grad` works as well as `@no_grad()`."""
 
     def __new__(cls, function: Any = None) -> Any:
-        mode = super().__new__(cls)
-        if function is None:
-            return mode
-        mode.__init__()
-        return mode(function)
+        return super().__new__(cls) if function is None else cls()(function)
 
     def __init__(self, function: Any = None) -> None:
         super().__init__()
@@ -144,15 +153,11 @@ class inference_mode(_Mode):  # noqa: N801 - PyTorch's name
     """Context or decorator like `no_grad`, whose tensors can never be part of a graph later."""
 
     def __new__(cls, mode: Any = True) -> Any:
-        if isinstance(mode, bool):
-            return super().__new__(cls)
-        chosen = super().__new__(cls)
-        chosen.__init__(True)
-        return chosen(mode)
+        return super().__new__(cls) if isinstance(mode, bool) else cls()(mode)
 
-    def __init__(self, mode: Any = True) -> None:
+    def __init__(self, mode: bool = True) -> None:
         super().__init__()
-        self.mode = mode is not False
+        self.mode = mode
 
     def _fresh(self) -> _Mode:
         return inference_mode(self.mode)

@@ -135,7 +135,7 @@ class Variable:
             raise GraphError("register_hook: the tensor does not require gradients; call requires_grad_() first")
         node = self.grad_fn
         if node is not None:
-            return node.register_output_hook(self._output_nr, hook)
+            return node.hooks.outputs.setdefault(self._output_nr, Hooks()).add(hook)
         if self._hooks is None:
             self._hooks = Hooks()
         return self._hooks.add(hook)
@@ -146,13 +146,16 @@ class Variable:
             raise GraphError("retain_grad: the tensor does not require gradients")
         node = self.grad_fn
         if node is not None:
-            node.retain_output(self._output_nr, self)
+            node.hooks.retained[self._output_nr] = weakref.ref(self)
 
     @property
     def retains_grad(self) -> bool:
         """Whether `retain_grad` was called on this non-leaf tensor."""
         node = self.grad_fn
-        return node is not None and node.retains_output(self._output_nr, self)
+        if node is None or node._hooks is None:
+            return False
+        kept = node._hooks.retained.get(self._output_nr)
+        return kept is not None and kept() is self
 
 
 def share_memory_of(view: Variable, source: Variable) -> None:

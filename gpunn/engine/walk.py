@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gpunn import backend
 from gpunn.engine import anomaly, modes
-from gpunn.engine.function import Function
-from gpunn.engine.graph import AccumulateGrad, Node, edge_of
+from gpunn.engine.graph import AccumulateGrad, Node, NodeHooks, edge_of
 from gpunn.engine.variable import Variable
 from gpunn.errors import ArgumentTypeError, DtypeError, GraphError, ShapeError
 
@@ -70,7 +70,7 @@ def _root_grads(roots: Sequence[Variable], grads: Sequence[Tensor | None]) -> li
                     f"grad can be implicitly created only for scalar outputs, got shape {root.array.shape}; "
                     "reduce it (loss.mean()) or pass the gradient: y.backward(g)"
                 )
-            grad = Variable.result_type(np.ones_like(root.array))
+            grad = Variable.result_type(backend.array_module(root.array).ones_like(root.array))
         elif not isinstance(grad, Variable):
             raise ArgumentTypeError(f"gradients can be either Tensors or None, but got {type(grad).__name__}")
         elif grad.array.shape != root.array.shape:
@@ -110,7 +110,7 @@ class _Walk:
 
     def run(self) -> None:
         """Run every node that is needed, latest first."""
-        with modes.set_grad_enabled(self.create_graph), np.errstate(all="ignore"):
+        with modes.set_grad_enabled(self.create_graph), np.errstate(all="ignore"), modes.quietly():
             while self.ready:
                 node = heapq.heappop(self.ready)[2]
                 grads = self.buffers.pop(node, None)
@@ -139,10 +139,8 @@ class _Walk:
 
     def _run_node(self, node: Node, grads: list[Any]) -> tuple[Any, ...]:
         """Hooks, capture, then the node itself; returns the gradients of its inputs."""
-        self._apply_output_hooks(node, grads)
-        for pre in list((node._pre_hooks or {}).values()):
-            replaced = pre(tuple(grads))
-            grads = grads if replaced is None else list(replaced)
+        if node._hooks is not None:
+            grads = self._apply_hooks_before(node._hooks, grads)
         if self.wanted is not None:
             for nr, grad in enumerate(grads):
                 if (id(node), nr) in self.wanted:
@@ -166,24 +164,27 @@ class _Walk:
         inputs = node.apply_backward(grads)
         if anomaly.active.get() is not None:
             anomaly.check_backward(node, inputs)
-        for post in list((node._post_hooks or {}).values()):
-            replaced = post(inputs, tuple(grads))
+        for after in list(node._hooks.after.values()) if node._hooks is not None else ():
+            replaced = after(inputs, tuple(grads))
             inputs = inputs if replaced is None else tuple(replaced)
         if not self.retain_graph:
             node.release()
         return inputs
 
-    def _apply_output_hooks(self, node: Node, grads: list[Any]) -> None:
-        for nr, hooks in (node._output_hooks or {}).items():
-            for hook in list(hooks.values()):
-                if grads[nr] is not None:
-                    replaced = hook(grads[nr])
-                    grads[nr] = grads[nr] if replaced is None else replaced
-        for nr, reference in (node._retained or {}).items():
+    def _apply_hooks_before(self, hooks: NodeHooks, grads: list[Any]) -> list[Any]:
+        for nr, of_output in hooks.outputs.items():
+            for hook in list(of_output.values()):
+                replaced = None if grads[nr] is None else hook(grads[nr])
+                grads[nr] = grads[nr] if replaced is None else replaced
+        for nr, reference in hooks.retained.items():
             variable = reference()
             if variable is not None and grads[nr] is not None and self.wanted is None:
                 known = variable._grad
                 variable.grad = grads[nr] if known is None else known + grads[nr]
+        for before in list(hooks.before.values()):
+            changed = before(tuple(grads))
+            grads = grads if changed is None else list(changed)
+        return grads
 
     @staticmethod
     def _after_leaf_hooks(node: Node, grad: Any) -> Any:
@@ -198,7 +199,7 @@ class _Walk:
 def _is_ours(node: Node, i: int, inputs: tuple[Any, ...], grads: list[Any] | None) -> bool:
     """Whether only the walk holds the array of gradient `i` that `node` returned: an op of gpunn made it, it owns
     its memory, is not a gradient that came in, and goes to one place only."""
-    if not node.returns_fresh or node._post_hooks or inputs[i].array.base is not None:
+    if not node.returns_fresh or node._hooks is not None or inputs[i].array.base is not None:
         return False
     others = [*(grads or ()), *inputs[:i], *inputs[i + 1 :]]
     return not any(inputs[i] is other for other in others)
