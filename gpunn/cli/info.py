@@ -91,6 +91,8 @@ def two_cupys(facts: Facts) -> Finding | None:
         return None
     extra = cuda_extra(facts)
     keep = f"cupy-{extra}" if extra else max(facts.cupy)
+    if keep not in facts.cupy and "cupy-cuda12x" in facts.cupy:  # runs on newer drivers too
+        keep = "cupy-cuda12x"
     surplus = [name for name in facts.cupy if name != keep]
     return Finding(
         f"{' and '.join(facts.cupy)} are installed over each other; {' and '.join(surplus)} must go",
@@ -177,8 +179,9 @@ def report(facts: Facts) -> Iterator[str]:
     yield f"driver     {facts.driver or 'not found'}, CUDA up to {facts.driver_cuda or 'none'}"
     for number, gpu in enumerate(facts.gpus):
         yield f"GPU {number}      {gpu.name}, compute capability {gpu.compute_capability}, {gpu.memory}"
-    yield f"headers    {facts.headers or 'not found'}"
-    yield f"NVRTC      {facts.nvrtc or 'not found'}"
+    if facts.cupy:
+        yield f"headers    {facts.headers or 'not found'}"
+        yield f"NVRTC      {facts.nvrtc or 'not found'}"
     yield '"cuda"     ' + ("not usable" if facts.cuda_problem else "emulated" if facts.emulated else "ready")
     for finding in findings(facts):
         yield ""

@@ -65,6 +65,11 @@ def test_a_healthy_machine_has_no_findings():
             f"python -m pip uninstall -y cupy-cuda11x cupy-cuda12x && {INSTALL_12}",
         ),
         (
+            machine(driver_cuda="13.0", cupy={"cupy-cuda11x": "13.6.0", "cupy-cuda12x": "14.2.0"}),
+            "; cupy-cuda11x must go",
+            f"python -m pip uninstall -y cupy-cuda11x cupy-cuda12x && {INSTALL_12}",
+        ),
+        (
             machine(gpus=(), cupy={"cupy": "14.0.0", "cupy-cuda13x": "14.2.0"}),
             "cupy and cupy-cuda13x must go",
             f"python -m pip uninstall -y cupy cupy-cuda13x && {INSTALL_12}",
@@ -133,6 +138,11 @@ def test_report_prints_the_fix_under_the_problem():
     lines = list(info.report(machine(cupy={})))
     assert "GPU 0      NVIDIA H200, compute capability 9.0, 143771 MiB" in lines
     assert lines[-2:] == ["* there is a GPU, but CuPy is not installed", f"    {INSTALL_12}"]
+
+
+def test_report_speaks_of_the_compiler_where_there_is_a_cupy():
+    assert "NVRTC      libnvrtc.so.12" in list(info.report(HEALTHY))
+    assert not any(line.startswith("NVRTC") for line in info.report(NO_GPU))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Comparisons with PyTorch: tests of this folder are marked `oracle`, and not read where PyTorch is missing."""
+"""Comparisons with PyTorch: all tests here are marked `oracle`, and none is read where PyTorch is missing."""
 
 import importlib.util
 from pathlib import Path
