@@ -199,6 +199,10 @@ ALLOWED = [
     ("no_code_from_text", {"gpunn/a.py": "model.eval()\n"}),
     ("no_environment_variables", {"gpunn/cli/facts.py": "import os\nos.environ['A']\n"}),
     ("keyword_arguments_have_names", {"gpunn/a.py": "def f(**options):\n    return g(1, **options)\n"}),
+    (
+        "keyword_arguments_have_names",
+        {"gpunn/a.py": "def f(**options):\n    'No.'\n    raise TypeError('no')\n"},
+    ),
     ("no_stored_lambda", {"gpunn/a.py": "order = sorted([1], key=lambda x: -x)\n"}),
     (
         "public_names_are_documented",
