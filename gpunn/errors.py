@@ -13,6 +13,7 @@ class GpunnError(Exception):
     """Base of all errors of gpunn. Inside a module call, `layer` says which layer raised it."""
 
     layer: str = ""  # "LeNet5.classifier.0 (Linear)"; filled in by nn.Module on the way out
+    modules: tuple[object, ...] = ()  # the modules it came through, outermost first
 
     def __str__(self) -> str:
         text = super().__str__()
