@@ -14,27 +14,28 @@ def _words(text: str) -> frozenset[str]:
 
 # Public names of NumPy that CuPy lacks; "linalg.x" stands for numpy.linalg.x.
 MISSING: Final = _words("""
-    False_ ScalarType True_ asmatrix block bmat busday_count busday_offset busdaycalendar bytes_ char character
-    clongdouble complex256 core ctypeslib datetime64 datetime_as_string datetime_data dtypes einsum_path emath
-    errstate f2py flexible float128 frompyfunc fromregex geomspace get_include getbufsize geterr geterrcall
-    histogram_bin_edges info insert is_busday isnat little_endian longdouble ma matrix matvec memmap nanpercentile
-    nanquantile ndenumerate nditer nested_iters object_ polyder polydiv polyint rec recarray record sctypeDict
-    setbufsize seterr seterrcall show_runtime spacing str_ strings test timedelta64 typecodes unstack vecdot vecmat
-    void
-    linalg.diagonal linalg.matrix_norm linalg.multi_dot linalg.outer linalg.svdvals linalg.tensordot linalg.test
-    linalg.trace linalg.vecdot linalg.vector_norm fft.test
+    False_ ScalarType True_ asmatrix block bmat busday_count busday_offset busdaycalendar bytes_ char
+    character clongdouble complex256 core ctypeslib datetime64 datetime_as_string datetime_data dtypes
+    einsum_path emath errstate f2py flexible float128 frompyfunc fromregex geomspace get_include getbufsize
+    geterr geterrcall histogram_bin_edges info insert is_busday isnat little_endian longdouble ma matrix
+    matvec memmap nanpercentile nanquantile ndenumerate nditer nested_iters object_ polyder polydiv polyint
+    rec recarray record sctypeDict setbufsize seterr seterrcall show_runtime spacing str_ strings test
+    timedelta64 typecodes unstack vecdot vecmat void linalg.diagonal linalg.matrix_norm linalg.multi_dot
+    linalg.outer linalg.svdvals linalg.tensordot linalg.test linalg.trace linalg.vecdot linalg.vector_norm
+    fft.test
 """)
 
-# Public names that both have and the emulator does not play: files, callbacks, iterators, index tricks, other families.
+# Public names that both have and the emulator does not play: files, callbacks, iterators, index tricks,
+# other families.
 NOT_PLAYED: Final = _words("""
-    apply_along_axis apply_over_axes asarray_chkfinite broadcast c_ flatiter fromfile fromfunction fromstring genfromtxt
-    get_printoptions load loadtxt mgrid ndindex ogrid piecewise poly1d polynomial printoptions r_ random save savetxt
-    savez savez_compressed set_printoptions show_config testing typing ufunc vectorize
-    fft.helper linalg.linalg
+    apply_along_axis apply_over_axes asarray_chkfinite broadcast c_ flatiter fromfile fromfunction
+    fromstring genfromtxt get_printoptions load loadtxt mgrid ndindex ogrid piecewise poly1d polynomial
+    printoptions r_ random save savetxt savez savez_compressed set_printoptions show_config testing typing
+    vectorize fft.helper linalg.linalg mask_indices
 """)
 
-# The arguments that NumPy and CuPy share, where CuPy takes fewer: positional ones in their order, then keywords after
-# `*`. "_" is a position where the two use different names, so that no keyword works on both.
+# The arguments that NumPy and CuPy share, where CuPy takes fewer: positional ones in their order, then
+# keywords after `*`. "_" is a position where the two use different names, so that no keyword works on both.
 SIGNATURES: Final = {
     "all": "a axis out keepdims",
     "amax": "a axis out keepdims",
@@ -135,18 +136,17 @@ SCATTERS: Final = {
 
 # The shape or a check of the result is needed on the host.
 SYNCHRONISING: Final = _words("""
-    argwhere average bincount choose compress corrcoef cov delete digitize extract fill_diagonal flatnonzero
-    histogram histogram2d histogramdd intersect1d isin mask_indices median nanmedian nonzero percentile place quantile
-    ravel_multi_index setdiff1d setxor1d trim_zeros union1d unique unique_all unique_counts unique_inverse
-    unique_values unravel_index
+    argwhere average bincount choose compress delete extract flatnonzero histogram histogram2d histogramdd
+    intersect1d nanmax nanmin nonzero place ravel_multi_index setdiff1d setxor1d trim_zeros
+    union1d unique unique_all unique_counts unique_inverse unique_values unravel_index
 """)
 
 # Take no array: they create one, or speak of types and shapes.
 ARRAY_FREE: Final = _words("""
-    arange bartlett base_repr binary_repr blackman can_cast common_type diag_indices eye format_float_positional
-    format_float_scientific frombuffer fromiter full hamming hanning identity indices isfortran isscalar iscomplexobj
-    isrealobj kaiser linspace logspace mask_indices min_scalar_type ndim ones result_type shape size tri tril_indices
-    triu_indices zeros array2string array_repr array_str meshgrid
+    arange bartlett base_repr binary_repr blackman can_cast common_type diag_indices eye
+    format_float_positional format_float_scientific frombuffer fromiter full hamming hanning identity
+    indices isfortran isscalar iscomplexobj isrealobj kaiser linspace logspace min_scalar_type
+    ndim ones result_type shape size tri tril_indices triu_indices zeros array2string array_repr array_str
     fft.fftfreq fft.rfftfreq
 """)
 
@@ -161,12 +161,15 @@ ARRAY_ANSWERS: Final = _words("allclose array_equal array_equiv count_nonzero")
 
 # Keep the layout of their operand, or make the one that is asked for; all others make C-contiguous arrays.
 KEEPS_ORDER: Final = _words("""
-    asfortranarray astype copy einsum empty_like full full_like nan_to_num ones ones_like pad ravel require reshape
-    zeros zeros_like
+    argsort asfortranarray astype copy einsum empty_like full full_like nan_to_num ones ones_like pad ravel
+    require reshape roll zeros zeros_like
 """)
 
 # cuSOLVER's matrices come back column-major.
 COLUMN_MAJOR: Final = _words("linalg.eigh linalg.qr linalg.solve linalg.svd")
+
+# Do not look at what cuSOLVER reports: a singular matrix gives NaN and no LinAlgError.
+UNCHECKED: Final = _words("linalg.cholesky linalg.inv linalg.solve")
 
 # Sum float16 and bfloat16 in float32 (NumPy, in part, in the type itself).
 ACCUMULATING: Final = _words("mean nanmean nanprod nanstd nansum nanvar prod std sum var")
@@ -179,11 +182,12 @@ WIDENING: Final = _words("around clip round where")
 
 # Rest on thrust's sort, which has no bfloat16.
 SORTING: Final = _words("""
-    argpartition argsort intersect1d isin lexsort median nanmedian partition percentile quantile setdiff1d setxor1d
-    sort sort_complex union1d unique unique_all unique_counts unique_inverse unique_values
+    argpartition argsort intersect1d isin lexsort median nanmedian partition percentile quantile setdiff1d
+    setxor1d sort sort_complex union1d unique unique_all unique_counts unique_inverse unique_values
 """)
 
-# Warn in NumPy (of empty or all-NaN slices) and never in CuPy.
-WARNING: Final = _words("average mean median nanargmax nanargmin nanmax nanmean nanmedian nanmin nanstd nanvar std var")
+# Warn in NumPy (of empty slices, all-NaN slices or too few elements) and never in CuPy.
+WARNING: Final = _words("mean median nanmean nanmedian nanstd nanvar std var")
 
-NAMED_TUPLES: Final = _words("unique_all unique_counts unique_inverse")  # all other functions answer with plain tuples
+# Answer with a named tuple; all other functions of several results with a plain one.
+NAMED_TUPLES: Final = _words("unique_all unique_counts unique_inverse")

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -45,14 +45,14 @@ synchronisations = Counter()
 
 
 class Pool:
-    """The bytes of all live emulated arrays; plays `cupy.cuda.MemoryPool`. Nothing is cached, so nothing is free."""
+    """The bytes of all live emulated arrays; plays `cupy.cuda.MemoryPool`, with nothing cached."""
 
     def __init__(self) -> None:
-        self._live: dict[int, int] = {}  # id of an allocation: its bytes (one dict operation a change: thread-safe)
-        self._limit = 0
+        self.live: dict[int, int] = {}  # id of an allocation: its bytes. One operation a change: thread-safe
+        self.limit = 0
 
     def used_bytes(self) -> int:
-        return sum(list(self._live.values()))
+        return sum(list(self.live.values()))
 
     def total_bytes(self) -> int:
         return self.used_bytes()
@@ -68,41 +68,35 @@ class Pool:
 
     def get_limit(self) -> int:
         """The most bytes that may be alive at once; 0 where there is no limit."""
-        return self._limit
+        return self.limit
 
     def set_limit(self, size: int | None = None, fraction: float | None = None) -> None:
-        """Let allocations beyond `size` bytes, or beyond a `fraction` of the device, fail; 0 or nothing: no limit."""
+        """Let allocations beyond `size` bytes, or a `fraction` of the device, fail; 0 or nothing: none."""
         if size is not None and fraction is not None:
             raise ValueError("size and fraction cannot be specified at one time")
-        self._limit = int(TOTAL_BYTES * fraction) if fraction is not None else int(size or 0)
-
-    def take(self, allocation: Allocation) -> None:
-        if self._limit and (used := self.used_bytes()) + allocation.size > self._limit:
-            raise OutOfMemoryError(
-                f"Out of memory allocating {allocation.size:,} bytes "
-                f"(allocated so far: {used:,} bytes, limit set to: {self._limit:,} bytes)."
-            )
-        self._live[id(allocation)] = allocation.size
-
-    def give_back(self, allocation: Allocation) -> None:
-        self._live.pop(id(allocation), None)
+        self.limit = int(TOTAL_BYTES * fraction) if fraction is not None else int(size or 0)
 
 
 pool = Pool()
 
 
 class Allocation:
-    """A block of emulated memory, alive while an array or a view of it is; `root` is the NumPy array that owns it."""
+    """A block of emulated memory, alive while an array or view in it is; the NumPy array `root` owns it."""
 
     __slots__ = ("root", "size")
 
     def __init__(self, root: HostArray) -> None:
         self.root = root
-        self.size = -(-root.nbytes // BLOCK) * BLOCK
-        pool.take(self)
+        self.size = size = -(-root.nbytes // BLOCK) * BLOCK
+        if pool.limit and (used := pool.used_bytes()) + size > pool.limit:
+            raise OutOfMemoryError(
+                f"Out of memory allocating {size:,} bytes "
+                f"(allocated so far: {used:,} bytes, limit set to: {pool.limit:,} bytes)."
+            )
+        pool.live[id(self)] = size
 
-    def __del__(self) -> None:
-        pool.give_back(self)
+    def __del__(self, forget: Callable[..., Any] = pool.live.pop) -> None:
+        forget(id(self), None)
 
     @property
     def ptr(self) -> int:
@@ -110,7 +104,7 @@ class Allocation:
 
 
 class Storage:
-    """An emulated array as this module sees it: NumPy's array, the allocation it lies in, and the array it views."""
+    """An emulated array at its barest: a NumPy array, its allocation, the array that it is a view of."""
 
     __slots__ = ("_host", "_memory", "base")
 
@@ -120,6 +114,9 @@ class Storage:
 
     array_type: ClassVar[type[Storage]]  # emulator.array.ndarray, set there
     namespace: ClassVar[Any]  # emulator.namespace.cupy, set there
+
+
+_new = object.__new__
 
 
 def root_of(host: HostArray) -> Any:
@@ -133,8 +130,8 @@ def root_of(host: HostArray) -> Any:
 def wrap(host: HostArray, sources: Iterable[Storage] = (), keep_order: bool = False) -> Any:
     """`host` as an emulated array; a view of the one among `sources` whose memory it lies in.
 
-    CuPy makes new arrays C-contiguous where NumPy follows the layout of the operands; unless `keep_order`, so does
-    this.
+    CuPy makes new arrays C-contiguous where NumPy follows the layout of the operands; so does this, unless
+    `keep_order`.
     """
     root = host
     if host.base is not None:
@@ -153,7 +150,7 @@ def wrap(host: HostArray, sources: Iterable[Storage] = (), keep_order: bool = Fa
 
 def adopt(host: HostArray, root: HostArray) -> Any:
     """`host`, which lies in the memory of `root`, as an emulated array of its own."""
-    array = object.__new__(Storage.array_type)
+    array = _new(Storage.array_type)
     array._memory = Allocation(root)
     array._host = host
     array.base = None
@@ -165,7 +162,7 @@ def view(host: HostArray, source: Storage) -> Any:
     if not host.flags.writeable:
         with suppress(ValueError):  # NumPy keeps sliding windows read-only
             host.flags.writeable = True
-    array = object.__new__(Storage.array_type)
+    array = _new(Storage.array_type)
     array._memory = source._memory
     array._host = host
     array.base = source if source.base is None else source.base

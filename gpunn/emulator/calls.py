@@ -1,0 +1,290 @@
+"""Calls of NumPy's ufuncs and functions on emulated arrays, with CuPy's manners.
+
+CuPy never warns about overflow or division by zero, refuses NumPy arrays, answers with 0-d arrays in place of
+scalars and takes fewer arguments than NumPy. catalogue.py says what applies to which name.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Collection
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from gpunn.emulator import catalogue
+from gpunn.emulator.storage import (
+    BFLOAT16,
+    EmulatorError,
+    HostArray,
+    Storage,
+    adopt,
+    emulated,
+    synchronisations,
+    unwrap,
+    wrap,
+)
+
+Call = Callable[..., Any]
+
+_SCALARS = frozenset({bool, int, float, complex})
+_SUPPORTED = frozenset("?bhilqBHILQefdFD")
+
+
+def check_dtype(dtype: np.dtype[Any]) -> None:
+    """Raise ValueError for a dtype that CuPy's arrays cannot have (object, string, datetime, long double)."""
+    if dtype.char not in _SUPPORTED and dtype != BFLOAT16:
+        raise ValueError(f"Unsupported dtype {dtype}")
+
+
+def operand(value: Any) -> Any:
+    """What NumPy computes with for the ufunc argument `value`: a host array, or a scalar as it is."""
+    kind = type(value)
+    if kind is Storage.array_type:
+        return value._host
+    if kind in _SCALARS or isinstance(value, np.generic):
+        return value
+    raise TypeError(f"Unsupported type {kind}")
+
+
+def call_ufunc(ufunc: np.ufunc, *args: Any, **kwargs: Any) -> Any:
+    """The result of `ufunc`: a new C-contiguous array, or `out` (also positional), or a tuple of them."""
+    if kwargs:
+        return _call_with_keywords(ufunc, args, kwargs)
+    if len(args) > ufunc.nin:
+        outs = args[ufunc.nin :]
+        return _call_with_keywords(ufunc, args[: ufunc.nin], {"out": outs if len(outs) > 1 else outs[0]})
+    array_type = Storage.array_type
+    hosts = [arg._host if type(arg) is array_type else operand(arg) for arg in args]
+    with np.errstate(all="ignore"):
+        result = ufunc(*hosts, order="C")
+    return _fresh(result)
+
+
+def _call_with_keywords(ufunc: np.ufunc, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    refused = kwargs.keys() - catalogue.UFUNC_KEYWORDS
+    if refused:
+        raise TypeError(f"Wrong arguments { {name: kwargs[name] for name in refused} }")
+    if len(args) > ufunc.nin:
+        raise ValueError("Cannot specify 'out' as both a positional and keyword argument")
+    out = kwargs.pop("out", None)
+    outs = out if isinstance(out, tuple) else (out,)
+    for given in outs:
+        if given is not None and type(given) is not Storage.array_type:
+            raise TypeError("Output arguments type must be cupy.ndarray")
+    if kwargs.get("dtype", 0) is None:
+        del kwargs["dtype"]
+    hosts = [operand(arg) for arg in args]
+    with np.errstate(all="ignore"):
+        if out is None:
+            return _fresh(ufunc(*hosts, order="C", **kwargs))
+        host_outs = tuple(None if given is None else given._host for given in outs)
+        result = ufunc(*hosts, out=host_outs, order="C", **kwargs)
+    if ufunc.nout == 1:
+        return outs[0]
+    return tuple(_fresh(r) if given is None else given for r, given in zip(result, outs, strict=True))
+
+
+def _fresh(result: Any) -> Any:
+    """New memory as an emulated array, a scalar as a 0-d one; tuples element by element."""
+    if type(result) is tuple:
+        return tuple(_fresh(part) for part in result)
+    host = result if type(result) is np.ndarray else np.asarray(result)
+    return adopt(host, host)
+
+
+def wrap_results(result: Any, sources: Collection[Any], name: str = "") -> Any:
+    """What a NumPy function answered, in emulated arrays; views lie in the memory of one of `sources`."""
+    if isinstance(result, np.ndarray):
+        return wrap(result, emulated(sources), name in catalogue.KEEPS_ORDER)
+    if isinstance(result, np.generic) or name in catalogue.ARRAY_ANSWERS:
+        host = np.asarray(result)
+        return adopt(host, host)
+    if isinstance(result, tuple):
+        parts = [wrap_results(part, sources, name) for part in result]
+        return type(result)(*parts) if name in catalogue.NAMED_TUPLES else tuple(parts)
+    if isinstance(result, list):
+        return [wrap_results(part, sources, name) for part in result]
+    return result
+
+
+def check_signature(name: str) -> Call:
+    """A function that raises TypeError for arguments that NumPy takes and CuPy does not."""
+    positional, _, only_keywords = catalogue.SIGNATURES[name].partition("*")
+    names = positional.split()
+    most = len(names)
+    keywords = frozenset(names + only_keywords.split()) - {"_"}
+
+    def check(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if len(args) > most:
+            raise TypeError(
+                f"cupy.{name} and numpy.{name} agree on {most} positional arguments, got {len(args)}"
+            )
+        for keyword in kwargs:
+            if keyword not in keywords:
+                raise TypeError(f"cupy.{name}() got an unexpected keyword argument '{keyword}'")
+
+    return check
+
+
+def check_arrays(name: str) -> Call:
+    """A function that raises TypeError unless the operand of `name` is, or consists of, emulated arrays."""
+    every = name in catalogue.JOINING
+
+    def check(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if args and type(args[0]) is Storage.array_type and not every:
+            return
+        first = args[0] if args else next(iter(kwargs.values()), None)
+        if isinstance(first, str):  # einsum's subscripts
+            first = args[1:]
+        parts = first if isinstance(first, list | tuple) else (first,)
+        if every and not all(type(part) is Storage.array_type for part in parts):
+            unwrap(parts)
+            raise TypeError("Only cupy arrays can be concatenated")
+        if not emulated(parts):
+            unwrap(parts)
+            raise TypeError(f"cupy.{name} takes cupy.ndarray, got {type(first).__name__}")
+
+    return check
+
+
+def function(name: str, host_function: Call) -> Call:
+    """NumPy's `host_function` as CuPy's function `name` ("sum", "linalg.qr"); the array's method, too."""
+    compute = _with_manners(name, host_function)
+    checks = [check_signature(name)] if name in catalogue.SIGNATURES else []
+    if name not in catalogue.ARRAY_FREE:
+        checks.append(check_arrays(name))
+    synchronising = name in catalogue.SYNCHRONISING
+
+    @wraps(host_function, assigned=("__name__", "__doc__"), updated=())
+    def call(*args: Any, **kwargs: Any) -> Any:
+        for check in checks:
+            check(args, kwargs)
+        if synchronising:
+            synchronisations.add()
+        hosts = [unwrap(arg) for arg in args]
+        named = {key: unwrap(value) for key, value in kwargs.items()} if kwargs else kwargs
+        with np.errstate(all="ignore"):
+            result = compute(*hosts, **named)
+        return wrap_results(result, (*args, *kwargs.values()), name)
+
+    return call
+
+
+def _with_manners(name: str, compute: Call) -> Call:
+    """`compute` with the departures from NumPy that catalogue.py lists under `name`."""
+    if name in catalogue.ACCUMULATING:
+        compute = _accumulate_in_float32(compute)
+    if name in catalogue.CONTRACTING:
+        compute = _contract_in_float32(compute)
+    if name in catalogue.WIDENING:
+        compute = _widen_bfloat16(compute)
+    if name in catalogue.SORTING:
+        compute = _refuse_bfloat16(compute)
+    if name in catalogue.WARNING:
+        compute = _without_warnings(name, compute)
+    if name in catalogue.INDEXING:
+        compute = _without_wrapping(name, compute)
+    if name in catalogue.UNCHECKED:
+        compute = _nan_where_singular(compute)
+    if name in catalogue.COLUMN_MAJOR:
+        compute = _column_major(compute)
+    return compute
+
+
+def _accumulate_in_float32(compute: Call) -> Call:
+    def accumulate(a: HostArray, *args: Any, **kwargs: Any) -> Any:
+        half = a.dtype == np.float16 or a.dtype == BFLOAT16
+        if not half or len(args) > 1 or kwargs.get("dtype") is not None or kwargs.get("out") is not None:
+            return compute(a, *args, **kwargs)
+        return compute(a, *args, **{**kwargs, "dtype": np.float32}).astype(a.dtype)
+
+    return accumulate
+
+
+def _contract_in_float32(compute: Call) -> Call:
+    def contract(*args: Any, **kwargs: Any) -> Any:
+        arrays = [arg for arg in args if isinstance(arg, np.ndarray)]
+        if not any(a.dtype == BFLOAT16 for a in arrays):
+            return compute(*args, **kwargs)
+        dtype = np.result_type(*arrays)
+        widened = [a.astype(np.float32) if getattr(a, "dtype", None) == BFLOAT16 else a for a in args]
+        out = kwargs.pop("out", None)
+        result = np.asarray(compute(*widened, **kwargs)).astype(dtype)
+        if out is None:
+            return result
+        out[...] = result
+        return out
+
+    return contract
+
+
+def _widen_bfloat16(compute: Call) -> Call:
+    def widen(*args: Any, **kwargs: Any) -> Any:
+        result = compute(*args, **kwargs)
+        if getattr(result, "dtype", None) == BFLOAT16 and kwargs.get("out") is None:
+            return result.astype(np.float32)
+        return result
+
+    return widen
+
+
+def _refuse_bfloat16(compute: Call) -> Call:
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        if any(getattr(arg, "dtype", None) == BFLOAT16 for arg in args):
+            raise NotImplementedError("Sorting arrays with dtype 'bfloat16' is not supported")
+        return compute(*args, **kwargs)
+
+    return refuse
+
+
+def _without_warnings(name: str, compute: Call) -> Call:
+    always = name.startswith("nan")
+
+    def silent(a: HostArray, *args: Any, **kwargs: Any) -> Any:
+        if a.size and not always and not kwargs.get("ddof") and len(args) < 4:
+            return compute(a, *args, **kwargs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return compute(a, *args, **kwargs)
+
+    return silent
+
+
+def _without_wrapping(name: str, compute: Call) -> Call:
+    def check(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return compute(*args, **kwargs)
+        except np.exceptions.AxisError:
+            raise
+        except IndexError as error:
+            if "out of bounds" not in str(error):
+                raise
+            raise EmulatorError(f"cupy.{name}: CuPy would wrap the index silently: {error}") from None
+
+    return check
+
+
+def _column_major(compute: Call) -> Call:
+    def transpose(*args: Any, **kwargs: Any) -> Any:
+        result = compute(*args, **kwargs)
+        if isinstance(result, tuple):
+            return tuple(np.asfortranarray(part) if part.ndim == 2 else part for part in result)
+        return np.asfortranarray(result) if result.ndim == 2 else result
+
+    return transpose
+
+
+def _nan_where_singular(compute: Call) -> Call:
+    def solve(a: HostArray, *args: HostArray) -> Any:
+        try:
+            return compute(a, *args)
+        except np.linalg.LinAlgError as error:
+            if not any(word in str(error) for word in ("Singular", "positive definite")):
+                raise
+        if a.ndim == 2:
+            return np.full_like(compute(np.eye(len(a), dtype=a.dtype), *args), np.nan)
+        return np.stack([solve(a[i], *(b if b.ndim == 1 else b[i] for b in args)) for i in range(len(a))])
+
+    return solve
