@@ -1,0 +1,1 @@
+"""Losses. The public names are listed in gpunn/nn/functional.py."""

@@ -1,0 +1,46 @@
+"""What the losses check and share: reductions, equal shapes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gpunn.engine import Variable
+from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError
+from gpunn.ops.reduction.sums import mean, sum
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+REDUCTIONS = ("none", "mean", "sum")
+
+
+def reduction_name(op: str, reduction: str, size_average: bool | None, reduce: bool | None) -> str:
+    """The reduction; the two flags are PyTorch's old way to say it."""
+    if size_average is not None or reduce is not None:
+        if reduce is False:
+            return "none"
+        return "sum" if size_average is False else "mean"
+    if reduction not in REDUCTIONS:
+        raise ArgumentError(f"{op}: {reduction} is not a valid value for reduction; use one of {REDUCTIONS}")
+    return reduction
+
+
+def reduced(losses: Tensor, reduction: str) -> Tensor:
+    """The losses of all elements as they are, their mean, or their sum."""
+    if reduction == "none":
+        return losses
+    return mean(losses) if reduction == "mean" else sum(losses)
+
+
+def same_shape(op: str, input: Any, target: Any) -> None:
+    """Raise unless input and target are tensors of one shape: broadcasting in a loss is a mistake nearly always."""
+    for name, x in (("input", input), ("target", target)):
+        if not isinstance(x, Variable):
+            raise ArgumentTypeError(f"{op}: {name} must be a Tensor, got {type(x).__name__}")
+    if input.array.shape != target.array.shape:
+        a, b = input.array.shape, target.array.shape
+        fix = "target.reshape(input.shape)" if input.array.size == target.array.size else "a target for each element"
+        raise ShapeError(
+            f"{op}: input and target must have the same shape, got {a} and {b}; broadcasting them would compare every "
+            f"element with every other. Use {fix}"
+        )

@@ -1,0 +1,88 @@
+"""Losses of numbers against numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gpunn.backend import Array
+from gpunn.engine import Function
+from gpunn.errors import ShapeError
+from gpunn.ops.arithmetic.promotion import promoted
+from gpunn.ops.arithmetic.rounding import abs
+from gpunn.ops.loss.arguments import reduced, reduction_name, same_shape
+from gpunn.ops.reduction.sums import sum
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+
+class MSELoss(Function):
+    """mean or sum of (a - b)^2 in one pass, accumulated in float64."""
+
+    saves = {0: (0, 1), 1: (0, 1)}
+
+    def __init__(self, reduction: str) -> None:
+        self.reduction = reduction
+
+    def forward(self, a: Array, b: Array) -> Array:
+        d = a - b
+        d = d.astype(np.float32) if d.dtype.itemsize == 2 else d
+        d *= d
+        self.scale = 1.0 / d.size if self.reduction == "mean" and d.size else 1.0
+        total = d.sum(dtype=np.float64)
+        if self.reduction == "mean":
+            total = total / d.size if d.size else total * np.nan
+        return total.astype(a.dtype)
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        d = (self.saved(0) - self.saved(1)) * (grad * (2.0 * self.scale))
+        return d if self.needs[0] else None, -d if self.needs[1] else None
+
+
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """(input - target)^2: its mean over all elements, its sum, or all of them ("none").
+
+    `weight`, of the same shape, multiplies each element; the mean is then divided by the sum of the weights.
+    Raises ShapeError unless input and target have the same shape.
+    """
+    how = reduction_name("mse_loss", reduction, size_average, reduce)
+    same_shape("mse_loss", input, target)
+    a, b = promoted("mse_loss", input, target)
+    if weight is not None:
+        return _weighted("mse_loss", (a - b).square(), weight, how)
+    if how == "none":
+        return (a - b).square()  # type: ignore[no-any-return]
+    result: Tensor = MSELoss(how)(a, b)
+    return result
+
+
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """|input - target|: its mean over all elements, its sum, or all of them ("none"). See `mse_loss`."""
+    how = reduction_name("l1_loss", reduction, size_average, reduce)
+    same_shape("l1_loss", input, target)
+    a, b = promoted("l1_loss", input, target)
+    losses = abs(a - b)
+    return reduced(losses, how) if weight is None else _weighted("l1_loss", losses, weight, how)
+
+
+def _weighted(op: str, losses: Any, weight: Any, how: str) -> Tensor:
+    if losses.array.shape != weight.array.shape:
+        raise ShapeError(f"{op}: Inputs and weight must have the same size: {losses.shape} and {weight.shape}")
+    weighted: Tensor = losses * weight
+    return sum(weighted) / sum(weight) if how == "mean" else reduced(weighted, how)
