@@ -1,6 +1,6 @@
-"""The bridge between PyTorch and gpunn: values both ways, and the callable of gpunn that an OpInfo speaks of.
+"""The bridge between PyTorch and gpunn: values, and the callable of gpunn that an OpInfo speaks of.
 
-Tensors made here show the memory of the torch tensors they stand for, strides and all, so whatever gpunn does to its
+Tensors made here show the memory of the torch tensors they stand for, strides and all: what gpunn does to its
 inputs can be seen from the torch side.
 """
 
@@ -18,7 +18,6 @@ import torch
 import gpunn as gp
 
 DTYPES = {getattr(torch, d.name): d for d in gp.dtypes.ALL}
-FORMATS = ("contiguous_format", "channels_last", "channels_last_3d", "preserve_format")
 
 
 class NotPromisedError(Exception):
@@ -149,7 +148,7 @@ def lookup(root: Any, path: str) -> Any:
 
 
 def counterpart(function: Any, name: str) -> Any:
-    """The callable of gpunn for `function`, an OpInfo's callable of torch called `name`; None if it is missing.
+    """The callable of gpunn for `function`, an OpInfo's callable of torch called `name`; None if missing.
 
     A wrapper that the database wrote around torch runs on gpunn as it is, with gpunn in the place of torch.
     """
@@ -176,14 +175,17 @@ def path_of(function: Any, name: str) -> str | None:
         found = lookup(torch, path)
         if found is not None and found is function:
             return path
-    return _public().get(id(function))
+    found = _public().get(id(function))
+    return None if found is None else found[0]
 
 
 @functools.cache
-def _public() -> dict[int, str]:
-    paths: dict[int, str] = {}
+def _public() -> dict[int, tuple[str, Any]]:
+    """Path and object by the object's id."""
+    paths: dict[int, tuple[str, Any]] = {}
     for prefix, space in (("", torch), ("nn.functional.", torch.nn.functional), ("Tensor.", torch.Tensor)):
         for name in dir(space):
-            paths.setdefault(id(getattr(space, name, None)), prefix + name)
-    paths.pop(id(None))
+            thing = getattr(space, name, None)
+            if callable(thing):
+                paths.setdefault(id(thing), (prefix + name, thing))
     return paths

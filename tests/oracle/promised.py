@@ -33,8 +33,8 @@ class Excuse(NamedTuple):
         return self.when == "*" or any(term.strip() in text for term in self.when.split(" or "))
 
 
-def promises() -> list[Promise]:
-    """All promised names, in the order of the file."""
+def promises(*families: str) -> list[Promise]:
+    """The promised names, all or those of `families`, in the order of the file."""
     found, family = [], ""
     for line in _lines("promised.txt"):
         if line.startswith("["):
@@ -44,7 +44,7 @@ def promises() -> list[Promise]:
             name, judged, infos = entry.partition("=")
             listed = () if infos == "-" else tuple(infos.split(",")) if judged else (name,)
             found.append(Promise(family, name, listed))
-    return found
+    return [p for p in found if not families or p.family in families]
 
 
 def excuses() -> list[Excuse]:

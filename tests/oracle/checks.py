@@ -1,0 +1,180 @@
+"""What an operation is checked for on one sample of PyTorch's database. Checks say what is wrong, or None."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+import gpunn as gp
+from tests.oracle import bridge
+from tests.oracle.bridge import Twins
+from tests.oracle.compare import difference, flat
+
+Function = Callable[..., Any]
+FAMILIES = (RuntimeError, ValueError, TypeError, IndexError)  # classes of user errors in torch
+INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by size
+
+
+def value(
+    theirs: Function, mine: Function, sample: Any, *, elementwise: bool = False, values: bool = True
+) -> str | None:
+    """Values, dtypes, shapes, named fields and shared memory are torch's, and the inputs are left alone."""
+    with torch.no_grad():
+        expected = bridge.call(theirs, sample)
+    inputs = list(bridge.tensors_in(bridge.arguments(sample)))
+    before = [x.detach().clone() for x in inputs]
+    with gp.no_grad():
+        found = Twins().call(mine, sample)
+    return (
+        results_differ(found, expected, theirs, sample, elementwise=elementwise, values=values)
+        or _other_memory(found, expected, inputs)
+        or _changed(before, inputs)
+    )
+
+
+def results_differ(
+    found: Any,
+    expected: Any,
+    theirs: Function,
+    sample: Any,
+    *,
+    elementwise: bool = False,
+    values: bool = True,
+) -> str | None:
+    """How one or several results differ from torch's."""
+    fields = getattr(type(expected), "__match_args__", ())
+    if isinstance(expected, tuple) and fields and getattr(found, "_fields", None) != tuple(fields):
+        return f"{type(found).__name__}, expected a named tuple of {fields}"
+    ours, wanted = flat(found), flat(expected)
+    if len(ours) != len(wanted):
+        return f"{len(ours)} results, expected {len(wanted)}"
+    for i, (a, b) in enumerate(zip(ours, wanted, strict=True)):
+
+        def exact(i: int = i) -> Any:
+            return _in_float64(theirs, sample, i)
+
+        if wrong := difference(a, b, exact, elementwise=elementwise, values=values):
+            return wrong if len(ours) == 1 else f"result {i}: {wrong}"
+    return None
+
+
+def _in_float64(theirs: Function, sample: Any, i: int) -> Any:
+    """Result `i` with everything computed in float64; None if that cannot be had."""
+    floating = any(x.is_floating_point() for x in bridge.tensors_in(bridge.arguments(sample)))
+
+    def wide(x: Any) -> Any:
+        if isinstance(x, torch.dtype):
+            return torch.float64 if x.is_floating_point else x
+        return x.double() if x.is_floating_point() or (not floating and x.dtype is not torch.bool) else x
+
+    try:
+        with torch.no_grad():
+            found = flat(bridge.call(theirs, sample.transform(wide)))[i]
+    except FAMILIES:
+        return None
+    return found.numpy() if found.dtype is torch.float64 else None
+
+
+def _other_memory(found: Any, expected: Any, inputs: list[torch.Tensor]) -> str | None:
+    """Where a result shows the memory of an input although torch's does not, or the other way round."""
+    for i, (a, b) in enumerate(zip(flat(found), flat(expected), strict=True)):
+        if not isinstance(b, torch.Tensor) or not b.numel():
+            continue
+        for x in inputs:
+            storage = x.untyped_storage()
+            begin, end = storage.data_ptr(), storage.data_ptr() + storage.nbytes()
+            ours, theirs = begin <= a.data_ptr() < end, begin <= b.data_ptr() < end
+            if ours != theirs:
+                return f"result {i} {'shares' if ours else 'does not share'} the memory of an input"
+            if theirs and (a.data_ptr() != b.data_ptr() or _steps(a) != _steps(b)):
+                return f"result {i} is another view: strides {a.stride()}, expected {b.stride()}"
+    return None
+
+
+def _steps(x: Any) -> list[int]:
+    return [s for s, n in zip(x.stride(), x.shape, strict=True) if n > 1]
+
+
+def _changed(before: list[torch.Tensor], after: list[torch.Tensor]) -> str | None:
+    for i, (old, new) in enumerate(zip(before, after, strict=True)):
+        if not torch.equal(_bits(old), _bits(new)):
+            return f"input tensor {i} was changed"
+    return None
+
+
+def _bits(x: torch.Tensor) -> torch.Tensor:
+    """The bits of `x` as integers, so that NaNs compare."""
+    x = x.detach()
+    return x.view(INTEGERS[x.element_size()]) if x.is_floating_point() else x
+
+
+def method(theirs: Function, mine: Function, sample: Any) -> str | None:
+    """The method, or the Python operator, where torch takes the sample in that form."""
+    if not takes(theirs, sample):
+        return None
+    try:
+        with torch.no_grad():
+            expected = bridge.call(theirs, sample)
+    except TypeError:
+        return None
+    return results_differ(Twins().call(mine, sample), expected, theirs, sample)
+
+
+def takes(function: Function, sample: Any) -> bool:
+    """Whether a method or an operator can be called on `sample`."""
+    is_operator = getattr(function, "__module__", None) == "_operator"
+    return isinstance(sample.input, torch.Tensor) and not (is_operator and sample.kwargs)
+
+
+def must_raise(
+    call: Callable[[], Any], error: BaseException, inputs: list[torch.Tensor], before: list[torch.Tensor]
+) -> str | None:
+    """`call` raises an error of a class like that of `error`, and leaves `inputs` as they were `before`."""
+    wanted = type(error)
+    try:
+        call()
+    except Exception as mine:
+        unpromised = isinstance(mine, NotImplementedError) and wanted is not NotImplementedError
+        if unpromised or not isinstance(mine, (*FAMILIES, wanted)):
+            return f"raises {type(mine).__name__} ({mine}), expected {wanted.__name__}"
+    else:
+        return f"does not raise; torch raises {wanted.__name__}: {str(error).partition(chr(10))[0]}"
+    wrong = _changed(before, inputs)
+    return wrong and f"{wrong} by a call that failed"
+
+
+def error(mine: Function, case: Any) -> str | None:
+    """The call fails as torch's does, and changes neither the inputs nor the random numbers nor the modes."""
+    sample, twins = case.sample_input, Twins()
+    inputs = list(bridge.tensors_in(bridge.arguments(sample)))
+    before, state = [x.detach().clone() for x in inputs], _state()
+    wrong = must_raise(lambda: twins.call(mine, sample), case.error_type(case.error_regex), inputs, before)
+    if wrong:
+        return wrong
+    if state != _state():
+        return "a failed call changed the random state or a mode"
+    touched = [ours for _, ours in twins.pairs.values() if ours._version[0] or ours.grad is not None]
+    return "a failed call changed a version counter or a gradient" if touched else None
+
+
+def _state() -> tuple[Any, ...]:
+    rng = getattr(gp, "get_rng_state", None)
+    return gp.is_grad_enabled(), gp.get_default_dtype(), rng and bytes(np.asarray(rng().array))
+
+
+def assignment(sample: Any) -> str | None:
+    """x[index] = v for the index of a __getitem__ sample, with a number, a full block of values and a row."""
+    with torch.no_grad():
+        block = operator.getitem(sample.input, *sample.args)
+    fresh = torch.arange(block.numel()).reshape(block.shape).to(block.dtype)
+    for v in (1, fresh, fresh[:1] if block.dim() else fresh):
+        theirs, ours, twins = sample.input.detach().clone(), sample.input.detach().clone(), Twins()
+        theirs[sample.args[0]] = v
+        twins.of(ours)[twins.of(sample.args[0])] = twins.of(v)
+        if wrong := difference(twins.of(ours), theirs):
+            return wrong
+    return None

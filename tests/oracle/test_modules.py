@@ -1,0 +1,199 @@
+"""The promised layers and losses on the samples of PyTorch's module database, with the same state dict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch.testing import make_tensor
+from torch.testing._internal.common_modules import FunctionInput, ModuleErrorEnum, ModuleInput, module_db
+
+import gpunn as gp
+from tests.oracle import bridge, checks, promised
+from tests.oracle.bridge import Twins
+from tests.oracle.compare import Tolerance, difference, flat
+from tests.oracle.scores import Tally
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+
+# Of whole layers: sums of many products, once forward and once backward.
+LIMITS = {"float64": Tolerance(1e-9, 1e-10, 0), "float32": Tolerance(1e-4, 2e-5, 0)}
+INFOS: dict[str, Any] = {info.name: info for info in module_db}
+
+
+class Case(NamedTuple):
+    """One test: a layer, a dtype and a mode."""
+
+    promise: promised.Promise
+    dtype: str
+    training: bool
+
+    def __str__(self) -> str:
+        return f"{self.promise.name}-{self.dtype}-{'train' if self.training else 'eval'}"
+
+
+CASES = [Case(p, d, t) for p in promised.promises("Module") for d in LIMITS for t in (True, False)]
+
+
+def inputs(case: Case) -> list[Any]:
+    """The samples of the database, or our own for the layers that it leaves out."""
+    dtype = getattr(torch, case.dtype)
+    if not case.promise.infos:
+        return list(own_inputs(case, dtype))
+    info = INFOS[case.promise.name]
+    torch.manual_seed(0)
+    return list(
+        info.module_inputs_func(info, device="cpu", dtype=dtype, requires_grad=True, training=case.training)
+    )
+
+
+def own_inputs(case: Case, dtype: torch.dtype) -> Iterator[ModuleInput]:
+    x = make_tensor((4, 3, 2, 5), device="cpu", dtype=dtype, requires_grad=True)
+    if case.promise.name == "nn.Flatten":
+        settings: list[tuple[Any, ...]] = [(), (0,), (1, 2), (2, -1), (-2, -1)]
+    elif case.promise.name == "nn.Dropout":
+        settings = [(0.0,)] if case.training else [(), (0.3,), (0.5, True), (1.0,)]
+    else:
+        settings = [()]
+    for arguments in settings:
+        yield ModuleInput(FunctionInput(*arguments), FunctionInput(x))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_module(case: Case, tally: Tally) -> None:
+    name = case.promise.name
+    with tally.about(case.promise.family, name, "module"):
+        ours = bridge.lookup(gp, name)
+        tally.missing = ours is None
+        for sample in inputs(case):
+            made = sample.constructor_input
+            text = f"{bridge.describe([made.args, made.kwargs])}, {sample.desc}"
+            wrong = "missing" if ours is None else judge(case, bridge.lookup(torch, name), ours, sample)
+            tally.add(wrong, text)
+
+
+def judge(case: Case, theirs: Any, ours: Any, sample: Any) -> str | None:
+    """What is wrong with the layer on one sample: state, result, gradients, state after."""
+    torch.manual_seed(1)
+    made, settings = sample.constructor_input, Twins()
+    try:
+        layer = theirs(*made.args, **made.kwargs).to(getattr(torch, case.dtype)).train(case.training)
+        mine = ours(*settings.of(made.args), **settings.of(made.kwargs))
+        mine = mine.to(getattr(gp, case.dtype)).train(case.training)
+        if wrong := copy_state(layer, mine):
+            return wrong
+        wrong = forward_backward(case, layer, mine, sample.forward_input)
+        return wrong or state_difference(layer, mine, case)
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+
+
+def copy_state(layer: Any, mine: Any) -> str | None:
+    """Load torch's parameters and buffers into ours: the names must be the same, in the same order."""
+    state = layer.state_dict()
+    if list(mine.state_dict()) != list(state):
+        return f"state dict {list(mine.state_dict())}, expected {list(state)}"
+    mine.load_state_dict(Twins().of(dict(state)))
+    return None
+
+
+def forward_backward(case: Case, layer: Any, mine: Any, call: Any) -> str | None:
+    twins, given = Twins(), torch.utils._pytree.tree_map(fresh, [call.args, call.kwargs])
+    expected = flat(layer(*given[0], **given[1]))
+    found = flat(mine(*twins.of(given[0]), **twins.of(given[1])))
+    limit = LIMITS[case.dtype]
+    for a, b in zip(found, expected, strict=True):
+        if wrong := difference(a, b, tolerance=limit):
+            return f"forward: {wrong}"
+    inputs = [x for x in bridge.tensors_in(given) if x.requires_grad] + list(layer.parameters())
+    our_inputs = [twins.of(x) for x in bridge.tensors_in(given) if x.requires_grad] + list(mine.parameters())
+    alive = [k for k, y in enumerate(expected) if y.requires_grad]
+    if not alive or not inputs:
+        return None
+    weights = [torch.randn_like(expected[k]).detach() for k in alive]
+    theirs_now = torch.autograd.grad([expected[k] for k in alive], inputs, weights, allow_unused=True)
+    ours_now = gp.autograd.grad([found[k] for k in alive], our_inputs, twins.of(weights), allow_unused=True)
+    for i, (a, b) in enumerate(zip(ours_now, theirs_now, strict=True)):
+        if (a is None) != (b is None):
+            return f"gradient {i}: {a}, expected {b}"
+        if b is not None and (wrong := difference(a, b, tolerance=limit)):
+            return f"gradient {i}: {wrong}"
+    return None
+
+
+def fresh(x: Any) -> Any:
+    """A leaf with a memory of its own, so that a layer that works in place harms no later sample."""
+    return x.detach().clone().requires_grad_(x.requires_grad) if isinstance(x, torch.Tensor) else x
+
+
+def state_difference(layer: Any, mine: Any, case: Case) -> str | None:
+    """Running averages after the call."""
+    ours = mine.state_dict()
+    for key, b in layer.state_dict().items():
+        if wrong := difference(ours[key], b, tolerance=LIMITS[case.dtype]):
+            return f"state {key} after the call: {wrong}"
+    return None
+
+
+@pytest.mark.parametrize("dtype", list(LIMITS))
+def test_sequential(dtype: str, tally: Tally) -> None:
+    with tally.about("Module", "nn.Sequential", "module"):
+        x = make_tensor((4, 1, 8, 8), device="cpu", dtype=getattr(torch, dtype), requires_grad=True)
+        sample = ModuleInput(FunctionInput(), FunctionInput(x))
+        promise = promised.Promise("Module", "nn.Sequential", ())
+        for training in (True, False):
+            case = Case(promise, dtype, training)
+            tally.add(judge(case, lambda: small(torch.nn), lambda: small(gp.nn), sample))
+
+
+def small(nn: Any) -> Any:
+    """A small convolutional network out of the layers of either framework."""
+    return nn.Sequential(
+        nn.Conv2d(1, 3, 3, padding=1),
+        nn.BatchNorm2d(3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Sequential(nn.Conv2d(3, 2, 2, bias=False), nn.Tanh()),
+        nn.Flatten(),
+        nn.Linear(18, 5),
+        nn.BatchNorm1d(5),
+        nn.Softmax(dim=1),
+    )
+
+
+FAILING = [p for p in promised.promises("Module") if p.infos and INFOS[p.name].module_error_inputs_func]
+
+
+@pytest.mark.parametrize("promise", FAILING, ids=[p.name for p in FAILING])
+@pytest.mark.parametrize("training", [True, False])
+def test_error(promise: promised.Promise, training: bool, tally: Tally) -> None:
+    """Where a layer of PyTorch refuses its arguments, so does ours, and leaves them alone."""
+    info, ours = INFOS[promise.name], bridge.lookup(gp, promise.name)
+    with tally.about("Module", promise.name, "errors"):
+        tally.missing = ours is None
+        for case in info.module_error_inputs_func(
+            info, device="cpu", dtype=torch.float32, requires_grad=False, training=training
+        ):
+            tally.add("missing" if ours is None else error(ours, case, training), case.error_regex)
+
+
+def error(ours: Any, case: Any, training: bool) -> str | None:
+    made, call = case.module_error_input.constructor_input, case.module_error_input.forward_input
+    twins = Twins()
+
+    def make() -> Any:
+        return ours(*twins.of(made.args), **twins.of(made.kwargs)).train(training)
+
+    expected = case.error_type(case.error_regex)
+    if case.error_on is ModuleErrorEnum.CONSTRUCTION_ERROR:
+        return checks.must_raise(make, expected, [], [])
+    try:
+        layer = make()
+    except Exception as early:
+        return f"raises {type(early).__name__} when it is made: {early}"
+    given = list(bridge.tensors_in([call.args, call.kwargs]))
+    before = [x.clone() for x in given]
+    arguments, settings = twins.of(call.args), twins.of(call.kwargs)
+    return checks.must_raise(lambda: layer(*arguments, **settings), expected, given, before)

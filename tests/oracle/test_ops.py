@@ -1,0 +1,187 @@
+"""Every promised operation on the samples of PyTorch's op database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch.testing._internal.common_methods_invocations import op_db
+from torch.testing._internal.opinfo.core import BinaryUfuncInfo, OpInfo, UnaryUfuncInfo
+
+import gpunn as gp
+from tests.oracle import bridge, checks, derivatives, promised
+from tests.oracle.scores import Tally
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:torch"),
+]
+torch.set_num_threads(1)
+
+NAMES = ("float64", "float32", "bfloat16", "float16", "int64", "int32", "uint8", "bool")
+SAMPLES = 60  # of one operation and dtype, evenly from all; all of them with --every
+MISSING = "missing"
+INFOS: dict[str, Any] = {info.full_name: info for info in op_db}
+EXCUSES = promised.excuses()
+OPERATIONS = [p for p in promised.promises() if p.family not in ("Module", "Optimizer")]
+
+
+class Case(NamedTuple):
+    """One test: a promised name, the OpInfo that judges it, a kind of check and a dtype."""
+
+    promise: promised.Promise
+    info: Any
+    check: str
+    dtype: str
+
+    def __str__(self) -> str:
+        name = self.promise.name
+        variant = self.info.variant_test_name
+        return "-".join(part for part in (name, variant, self.check, self.dtype) if part)
+
+
+def cases() -> Iterator[Case]:
+    """All tests, in the order of promised.txt."""
+    for promise in OPERATIONS:
+        for name in promise.infos:
+            info = INFOS[name]
+            dtypes = [n for n in NAMES if getattr(torch, n) in info.dtypes]
+            for check in kinds(promise, info):
+                for dtype in dtypes if check in ("value", "inplace") else dtypes[:1]:
+                    yield Case(promise, info, check, dtype)
+
+
+def kinds(promise: promised.Promise, info: OpInfo) -> list[str]:
+    """Which checks apply to a name that `info` judges."""
+    public = promise.name.removeprefix("Tensor.")
+    if public == "__setitem__":
+        return ["setitem"]
+    if public.endswith("_") and not public.endswith("__"):
+        return ["inplace"]
+    double = torch.float64 in info.dtypes and info.supports_autograd
+    found = ["value"] + ["gradient"] * double
+    if is_alias(promise, info):
+        return found
+    found += ["gradgrad"] * (double and info.supports_gradgrad)
+    found += ["method"] * (info.method_variant is not None or info.operator_variant is not None)
+    found += ["inplace"] * (info.inplace_variant is not None)
+    return found + ["errors"] * (info.error_inputs_func is not None)
+
+
+def is_alias(promise: promised.Promise, info: OpInfo) -> bool:
+    """Whether the promised name is another name for the operation of `info`."""
+    return promise.name.removeprefix("Tensor.") != info.name
+
+
+def samples(case: Case, every: bool) -> list[Any]:
+    """The samples of a test: all, or up to SAMPLES spread evenly over them."""
+    grad = case.check in ("gradient", "gradgrad") or (case.check == "inplace" and case.dtype == "float64")
+    draw = case.info.reference_inputs if every else case.info.sample_inputs
+    found = list(draw("cpu", getattr(torch, case.dtype), requires_grad=grad and case.info.supports_autograd))
+    step = 1 if every else max(1, -(-len(found) // SAMPLES))
+    return found[::step]
+
+
+def functions(case: Case) -> list[tuple[Any, Any]]:
+    """Pairs of callables to compare, of torch and of gpunn; gpunn's is None where it is missing."""
+    info, check = case.info, case.check
+    if check == "method":
+        theirs = [info.method_variant, info.operator_variant]
+    elif check == "inplace":
+        theirs = [info.inplace_variant, info.inplace_operator_variant]
+    elif is_alias(case.promise, info):
+        theirs = [bridge.lookup(torch, case.promise.name)]
+    else:
+        theirs = [info.op]
+    return [(f, bridge.counterpart(f, info.name)) for f in theirs if f is not None]
+
+
+def judge(case: Case, theirs: Any, mine: Any, sample: Any, values: bool) -> str | None:
+    """What is wrong with gpunn on one sample."""
+    if mine is None:
+        return MISSING
+    try:
+        if case.check == "value":
+            elementwise = isinstance(case.info, (UnaryUfuncInfo, BinaryUfuncInfo))
+            return checks.value(theirs, mine, sample, elementwise=elementwise, values=values)
+        if case.check in ("gradient", "gradgrad"):
+            return derivatives.gradient(theirs, mine, sample, 1 if case.check == "gradient" else 2)
+        if case.check == "method":
+            return checks.method(theirs, mine, sample)
+        if case.check == "inplace":
+            return derivatives.in_place(theirs, mine, sample, values=values)
+        return checks.assignment(sample) if case.check == "setitem" else checks.error(mine, sample)
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+
+
+@pytest.mark.parametrize("case", list(cases()), ids=str)
+def test_op(case: Case, tally: Tally, request: pytest.FixtureRequest) -> None:
+    with tally.about(case.promise.family, case.promise.name, case.check):
+        pairs = functions(case)
+        if case.check == "errors":
+            found = list(case.info.error_inputs("cpu"))
+        else:
+            found = samples(case, request.config.getoption("--every", default=False))
+        for theirs, mine in pairs:
+            for sample in found:
+                run(case, theirs, mine, sample, tally)
+
+
+def run(case: Case, theirs: Any, mine: Any, sample: Any, tally: Tally) -> None:
+    """The check on `sample`, and on the sample with gaps between its elements."""
+    plain = sample.sample_input if case.check == "errors" else sample
+    text = f"{case.dtype}: {bridge.describe_sample(plain)}"
+    if case.check == "errors":
+        text += f" -> {sample.error_regex}"
+    excuse = excuse_for(case, text)
+    if excuse == "skip":
+        tally.skipped += 1
+        return
+    tally.missing = tally.missing or mine is None
+    tally.add(judge(case, theirs, mine, sample, excuse != "shape"), text)
+    if case.check in ("value", "gradient") and mine is not None:
+        strided = sample.noncontiguous()
+        tally.add(judge(case, theirs, mine, strided, excuse != "shape"), f"{text} (with gaps)")
+
+
+def excuse_for(case: Case, text: str) -> str | None:
+    """The action of the first exception that covers a sample."""
+    for excuse in EXCUSES:
+        if excuse.covers(case.info.full_name, case.check, text):
+            return excuse.action
+    return None
+
+
+NAMED = promised.promises()
+
+
+@pytest.mark.parametrize("promise", NAMED, ids=[p.name for p in NAMED])
+def test_name(promise: promised.Promise, tally: Tally) -> None:
+    """The name is where PyTorch has it: as a function, as a method, and in place."""
+    with tally.about(promise.family, promise.name, "name"):
+        places = [promise.name]
+        if "." not in promise.name:
+            places += [f"Tensor.{promise.name}", f"Tensor.{promise.name}_"]
+        for place in places:
+            if bridge.lookup(torch, place) is not None:
+                there = bridge.lookup(gp, place) is not None
+                tally.missing = tally.missing or not there
+                tally.add(None if there else f"{MISSING}: {place}")
+
+
+def test_every_variant_is_judged() -> None:
+    """No variant of a promised operation in the database is left out silently."""
+    listed = {info for p in OPERATIONS for info in p.infos}
+    names = {INFOS[info].name for info in listed}
+    left_out = {info.full_name for info in op_db if info.name in names} - listed
+    assert left_out <= {excuse.info for excuse in EXCUSES}
+
+
+def test_every_exception_is_needed_and_explained() -> None:
+    for excuse in EXCUSES:
+        assert excuse.info == "*" or excuse.info in INFOS, excuse.info
+        assert excuse.action in ("skip", "shape"), excuse.action
+        assert len(excuse.reason) > 10, f"{excuse.info}: no reason"

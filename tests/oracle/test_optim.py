@@ -1,0 +1,113 @@
+"""The promised optimisers in every configuration of PyTorch's database: the same trajectory, step by step."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+import torch
+from torch.testing._internal.common_optimizers import OptimizerErrorEnum, optim_db
+
+import gpunn as gp
+from tests.oracle import bridge, checks, promised
+from tests.oracle.bridge import Twins
+from tests.oracle.compare import Tolerance, difference
+from tests.oracle.scores import Tally
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+
+STEPS = 20
+LIMIT = Tolerance(1e-12, 1e-14, 0)
+INFOS: dict[str, Any] = {f"optim.{info.name}": info for info in optim_db}
+PROMISES = promised.promises("Optimizer")
+FLOAT64 = torch.float64
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=[p.name for p in PROMISES])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_trajectory(promise: promised.Promise, groups: int, tally: Tally) -> None:
+    """With all parameters in one group, and with two groups of different settings."""
+    with tally.about("Optimizer", promise.name, "trajectory"):
+        info, ours = INFOS[promise.name], bridge.lookup(gp, promise.name)
+        tally.missing = ours is None
+        for config in info.optim_inputs_func(device="cpu", dtype=FLOAT64):
+            text = f"{config.desc}: {config.kwargs}"
+            tally.add("missing" if ours is None else judge(info.optim_cls, ours, config.kwargs, groups), text)
+
+
+def judge(theirs: Any, ours: Any, settings: dict[str, Any], groups: int) -> str | None:
+    torch.manual_seed(0)
+    start = [torch.randn(5, 3, dtype=FLOAT64), torch.randn(3, dtype=FLOAT64), torch.randn((), dtype=FLOAT64)]
+    params = [x.clone().requires_grad_() for x in start]
+    my_params = [gp.tensor(x.tolist(), dtype=gp.float64, requires_grad=True) for x in start]
+    try:
+        optimizer = theirs(grouped(params, groups), **settings)
+        mine = ours(grouped(my_params, groups), **Twins().of(settings))
+        for step in range(STEPS):
+            for sgd, values in ((optimizer, params), (mine, my_params)):
+                sgd.zero_grad()
+                loss(values).backward()
+                sgd.step()
+            for i, (a, b) in enumerate(zip(my_params, params, strict=True)):
+                if wrong := difference(a, b, tolerance=LIMIT):
+                    return f"step {step}, parameter {i}: {wrong}"
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    return state_difference(mine.state_dict(), optimizer.state_dict())
+
+
+def grouped(params: list[Any], groups: int) -> Any:
+    return params if groups == 1 else [{"params": params[:1]}, {"params": params[1:], "lr": 0.005}]
+
+
+def loss(params: list[Any]) -> Any:
+    """A function of the parameters that is not convex, written in operators only."""
+    w, b, c = params
+    y = w * w * w - w * b + c
+    return (y * y * 0.01 + w * w).sum()
+
+
+def state_difference(ours: dict[str, Any], theirs: dict[str, Any]) -> str | None:
+    """The state dicts have the same keys and values, so that an optimiser's state can move."""
+    if list(ours) != list(theirs) or list(ours["state"]) != list(theirs["state"]):
+        return f"state dict of {list(ours)} and {list(ours['state'])}, expected {list(theirs)}"
+    for i, entry in theirs["state"].items():
+        for key, b in entry.items():
+            a = ours["state"][i].get(key)
+            if wrong := difference(a, b, tolerance=LIMIT):
+                return f"state {i}, {key}: {wrong}"
+    for a, b in zip(ours["param_groups"], theirs["param_groups"], strict=True):
+        for key in ("params", "lr", "weight_decay", "maximize", "momentum", "betas", "eps", "amsgrad"):
+            if key in b and not isinstance(b[key], torch.Tensor) and a.get(key) != b[key]:
+                return f"param_groups {key}: {a.get(key)!r}, expected {b[key]!r}"
+    return None
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=[p.name for p in PROMISES])
+def test_error(promise: promised.Promise, tally: Tally) -> None:
+    """Where an optimiser of PyTorch refuses its arguments, so does ours."""
+    excuses = promised.excuses()
+    with tally.about("Optimizer", promise.name, "errors"):
+        info, ours = INFOS[promise.name], bridge.lookup(gp, promise.name)
+        tally.missing = ours is None
+        for case in info.optim_error_inputs_func(device="cpu", dtype=FLOAT64):
+            text = f"{case.optimizer_error_input.desc}: {case.optimizer_error_input.kwargs}"
+            if any(excuse.covers(promise.name, "errors", text) for excuse in excuses):
+                tally.skipped += 1
+                continue
+            tally.add("missing" if ours is None else error(ours, case), text)
+
+
+def error(ours: Any, case: Any) -> str | None:
+    given, twins = case.optimizer_error_input, Twins()
+    params = [torch.randn(3, dtype=FLOAT64, requires_grad=True)] if given.params is None else given.params
+
+    def act() -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # PyTorch warns of one of the mistakes
+            optimizer = ours(twins.of(params), **twins.of(given.kwargs))
+        if case.error_on is OptimizerErrorEnum.STEP_ERROR:
+            optimizer.step()
+
+    return checks.must_raise(act, case.error_type(case.error_regex), [], [])
