@@ -7,6 +7,8 @@ is first asked for, never before; where it cannot serve, `cuda_problem()` says w
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Any, TypeAlias
 
@@ -180,6 +182,26 @@ def is_view(array: Array, source: Array) -> bool:
     return array is source or (base is not None and (base is source or base is source.base))
 
 
+def broadcast_view(array: Array, shape: tuple[int, ...]) -> Array:
+    """`array` stretched to `shape` without a copy. It can be written to if `array` can, as in CuPy."""
+    view = array_module(array).broadcast_to(array, shape)
+    if isinstance(view, np.ndarray) and array.flags.writeable:
+        view.flags.writeable = True  # NumPy hands it out read-only
+    return view
+
+
+def placed_on(where: device) -> AbstractContextManager[Any]:
+    """A context in which `module_of(where)` makes its arrays on `where`; cuda without a number is the current GPU."""
+    if where.type == "cpu" or where.index is None:
+        return nullcontext()
+    cupy = cuda_module()
+    count = cupy.cuda.runtime.getDeviceCount()
+    if where.index >= count:
+        raise DeviceError(f'device "{where}": there are {count} GPUs, numbered from 0')
+    chosen: AbstractContextManager[Any] = cupy.cuda.Device(where.index)
+    return chosen
+
+
 def to_device(array: Array, where: device) -> Array:
     """`array` on `where`; no copy if it is there already."""
     if where.type == "cpu":
@@ -187,12 +209,7 @@ def to_device(array: Array, where: device) -> Array:
     cupy = cuda_module()
     if is_cuda(array) and where.index in (None, array.device.id):
         return array
-    count = cupy.cuda.runtime.getDeviceCount()
-    if where.index is not None and where.index >= count:
-        raise DeviceError(f'device "{where}": there are {count} GPUs, numbered from 0')
-    if where.index is None:
-        return cupy.asarray(array)
-    with cupy.cuda.Device(where.index):
+    with placed_on(where):
         return cupy.asarray(array)
 
 
@@ -213,3 +230,17 @@ def synchronize() -> None:
 def data_pointer(array: Array) -> int:
     """The address of the first element of `array`."""
     return int(array.data.ptr if is_cuda(array) else array.ctypes.data)
+
+
+def cache_pieces(*arrays: Array, size: int = 1 << 14) -> Iterator[tuple[Array, ...]]:
+    """Equally shaped `arrays` in flat pieces that stay in the CPU's cache over several passes.
+
+    Whole arrays where there is no gain: on a GPU, if they are small, or if one is not contiguous.
+    """
+    first = arrays[0]
+    if first.size <= size or is_cuda(first) or not all(a.flags.c_contiguous for a in arrays):
+        yield arrays
+        return
+    flat = [a.reshape(-1) for a in arrays]
+    for start in range(0, first.size, size):
+        yield tuple(f[start : start + size] for f in flat)

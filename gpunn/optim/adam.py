@@ -1,0 +1,121 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gpunn.backend import Array, array_module, cache_pieces
+from gpunn.errors import ArgumentError
+from gpunn.ops.creation import tensor
+from gpunn.optim.optimizer import Optimizer, Params, check_not_negative
+from gpunn.tensor import Tensor
+
+
+class Adam(Optimizer):
+    """m = b1 m + (1-b1) g,  v = b2 v + (1-b2) g^2,  p -= lr * (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + eps).
+
+    `weight_decay` is added to the gradient (`decoupled_weight_decay`: shrinks p by lr * weight_decay instead, as
+    AdamW). `amsgrad` divides by the largest v so far. Kingma & Ba 2015; Reddi et al. 2018.
+    `foreach`, `fused`, `capturable` and `differentiable` are accepted and change nothing.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        defaults = dict(
+            lr=lr,
+            betas=betas,
+            eps=eps,
+            weight_decay=weight_decay,
+            amsgrad=amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=decoupled_weight_decay,
+        )
+        super().__init__(params, defaults)
+
+    def check_options(self, group: dict[str, Any]) -> None:
+        check_not_negative(type(self).__name__, group, "lr", "eps", "weight_decay")
+        for i, beta in enumerate(group["betas"]):
+            number = beta.item() if isinstance(beta, Tensor) else beta
+            if not 0.0 <= number < 1.0:
+                raise ArgumentError(f"{type(self).__name__}: Invalid beta parameter at index {i}: {beta}")
+
+    def update(self, p: Array, grad: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
+        xp = array_module(p)
+        if not state:
+            state["step"] = tensor(0.0, device="cpu")
+            for name in ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ())):
+                state[name] = Tensor(xp.zeros_like(p))
+        state["step"] += 1
+        t = int(state["step"].item())
+        b1, b2 = (b.item() if isinstance(b, Tensor) else b for b in group["betas"])
+        decay, decoupled = group["weight_decay"], group["decoupled_weight_decay"]
+        step_size, root = group["lr"] / (1 - b1**t), (1 - b2**t) ** 0.5
+        averages = [state[n].array for n in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if n in state]
+        for part, g, m, v, *largest in cache_pieces(p, grad, *averages):
+            if decay and decoupled:
+                part *= 1 - group["lr"] * decay
+            elif decay:
+                g = g + decay * part
+            m += (g - m) * (1 - b1)
+            v *= b2
+            v += (1 - b2) * g * g
+            if largest:
+                xp.maximum(largest[0], v, out=largest[0])
+            denominator = xp.sqrt(largest[0] if largest else v)
+            denominator /= root
+            denominator += group["eps"]
+            xp.divide(m, denominator, out=denominator)
+            denominator *= step_size
+            part -= denominator
+
+
+class AdamW(Adam):
+    """Adam whose weight decay shrinks the parameters directly: p *= 1 - lr * weight_decay. Loshchilov & Hutter 2019."""
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )

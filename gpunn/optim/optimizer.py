@@ -1,0 +1,192 @@
+"""Optimizer: parameter groups, their options and state, and the frame of a step."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from gpunn import engine
+from gpunn.backend import Array
+from gpunn.engine import Hooks, RemovableHandle, bump
+from gpunn.errors import ArgumentError, ArgumentTypeError
+from gpunn.tensor import Tensor
+
+Params: TypeAlias = "Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]"
+
+
+class Optimizer:
+    """Changes parameters along their gradients. Subclasses give `update`, which changes one parameter.
+
+    `param_groups` is a list of dicts: "params" and the options that hold for them. `state` maps each parameter to a
+    dict of tensors.
+    """
+
+    def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
+        if isinstance(params, Tensor):
+            raise ArgumentTypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got a Tensor"
+            )
+        self.defaults = defaults
+        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self.param_groups: list[dict[str, Any]] = []
+        self._hooks: dict[str, Hooks] = {}
+        groups = list(params)
+        if not groups:
+            raise ArgumentError("optimizer got an empty parameter list")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(group)  # type: ignore[arg-type]
+
+    def update(self, p: Array, grad: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Change the array `p` in place along the array `grad`."""
+        raise NotImplementedError
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with options of their own: {"params": …, "lr": …}. Options left out are the defaults."""
+        if not isinstance(param_group, dict):
+            raise ArgumentTypeError(f"param_group must be a dict, but got {type(param_group)}")
+        group = dict(param_group)
+        params = group.get("params")
+        if isinstance(params, Tensor):
+            params = [params]
+        elif isinstance(params, set):
+            raise ArgumentTypeError(
+                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in "
+                "sets will change between runs. Please use a list instead."
+            )
+        entries = list(params or ())
+        if entries and isinstance(entries[0], tuple):
+            group["param_names"] = [name for name, _ in entries]
+            entries = [tensor for _, tensor in entries]
+        known = {id(p) for g in self.param_groups for p in g["params"]}
+        for p in entries:
+            if not isinstance(p, Tensor):
+                raise ArgumentTypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p)}")
+            if not (self.defaults.get("differentiable") or p.is_leaf or p.retains_grad):
+                raise ArgumentError("can't optimize a non-leaf Tensor")
+            if id(p) in known:
+                raise ArgumentError("some parameters appear in more than one parameter group")
+        if len({id(p) for p in entries}) != len(entries):
+            raise ArgumentError("some parameters appear twice in one parameter group")
+        group["params"] = entries
+        for name, default in self.defaults.items():
+            group.setdefault(name, default)
+        self.check_options(group)
+        self.param_groups.append(group)
+
+    def check_options(self, group: dict[str, Any]) -> None:
+        """Raise ArgumentError if an option of `group` has a value it cannot have."""
+
+    @engine.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change every parameter that has a gradient. `closure`, if given, computes the loss first; it is returned."""
+        self._run_hooks("pre")
+        loss = None
+        if closure is not None:
+            with engine.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            options = {k: v.item() if isinstance(v, Tensor) else v for k, v in group.items() if k != "params"}
+            for p in group["params"]:
+                if p.grad is not None:
+                    grad = p.grad.array
+                    self.update(p.array, -grad if options.get("maximize") else grad, self.state[p], options)
+                    bump(p)
+        self._run_hooks("post")
+        return loss
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or fill them with zeros."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if set_to_none:
+                    p.grad = None
+                elif p.grad is not None:
+                    p.grad = p.grad.detach()
+                    p.grad.zero_()
+
+    def state_dict(self) -> dict[str, Any]:
+        """{"state": {number: tensors}, "param_groups": options with parameters as numbers}."""
+        numbers = {id(p): i for i, p in enumerate(self._all_params())}
+        groups = [{**{k: v for k, v in g.items() if k != "params"}, "params": [numbers[id(p)] for p in g["params"]]}
+                  for g in self.param_groups]  # fmt: skip
+        state = {numbers[id(p)]: dict(s) for p, s in self.state.items() if id(p) in numbers}
+        return {"state": dict(sorted(state.items())), "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over options and state from what `state_dict` gave; nothing changes if they do not fit."""
+        groups = state_dict["param_groups"]
+        if len(groups) != len(self.param_groups):
+            raise ArgumentError(
+                f"loaded state dict has a different number of parameter groups: {len(groups)}, "
+                f"the optimizer has {len(self.param_groups)}"
+            )
+        for mine, theirs in zip(self.param_groups, groups, strict=True):
+            if len(mine["params"]) != len(theirs["params"]):
+                raise ArgumentError(
+                    "loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
+                    f"{len(theirs['params'])} and {len(mine['params'])} parameters"
+                )
+        numbers = [n for g in groups for n in g["params"]]
+        params = dict(zip(numbers, self._all_params(), strict=True))
+        state = {params[n]: _fitted(s, params[n]) for n, s in state_dict["state"].items() if n in params}
+        self.state = defaultdict(dict, state)
+        self.param_groups = [
+            {**mine, **copy.deepcopy({k: v for k, v in theirs.items() if k != "params"})}
+            for mine, theirs in zip(self.param_groups, groups, strict=True)
+        ]
+
+    def _all_params(self) -> list[Tensor]:
+        return list(OrderedDict((id(p), p) for g in self.param_groups for p in g["params"]).values())
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` before each step."""
+        return self._hooks.setdefault("pre", Hooks()).add(hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` after each step."""
+        return self._hooks.setdefault("post", Hooks()).add(hook)
+
+    def _run_hooks(self, kind: str) -> None:
+        for hook in list(self._hooks.get(kind, {}).values()):
+            hook(self, (), {})
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
+        return "\n".join([*lines, ")"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._hooks = {}
+
+
+def _fitted(state: dict[str, Any], p: Tensor) -> dict[str, Any]:
+    """A copy of loaded state on the device and in the dtype of the parameter; the step count as it is."""
+    result: dict[str, Any] = {}
+    for name, value in state.items():
+        if isinstance(value, Tensor) and name != "step":
+            value = value.to(p.device, p.dtype if p.is_floating_point() else value.dtype)
+        result[name] = value.detach().clone() if isinstance(value, Tensor) else copy.deepcopy(value)
+    return result
+
+
+def check_not_negative(optimizer: str, group: dict[str, Any], *names: str) -> None:
+    """Raise ArgumentError for a negative option, with PyTorch's words: "Invalid learning rate: -1"."""
+    words = {"lr": "learning rate", "eps": "epsilon value"}
+    for name in names:
+        value = group[name]
+        number = value.item() if isinstance(value, Tensor) else value
+        if isinstance(value, Tensor) and value.numel() != 1:
+            raise ArgumentError(f"{optimizer}: Tensor {name} must be 1-element")
+        if not number >= 0.0:
+            raise ArgumentError(f"{optimizer}: Invalid {words.get(name, name + ' value')}: {value}")
+
