@@ -191,7 +191,7 @@ def broadcast_view(array: Array, shape: tuple[int, ...]) -> Array:
 
 
 def placed_on(where: device) -> AbstractContextManager[Any]:
-    """A context in which `module_of(where)` makes its arrays on `where`; cuda without a number is the current GPU."""
+    """A context in which `module_of(where)` makes its arrays on `where`; "cuda" is the current GPU."""
     if where.type == "cpu" or where.index is None:
         return nullcontext()
     cupy = cuda_module()

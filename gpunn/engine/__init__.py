@@ -6,10 +6,14 @@ from gpunn.engine.anomaly import set_detect_anomaly as set_detect_anomaly
 from gpunn.engine.function import Function as Function
 from gpunn.engine.graph import AccumulateGrad as AccumulateGrad
 from gpunn.engine.graph import Node as Node
+from gpunn.engine.graph import sequence_now as sequence_now
 from gpunn.engine.hooks import Hooks as Hooks
 from gpunn.engine.hooks import RemovableHandle as RemovableHandle
 from gpunn.engine.inplace import bump as bump
+from gpunn.engine.inplace import check_history as check_history
 from gpunn.engine.inplace import check_in_place as check_in_place
+from gpunn.engine.inplace import keep_original as keep_original
+from gpunn.engine.inplace import take_view as take_view
 from gpunn.engine.inplace import write as write
 from gpunn.engine.modes import enable_grad as enable_grad
 from gpunn.engine.modes import inference_mode as inference_mode

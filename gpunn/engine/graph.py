@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 _sequence = itertools.count()
 
 
+def sequence_now() -> int:
+    """A number below that of every node made from now on."""
+    return next(_sequence)
+
+
 class NodeHooks:
     """The hooks of one node; most nodes have none."""
 

@@ -13,6 +13,7 @@ from gpunn import backend
 from gpunn.engine import modes
 from gpunn.engine.function import Function
 from gpunn.engine.graph import edge_of
+from gpunn.engine.saved import Saved
 from gpunn.engine.variable import Variable
 from gpunn.errors import ArgumentError, GraphError
 
@@ -34,6 +35,11 @@ def check_in_place(target: Variable, op: str) -> None:
             f"{op}: unsupported operation: more than one element of the written-to tensor refers to a single "
             "memory location. Please clone() the tensor before performing the operation."
         )
+    check_history(target, op)
+
+
+def check_history(target: Variable, op: str) -> None:
+    """Raise if an in-place change of `target` could not be recorded."""
     if not modes.recording.get():
         return
     if target.is_leaf and target._requires_grad and target._base is None:
@@ -41,7 +47,7 @@ def check_in_place(target: Variable, op: str) -> None:
             f"{op}: a leaf Variable that requires grad is being used in an in-place operation. "
             "Change it under gpunn.no_grad(), or change a clone()."
         )
-    base = target._base
+    base = target.root()
     if base is not None and base.is_leaf and base._requires_grad:
         raise GraphError(
             f"{op}: a view of a leaf Variable that requires grad is being used in an in-place operation. "
@@ -52,7 +58,7 @@ def check_in_place(target: Variable, op: str) -> None:
 def write(target: Tensor, result: Variable, op: str) -> Tensor:
     """Put `result` (same shape, dtype and device) into the memory of `target`, with its history."""
     rebase = modes.recording.get() and (target._requires_grad or result._requires_grad)
-    base = target._base
+    base = target.root()
     if rebase and base is not None and target._views is None:
         raise GraphError(
             f"{op}: Output {target._output_nr} of a function that returns multiple views is being modified inplace. "
@@ -73,6 +79,42 @@ def write(target: Tensor, result: Variable, op: str) -> Tensor:
         node._kept = node._saved = None
         node.enter_graph((old_edge, edge_of(result) if result._requires_grad else None), (base.array,))
         base._grad_fn, base._output_nr, base._requires_grad = node, 0, True
+    return target
+
+
+def keep_original(target: Variable, result: Variable, since: int) -> None:
+    """Before `result` is written into `target`: a copy of it for the nodes made `since` that saved it.
+
+    They computed `result` from what it holds now, and backward needs that: x.mul_(w) needs the old x.
+    """
+    nodes = [result._grad_fn]
+    while nodes:
+        node = nodes.pop()
+        if node is None or node.sequence < since:
+            continue
+        saved: dict[int, Any] = getattr(node, "_saved", None) or {}
+        for i, entry in saved.items():
+            if isinstance(entry, Saved) and entry.array is target.array:
+                saved[i] = entry._replace(array=target.array.copy(order="K"), counter=[0], version=0)
+        nodes.extend([None if edge is None else edge[0] for edge in node.next_edges])
+
+
+def take_view(target: Tensor, view: Variable) -> Tensor:
+    """Let `target` become `view`, a view of it in another shape: x.unsqueeze_(0)."""
+    if target.is_leaf and target._requires_grad:  # nothing is recorded: the leaf has a new shape
+        target.array = view.array
+        bump(target)
+        return target
+    if target._base is None:
+        before: Variable = Variable.result_type(target.array)  # what older views of the target are views of
+        before._grad_fn, before._output_nr = target._grad_fn, target._output_nr
+        before._requires_grad, before._version = target._requires_grad, target._version
+        target._base = before
+    target.array, target._views = view.array, view._views
+    target._grad_fn, target._output_nr = view._grad_fn, view._output_nr
+    target._requires_grad = view._requires_grad
+    bump(target)
+    target._seen_version = 0 if target._version is None else target._version[0]
     return target
 
 

@@ -91,9 +91,17 @@ class Variable:
             self._follow_base()
         return self._grad_fn
 
+    def root(self) -> Variable | None:
+        """The tensor that this view shows a part of; None for no view.
+
+        A base that an in-place change of shape made a view itself stands for what it was before.
+        """
+        base = self._base
+        return base if base is None or base._base is None else base._base
+
     def _follow_base(self) -> None:
         """After an in-place change of the shared memory, a view's history is that of its base."""
-        from_base, version = self._base, self._version
+        from_base, version = self.root(), self._version
         if from_base is None or version is None:
             return
         self._seen_version = version[0]

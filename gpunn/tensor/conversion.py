@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -16,6 +17,29 @@ from gpunn.ops.shape.conversion import memory_format, preserve_format
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
+LEGACY_NAMES: Final = {
+    "Bool": dtypes.bool_,
+    "Byte": dtypes.uint8,
+    "Char": dtypes.int8,
+    "Short": dtypes.int16,
+    "Int": dtypes.int32,
+    "Long": dtypes.int64,
+    "Half": dtypes.float16,
+    "BFloat16": dtypes.bfloat16,
+    "Float": dtypes.float32,
+    "Double": dtypes.float64,
+}
+
+
+def _converter(to: dtype) -> Callable[..., Tensor]:
+    """The method that converts to one dtype."""
+
+    def method(self: Any, memory_format: memory_format = preserve_format) -> Tensor:
+        return ops.to(self, to, memory_format=memory_format)
+
+    method.__doc__ = f"This tensor as {to.name}; itself if it is that already."
+    return method
+
 
 class ConversionMethods(Variable):
     """Mixin of Tensor."""
@@ -25,94 +49,51 @@ class ConversionMethods(Variable):
     clone = ops.clone
     contiguous = ops.contiguous
     detach = ops.detach
+    to = ops.to
+    type_as = ops.type_as
 
-    def to(
+    def type(self, dtype: Any = None, non_blocking: Any = False) -> Any:
+        """This tensor with another dtype; without an argument, the name of its type: "gpunn.FloatTensor".
+
+        A type may also be given by that name, or be the Tensor class, which is the default float type.
+        """
+        here = backend.device_of(self.array).type
+        prefix = "gpunn." if here == "cpu" else "gpunn.cuda."
+        if dtype is None:
+            name = next(name for name, known in LEGACY_NAMES.items() if known is dtypes.of(self.array))
+            return f"{prefix}{name}Tensor"
+        if isinstance(dtype, str):
+            short = dtype.removeprefix("gpunn.").removeprefix("cuda.").removesuffix("Tensor")
+            where = "cuda." if dtype.startswith("gpunn.cuda.") else ""
+            if dtype != f"gpunn.{where}{short}Tensor" or short not in LEGACY_NAMES:
+                raise ArgumentError(f"type: invalid type: {dtype!r}; expected a dtype such as gpunn.float32")
+            return ops.to(self, "cuda" if where else "cpu", LEGACY_NAMES[short])  # type: ignore[arg-type]
+        return ops.to(self, dtypes.as_dtype(dtype))  # type: ignore[arg-type]
+
+    def cpu(self, memory_format: memory_format = preserve_format) -> Tensor:
+        """This tensor in the CPU's memory; itself if it is there already."""
+        return ops.to(self, "cpu", memory_format=memory_format)  # type: ignore[arg-type]
+
+    def cuda(
         self,
-        *args: Any,
         device: backend.DeviceLike = None,
-        dtype: dtype | None = None,
-        non_blocking: bool = False,
-        copy: bool = False,
+        non_blocking: Any = False,
         memory_format: memory_format = preserve_format,
     ) -> Tensor:
-        """This tensor with another dtype, on another device, or both: to(dtype), to(device[, dtype]), to(other).
+        """This tensor on a GPU, the current one if none is named; itself if it is there already."""
+        where = "cuda" if device is None else backend.device(device)
+        return ops.to(self, where, memory_format=memory_format)  # type: ignore[arg-type]
 
-        Returns self if nothing changes, unless `copy`. Transfers always wait, so `non_blocking` has no effect.
-        """
-        for arg in args:
-            if isinstance(arg, dtypes.dtype):
-                dtype = arg
-            elif isinstance(arg, (str, backend.device)) or (isinstance(arg, int) and not isinstance(arg, bool)):
-                device = arg
-            elif isinstance(arg, type(self)) or hasattr(arg, "array"):
-                device, dtype = arg.device, arg.dtype
-            elif isinstance(arg, bool):
-                copy = copy or (arg and arg is args[-1] and len(args) > 2)
-            elif arg is not None:
-                raise ArgumentTypeError(f"to: expected a dtype, a device or a Tensor, got {type(arg).__name__}")
-        x: Any = self
-        result = x if dtype is None else ops.cast(x, dtypes.as_dtype(dtype))
-        result = result if device is None else ops.to_device(result, device)
-        if memory_format is not preserve_format:
-            result = ops.contiguous(result, memory_format)
-        return ops.clone(result) if copy and result is self else result
-
-    def type(self, dtype: Any = None) -> Any:
-        """This tensor with another dtype; without an argument, the name of its type ("torch.FloatTensor" in PyTorch)."""
-        x: Any = self
-        return repr(x.dtype) if dtype is None else self.to(dtypes.as_dtype(dtype))
-
-    def type_as(self, other: Tensor) -> Tensor:
-        """This tensor with the dtype of `other`."""
-        return self.to(other.dtype)
-
-    def cpu(self) -> Tensor:
-        """This tensor in the CPU's memory."""
-        return self.to("cpu")
-
-    def cuda(self, device: backend.DeviceLike = None) -> Tensor:
-        """This tensor on a GPU."""
-        return self.to("cuda" if device is None else backend.device(device))
-
-    def float(self) -> Tensor:
-        """This tensor as float32."""
-        return self.to(dtypes.float32)
-
-    def double(self) -> Tensor:
-        """This tensor as float64."""
-        return self.to(dtypes.float64)
-
-    def half(self) -> Tensor:
-        """This tensor as float16."""
-        return self.to(dtypes.float16)
-
-    def bfloat16(self) -> Tensor:
-        """This tensor as bfloat16."""
-        return self.to(dtypes.bfloat16)
-
-    def int(self) -> Tensor:
-        """This tensor as int32."""
-        return self.to(dtypes.int32)
-
-    def long(self) -> Tensor:
-        """This tensor as int64."""
-        return self.to(dtypes.int64)
-
-    def short(self) -> Tensor:
-        """This tensor as int16."""
-        return self.to(dtypes.int16)
-
-    def char(self) -> Tensor:
-        """This tensor as int8."""
-        return self.to(dtypes.int8)
-
-    def byte(self) -> Tensor:
-        """This tensor as uint8."""
-        return self.to(dtypes.uint8)
-
-    def bool(self) -> Tensor:
-        """This tensor as booleans: whether each element is not zero."""
-        return self.to(dtypes.bool_)
+    float = _converter(dtypes.float32)
+    double = _converter(dtypes.float64)
+    half = _converter(dtypes.float16)
+    bfloat16 = _converter(dtypes.bfloat16)
+    int = _converter(dtypes.int32)
+    long = _converter(dtypes.int64)
+    short = _converter(dtypes.int16)
+    char = _converter(dtypes.int8)
+    byte = _converter(dtypes.uint8)
+    bool = _converter(dtypes.bool_)
 
     def is_contiguous(self, memory_format: memory_format = ops.contiguous_format) -> Any:
         """Whether the elements lie in memory one after the other, in the order of `memory_format`."""
@@ -126,32 +107,34 @@ class ConversionMethods(Variable):
         """The only element as a Python number."""
         if self.array.size != 1:
             raise ArgumentError(
-                f"item: a Tensor with {self.array.size} elements cannot be converted to Scalar (shape {self.array.shape})"
+                f"item: a Tensor with {self.array.size} elements cannot be converted to Scalar "
+                f"(shape {self.array.shape})"
             )
         return backend.asnumpy(self.array).item()
 
     def tolist(self) -> Any:
-        """The elements as nested lists of Python numbers."""
+        """The elements as nested lists of Python numbers; of a 0-d tensor the number."""
         return backend.asnumpy(self.array).tolist()
 
     def numpy(self, *, force: Any = False) -> np.ndarray[Any, Any]:
-        """The elements as a NumPy array on the same memory. With `force`, detached and copied from the GPU first."""
+        """The elements as a NumPy array on the same memory; `force` detaches them and copies from the GPU."""
         if self._requires_grad and not force:
             raise GraphError(
                 "numpy: Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             )
         if backend.is_cuda(self.array) and not force:
             raise ArgumentTypeError(
-                "numpy: can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
-                "memory first."
+                f"numpy: can't convert {backend.device_of(self.array)} device type tensor to numpy. "
+                "Use Tensor.cpu() to copy the tensor to host memory first."
             )
         return backend.asnumpy(self.array)
 
     def __bool__(self) -> Any:
         if self.array.size != 1:
+            values = "no values" if self.array.size == 0 else "more than one value"
             raise ShapeError(
-                f"bool: Boolean value of Tensor with {'no' if self.array.size == 0 else 'more than one'} value"
-                f"{'s' if self.array.size == 0 else ''} is ambiguous (shape {self.array.shape}); use any() or all()"
+                f"bool: Boolean value of Tensor with {values} is ambiguous (shape {self.array.shape}); "
+                "use any() or all()"
             )
         return bool(self.item())
 

@@ -27,7 +27,11 @@ def in_place(op: Callable[Concatenate[Any, P], Tensor]) -> Callable[Concatenate[
     @functools.wraps(op)
     def method(self: Any, *args: P.args, **kwargs: P.kwargs) -> Tensor:
         engine.check_in_place(self, name)
-        return store(self, op(self, *args, **kwargs), name)
+        since = engine.sequence_now()
+        result = op(self, *args, **kwargs)
+        if result.requires_grad:
+            engine.keep_original(self, result, since)
+        return store(self, result, name)
 
     method.__name__ = name
     method.__qualname__ = f"Tensor.{name}"

@@ -8,7 +8,7 @@ from gpunn import backend, dtypes
 from gpunn.backend import Array, DeviceLike
 from gpunn.dtypes import dtype
 from gpunn.engine import Function, Variable
-from gpunn.errors import ArgumentError
+from gpunn.errors import ArgumentError, ArgumentTypeError
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -77,12 +77,15 @@ class Clone(Function):
 def copied(x: Array, layout: memory_format) -> Array:
     """A copy of the array `x` in `layout`."""
     if layout is preserve_format:
-        return x.copy(order="K")
+        expanded = any([s == 0 and n > 1 for s, n in zip(x.strides, x.shape, strict=True)])
+        return x.copy(order="C" if expanded else "K")
     if layout is contiguous_format:
         return x.copy(order="C")
     order = CHANNELS_LAST_ORDER.get(x.ndim)
     if order is None or (layout is channels_last) != (x.ndim == 4):
-        raise ArgumentError(f"{layout!r} needs a tensor of 4 dimensions (5 for channels_last_3d), got {x.ndim}")
+        raise ArgumentError(
+            f"{layout!r} needs a tensor of 4 dimensions (5 for channels_last_3d), got {x.ndim}"
+        )
     back = tuple(sorted(range(x.ndim), key=order.__getitem__))
     return x.transpose(order).copy(order="C").transpose(back)
 
@@ -97,6 +100,14 @@ def is_laid_out(x: Array, layout: memory_format) -> bool:
     return order is not None and bool(x.transpose(order).flags.c_contiguous)
 
 
+def layout(x: Array) -> memory_format:
+    """How the array `x` lies in memory: channels last, or for anything else `contiguous_format`."""
+    if x.flags.c_contiguous or x.ndim not in CHANNELS_LAST_ORDER:
+        return contiguous_format
+    last = channels_last if x.ndim == 4 else channels_last_3d
+    return last if is_laid_out(x, last) else contiguous_format
+
+
 def cast(x: Tensor, to: dtype) -> Tensor:
     """`x` with elements of dtype `to`; `x` itself if it has that dtype already."""
     return x if x.array.dtype == to.numpy else Cast(to)(x)
@@ -109,6 +120,53 @@ def to_device(x: Tensor, where: DeviceLike) -> Tensor:
     if target.type == here.type and target.index in (None, here.index):
         return x
     return ToDevice(target)(x)
+
+
+def to(
+    input: Tensor,
+    *args: Any,
+    device: DeviceLike = None,
+    dtype: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: memory_format = preserve_format,
+) -> Tensor:
+    """`input` with another dtype, on another device, or both; itself if nothing changes, unless `copy`.
+
+    Called as to(dtype), to(device), to(device, dtype) or to(other), where non_blocking and copy may follow,
+    or with names. Transfers always wait, so `non_blocking` has no effect.
+    """
+    rest = list(args)
+    if rest and isinstance(rest[0], Variable):
+        other: Any = rest.pop(0)
+        device, dtype = _only(device, other.device), _only(dtype, other.dtype)
+    elif rest and isinstance(rest[0], (dtypes.dtype, type)):
+        dtype = _only(dtype, rest.pop(0))
+    elif rest:
+        device = _only(device, rest.pop(0))
+        if rest and not isinstance(rest[0], bool):
+            dtype = _only(dtype, rest.pop(0))
+    if len(rest) > 2 or not all([isinstance(flag, bool) for flag in rest]):
+        raise ArgumentTypeError(
+            f"to: expected a dtype, a device or a Tensor, then non_blocking and copy; got {args}"
+        )
+    copy = rest[1] if len(rest) == 2 else copy
+    result = input if dtype is None else cast(input, dtypes.as_dtype(dtype))
+    result = result if device is None else to_device(result, device)
+    if memory_format is not preserve_format:
+        result = contiguous(result, memory_format)
+    return clone(result) if copy and result is input else result
+
+
+def _only(named: Any, positional: Any) -> Any:
+    if named is not None:
+        raise ArgumentTypeError(f"to: got {positional} and {named} for the same argument")
+    return positional
+
+
+def type_as(input: Tensor, other: Tensor) -> Tensor:
+    """`input` with the dtype of `other`, on its device."""
+    return to(input, other)
 
 
 def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> Tensor:

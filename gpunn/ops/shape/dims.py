@@ -1,10 +1,13 @@
-"""Dimension numbers as users give them: negative ones count from the end, sequences name several."""
+"""Dimension numbers and sizes as users give them: negative dims count from the end."""
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Sequence
+from typing import Any
 
-from gpunn.errors import ArgumentError, ArgumentTypeError, IndexRangeError
+from gpunn.errors import ArgumentError, ArgumentTypeError, IndexRangeError, ShapeError
 
 
 def one_dim(op: str, dim: int, rank: int) -> int:
@@ -14,20 +17,69 @@ def one_dim(op: str, dim: int, rank: int) -> int:
     d, length = int(dim), max(rank, 1)
     if not -length <= d < length:
         raise IndexRangeError(
-            f"{op}: Dimension out of range (expected to be in range of [{-length}, {length - 1}], but got {d})"
+            f"{op}: Dimension out of range (expected to be in range of [{-length}, {length - 1}], but got "
+            f"{d})"
         )
     return d % length
 
 
 def several_dims(op: str, dim: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:
-    """`dim` (a number, several, or None for all) as distinct numbers in [0, rank). () means all, as in PyTorch."""
+    """`dim` (a number, several, or None for all) as distinct numbers in [0, rank). () means all, too."""
     if dim is None:
         return tuple(range(rank))
     if hasattr(dim, "__index__"):
         return (one_dim(op, dim, rank),) if rank else ()  # type: ignore[arg-type]
-    dims = tuple(one_dim(op, d, rank) for d in dim)  # type: ignore[union-attr]
-    if len(set(dims)) != len(dims):
-        raise ArgumentError(f"{op}: dim {tuple(dim)} appears multiple times in the list of dims")  # type: ignore[arg-type]
+    dims = distinct_dims(op, dim, rank)
     if not dims:
         return tuple(range(rank))
     return dims if rank else ()
+
+
+def distinct_dims(op: str, dims: Sequence[int], rank: int) -> tuple[int, ...]:
+    """Each of `dims` as a number in [0, rank), in the order given; ArgumentError if one is there twice."""
+    found = tuple([one_dim(op, d, rank) for d in dims])
+    if len(set(found)) != len(found):
+        raise ArgumentError(f"{op}: dim {tuple(dims)} appears multiple times in the list of dims")
+    return found
+
+
+def ints(op: str, name: str, given: Any) -> tuple[int, ...]:
+    """The argument `name`, an int or a sequence of ints (0-d integer tensors count as ints), as a tuple."""
+    try:
+        items = given if isinstance(given, (tuple, list)) or not hasattr(given, "__index__") else (given,)
+        return tuple([operator.index(n) for n in items])
+    except TypeError:
+        raise ArgumentTypeError(f"{op}: {name} must be ints, got {given!r}") from None
+
+
+def new_shape(op: str, sizes: tuple[Any, ...], size: Any = None) -> tuple[int, ...]:
+    """The shape of a new tensor, from what f got as f(2, 3), f((2, 3)) or f(size=(2, 3))."""
+    if size is None:
+        size = sizes[0] if len(sizes) == 1 else sizes
+    elif sizes:
+        raise ArgumentTypeError(f"{op}: got sizes {sizes} and size={size}; give one of them")
+    shape = ints(op, "size", size)
+    if shape and min(shape) < 0:
+        raise ShapeError(f"{op}: Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
+    return shape
+
+
+def inferred_shape(op: str, shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
+    """`shape` with its -1, if there is one, replaced so that it holds `numel` elements."""
+    if -1 not in shape and math.prod(shape) == numel and min(shape, default=0) >= 0:
+        return shape
+    for i, n in enumerate(shape):
+        if n < -1:
+            raise ShapeError(f"{op}: invalid shape dimension {n} at index {i} of shape {list(shape)}")
+    if shape.count(-1) > 1:
+        raise ShapeError(f"{op}: only one dimension can be inferred, got {list(shape)}")
+    known = math.prod([n for n in shape if n != -1])
+    if -1 in shape and numel == known == 0:
+        raise ShapeError(
+            f"{op}: cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified "
+            "dimension "
+            "size -1 can be any value and is ambiguous"
+        )
+    if -1 not in shape or known == 0 or numel % known:
+        raise ShapeError(f"{op}: shape '{list(shape)}' is invalid for input of size {numel}")
+    return tuple([numel // known if n == -1 else n for n in shape])

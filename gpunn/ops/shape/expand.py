@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from gpunn import backend
 from gpunn.backend import Array
-from gpunn.engine import Function
-from gpunn.errors import ShapeError
+from gpunn.engine import Function, Variable
+from gpunn.errors import ArgumentTypeError, ShapeError
+from gpunn.ops.arithmetic.promotion import broadcast_shape
+from gpunn.ops.reduction.accumulate import total
+from gpunn.ops.shape.dims import ints
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
 
 class Expand(Function):
+    """A view in which dimensions of length 1 are repeated, and new ones come in front."""
+
     is_view = True
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -23,7 +27,7 @@ class Expand(Function):
 
     def forward(self, x: Array) -> Array:
         self.was = x.shape
-        return backend.array_module(x).broadcast_to(x, self.shape)
+        return backend.broadcast_view(x, self.shape)
 
     def backward(self, grad: Tensor) -> Tensor:
         return sum_to_size(grad, self.was)
@@ -39,37 +43,70 @@ class SumToSize(Function):
         self.was = x.shape
         added = x.ndim - len(self.shape)
         stretched = [d + added for d, n in enumerate(self.shape) if n == 1 and x.shape[d + added] != 1]
-        axes = (*range(added), *stretched)
-        if x.dtype.itemsize == 2 and x.dtype.kind in "fV":  # half types: add up in float32, round once
-            return x.sum(axis=axes, dtype=np.float32).astype(x.dtype).reshape(self.shape)
-        return x.sum(axis=axes, dtype=x.dtype).reshape(self.shape)
+        return total(x, (*range(added), *stretched), dtype=x.dtype).reshape(self.shape)
 
     def backward(self, grad: Tensor) -> Tensor:
         return Expand(self.was)(grad)
 
 
-def sum_to_size(x: Tensor, *size: Any) -> Tensor:
+def sum_to_size(x: Tensor, size: Sequence[int]) -> Tensor:
     """`x` summed over dimensions until it has shape `size`, to which it must be expandable."""
-    shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else size
-    if x.array.shape == shape:
-        return x
     was = x.array.shape
+    if was == size:
+        return x
+    shape = ints("sum_to_size", "size", size)
     added = len(was) - len(shape)
-    if added < 0 or any(n not in (1, m) for n, m in zip(shape, was[added:], strict=True)):
+    if added < 0 or any([n not in (1, m) for n, m in zip(shape, was[added:], strict=True)]):
         raise ShapeError(f"sum_to_size: size {shape} is not expandable to {was}, the shape of the tensor")
     return SumToSize(shape)(x)
 
 
-def expand(input: Tensor, *size: Any) -> Tensor:
-    """A view of `input` with size-1 dimensions repeated to `size`; -1 keeps a dimension, new ones come in front."""
-    shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else size
-    was = input.array.shape
-    added = len(shape) - len(was)
-    wanted = tuple(was[d - added] if n == -1 and d >= added else n for d, n in enumerate(shape))
-    fits = added >= 0 and all(n >= 0 for n in wanted)
-    if not fits or any(m not in (1, n) for m, n in zip(was, wanted[added:], strict=True)):
+def expand(input: Tensor, size: Sequence[int]) -> Tensor:
+    """A view of `input` with dimensions of 1 repeated to `size`; -1 keeps one, new ones come in front."""
+    return Expand(_expanded("expand", input.array.shape, ints("expand", "size", size)))(input)
+
+
+def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
+    """`expand` under NumPy's name."""
+    return Expand(_expanded("broadcast_to", input.array.shape, ints("broadcast_to", "size", size)))(input)
+
+
+def expand_as(input: Tensor, other: Tensor) -> Tensor:
+    """A view of `input` expanded to the shape of `other`."""
+    return Expand(_expanded("expand_as", input.array.shape, other.array.shape))(input)
+
+
+def broadcast_tensors(*tensors: Any) -> list[Tensor]:
+    """Views of the tensors, expanded to their common shape."""
+    items = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
+    for x in items:
+        if not isinstance(x, Variable):
+            raise ArgumentTypeError(f"broadcast_tensors: expected Tensors, got {type(x).__name__}")
+    shape = broadcast_shape("broadcast_tensors", *items) if items else ()
+    return [Expand(shape)(x) for x in items]
+
+
+def _expanded(op: str, was: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
+    """`size` with each -1 replaced, once it is clear that `was` can be expanded to it."""
+    added = len(size) - len(was)
+    if added < 0:
         raise ShapeError(
-            f"expand: The expanded size {shape} must keep the existing sizes {was} except where they are 1; "
-            "new dimensions go in front and cannot be -1"
+            f"{op}: the number of sizes provided ({len(size)}) must be greater or equal to the number of "
+            "dimensions "
+            f"in the tensor ({len(was)}): target sizes {list(size)}, tensor sizes {list(was)}"
         )
-    return Expand(wanted)(input)
+    for d, n in enumerate(size[:added]):
+        if n < 0:
+            raise ShapeError(
+                f"{op}: The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing "
+                f"dimension {d}"
+            )
+    wanted = [m if n == -1 else n for m, n in zip(was, size[added:], strict=True)]
+    for d, (m, n) in enumerate(zip(was, wanted, strict=True), added):
+        if m != n and (m != 1 or n < 0):
+            raise ShapeError(
+                f"{op}: The expanded size of the tensor ({n}) must match the existing size ({m}) at "
+                "non-singleton "
+                f"dimension {d}. Target sizes: {list(size)}. Tensor sizes: {list(was)}"
+            )
+    return (*size[:added], *wanted)
