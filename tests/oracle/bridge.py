@@ -137,13 +137,15 @@ def describe(value: Any) -> str:
 def describe_sample(sample: Any) -> str:
     """The arguments of `sample` in a line: "(3, 4) float64; 1; keepdim=True"."""
     parts = [describe(sample.input), *map(describe, sample.args), describe(sample.kwargs)]
-    return "; ".join(p for p in parts if p)
+    mark = [] if list(tensors_in(arguments(sample))) else ["(numbers only)"]
+    return "; ".join([p for p in parts if p] + mark)
 
 
 def lookup(root: Any, path: str) -> Any:
-    """root.a.b for the path "a.b"; None where something is missing."""
+    """root.a.b for the path "a.b"; None where something is missing. What every class has does not count."""
     for name in path.split("."):
-        root = getattr(root, name, None)
+        owners = [c for c in root.__mro__[:-1] if name in vars(c)] if isinstance(root, type) else [root]
+        root = getattr(root, name, None) if owners else None
     return root
 
 

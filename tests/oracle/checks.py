@@ -55,14 +55,14 @@ def results_differ(
     for i, (a, b) in enumerate(zip(ours, wanted, strict=True)):
 
         def exact(i: int = i) -> Any:
-            return _in_float64(theirs, sample, i)
+            return in_float64(theirs, sample, i)
 
         if wrong := difference(a, b, exact, elementwise=elementwise, values=values):
             return wrong if len(ours) == 1 else f"result {i}: {wrong}"
     return None
 
 
-def _in_float64(theirs: Function, sample: Any, i: int) -> Any:
+def in_float64(theirs: Function, sample: Any, i: int) -> Any:
     """Result `i` with everything computed in float64; None if that cannot be had."""
     floating = any(x.is_floating_point() for x in bridge.tensors_in(bridge.arguments(sample)))
 

@@ -98,7 +98,7 @@ def in_place(theirs: Function, mine: Function, sample: Any, *, values: bool = Tr
         return found
     if not found.requires_grad and found.numel() and not np.shares_memory(found.array, memory):
         return "the result is not in the memory of its tensor"
-    wrong = difference(found, expected, values=values)
+    wrong = difference(found, expected, lambda: checks.in_float64(theirs, sample, 0), values=values)
     if wrong or not expected.requires_grad or not values:
         return wrong
     inputs = [x for x in bridge.tensors_in(bridge.arguments(target)) if x.requires_grad]

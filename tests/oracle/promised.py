@@ -20,7 +20,7 @@ class Promise(NamedTuple):
 class Excuse(NamedTuple):
     """One line of exceptions.txt: which checks of which op do what, when, and why."""
 
-    info: str
+    infos: tuple[str, ...]
     checks: tuple[str, ...]
     action: str
     when: str
@@ -28,7 +28,12 @@ class Excuse(NamedTuple):
 
     def covers(self, info: str, check: str, text: str) -> bool:
         """Whether this is about `check` of `info` on a sample described by `text`."""
-        if self.info not in ("*", info) or (self.checks != ("*",) and check not in self.checks):
+        if (
+            "*" not in self.infos
+            and info not in self.infos
+            or "*" not in self.checks
+            and check not in self.checks
+        ):
             return False
         return self.when == "*" or any(term.strip() in text for term in self.when.split(" or "))
 
@@ -52,7 +57,7 @@ def excuses() -> list[Excuse]:
     found = []
     for line in _lines("exceptions.txt"):
         info, checks, action, when, reason = (column.strip() for column in line.split("|"))
-        found.append(Excuse(info, tuple(checks.split()), action, when, reason))
+        found.append(Excuse(tuple(info.split()), tuple(checks.split()), action, when, reason))
     return found
 
 

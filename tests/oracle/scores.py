@@ -32,6 +32,7 @@ class Tally:
     def add(self, wrong: str | None, sample: str = "") -> None:
         """One check, which went wrong or (None) passed."""
         self.total += 1
+        self.missing = self.missing or (wrong or "").startswith("missing")
         if wrong is None:
             self.passed += 1
         else:

@@ -66,7 +66,6 @@ def test_module(case: Case, tally: Tally) -> None:
     name = case.promise.name
     with tally.about(case.promise.family, name, "module"):
         ours = bridge.lookup(gp, name)
-        tally.missing = ours is None
         for sample in inputs(case):
             made = sample.constructor_input
             text = f"{bridge.describe([made.args, made.kwargs])}, {sample.desc}"
@@ -172,7 +171,6 @@ def test_error(promise: promised.Promise, training: bool, tally: Tally) -> None:
     """Where a layer of PyTorch refuses its arguments, so does ours, and leaves them alone."""
     info, ours = INFOS[promise.name], bridge.lookup(gp, promise.name)
     with tally.about("Module", promise.name, "errors"):
-        tally.missing = ours is None
         for case in info.module_error_inputs_func(
             info, device="cpu", dtype=torch.float32, requires_grad=False, training=training
         ):

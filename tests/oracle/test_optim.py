@@ -30,7 +30,6 @@ def test_trajectory(promise: promised.Promise, groups: int, tally: Tally) -> Non
     """With all parameters in one group, and with two groups of different settings."""
     with tally.about("Optimizer", promise.name, "trajectory"):
         info, ours = INFOS[promise.name], bridge.lookup(gp, promise.name)
-        tally.missing = ours is None
         for config in info.optim_inputs_func(device="cpu", dtype=FLOAT64):
             text = f"{config.desc}: {config.kwargs}"
             tally.add("missing" if ours is None else judge(info.optim_cls, ours, config.kwargs, groups), text)
@@ -90,7 +89,6 @@ def test_error(promise: promised.Promise, tally: Tally) -> None:
     excuses = promised.excuses()
     with tally.about("Optimizer", promise.name, "errors"):
         info, ours = INFOS[promise.name], bridge.lookup(gp, promise.name)
-        tally.missing = ours is None
         for case in info.optim_error_inputs_func(device="cpu", dtype=FLOAT64):
             text = f"{case.optimizer_error_input.desc}: {case.optimizer_error_input.kwargs}"
             if any(excuse.covers(promise.name, "errors", text) for excuse in excuses):
