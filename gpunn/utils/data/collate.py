@@ -1,0 +1,66 @@
+"""Collating: from a list of samples to a batch."""
+
+from __future__ import annotations
+
+import collections.abc
+from typing import Any
+
+import numpy as np
+
+from gpunn import dtypes, ops
+from gpunn.errors import ArgumentTypeError, ShapeError
+from gpunn.tensor import Tensor
+
+
+def default_collate(batch: Any) -> Any:
+    """Samples as one batch: tensors and arrays are stacked along a new first dimension, numbers become a tensor,
+    tuples, lists and dicts of them are collated entry by entry, strings stay a list."""
+    first = batch[0]
+    if isinstance(first, Tensor):
+        return ops.stack(list(batch), 0)
+    if isinstance(first, np.ndarray):
+        return ops.as_tensor(np.stack(batch))
+    if isinstance(first, np.generic):
+        return ops.as_tensor(np.asarray(batch))
+    if isinstance(first, float):
+        return ops.tensor(batch, dtype=dtypes.float64)
+    if isinstance(first, (bool, int)):
+        return ops.tensor(batch)
+    if isinstance(first, (str, bytes)):
+        return list(batch)
+    if isinstance(first, collections.abc.Mapping):
+        return _like_mapping(first, {key: default_collate([sample[key] for sample in batch]) for key in first})
+    if isinstance(first, tuple) and hasattr(first, "_fields"):
+        return type(first)(*(default_collate(column) for column in zip(*batch, strict=True)))
+    if isinstance(first, collections.abc.Sequence):
+        if any(len(sample) != len(first) for sample in batch):
+            raise ShapeError("default_collate: each element in list of batch should be of equal size")
+        return [default_collate(column) for column in zip(*batch, strict=True)]
+    raise ArgumentTypeError(
+        "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; "
+        f"found {type(first).__name__}; pass a collate_fn"
+    )
+
+
+def default_convert(data: Any) -> Any:
+    """One sample with its NumPy arrays as tensors; everything else as it is."""
+    if isinstance(data, (np.ndarray, np.generic)):
+        return ops.as_tensor(np.asarray(data))
+    if isinstance(data, (Tensor, str, bytes)):
+        return data
+    if isinstance(data, collections.abc.Mapping):
+        return _like_mapping(data, {key: default_convert(value) for key, value in data.items()})
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*(default_convert(value) for value in data))
+    if isinstance(data, collections.abc.Sequence):
+        return [default_convert(value) for value in data]
+    return data
+
+
+def _like_mapping(like: Any, values: dict[Any, Any]) -> Any:
+    """`values` in a mapping of the type of `like`, or a dict if that type cannot be made from one."""
+    try:
+        return type(like)(values)
+    except TypeError:
+        return values
+
