@@ -2,9 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
 from gpunn.engine import Variable
-from gpunn.ops.arithmetic.binary import add, mul
+from gpunn.ops.arithmetic import (
+    binary,
+    comparison,
+    division,
+    exponential,
+    hyperbolic,
+    logical,
+    power,
+    rounding,
+    selection,
+    special_functions,
+    trigonometric,
+)
+from gpunn.ops.arithmetic import clamp as limits
+from gpunn.ops.arithmetic import sign as signs
+from gpunn.ops.arithmetic.promotion import Operand
 from gpunn.tensor.inplace import in_place
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+OPERANDS = (Variable, float, int, np.generic)
+
+
+def operator(op: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Any]:
+    """The method for `x + y`; operands that are neither tensors nor numbers are left to their own methods."""
+
+    def method(self: Any, other: Any) -> Any:
+        return op(self, other) if isinstance(other, OPERANDS) else NotImplemented
+
+    return method
+
+
+def reflected(op: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Any]:
+    """The method for `y + x`, where y is no tensor."""
+
+    def method(self: Any, other: Any) -> Any:
+        return op(other, self) if isinstance(other, OPERANDS) else NotImplemented
+
+    return method
 
 
 class ArithmeticMethods(Variable):
@@ -12,12 +55,238 @@ class ArithmeticMethods(Variable):
 
     __slots__ = ()
 
-    add = add
-    add_ = in_place(add)
-    mul = mul
-    mul_ = in_place(mul)
+    add = binary.add
+    add_ = in_place(binary.add)
+    sub = subtract = binary.sub
+    sub_ = subtract_ = in_place(binary.sub)
+    mul = multiply = binary.mul
+    mul_ = multiply_ = in_place(binary.mul)
 
-    __add__ = __radd__ = add
-    __mul__ = __rmul__ = mul
+    div = divide = division.div
+    div_ = divide_ = in_place(division.div)
+    true_divide = division.true_divide
+    true_divide_ = in_place(division.true_divide)
+    floor_divide = division.floor_divide
+    floor_divide_ = in_place(division.floor_divide)
+    remainder = division.remainder
+    remainder_ = in_place(division.remainder)
+    fmod = division.fmod
+    fmod_ = in_place(division.fmod)
+    reciprocal = division.reciprocal
+    reciprocal_ = in_place(division.reciprocal)
+
+    pow = power.pow
+    pow_ = in_place(power.pow)
+    float_power = power.float_power
+    float_power_ = in_place(power.float_power)
+    square = power.square
+    square_ = in_place(power.square)
+    sqrt = power.sqrt
+    sqrt_ = in_place(power.sqrt)
+    rsqrt = power.rsqrt
+    rsqrt_ = in_place(power.rsqrt)
+    hypot = power.hypot
+    hypot_ = in_place(power.hypot)
+
+    exp = exponential.exp
+    exp_ = in_place(exponential.exp)
+    exp2 = exponential.exp2
+    exp2_ = in_place(exponential.exp2)
+    expm1 = exponential.expm1
+    expm1_ = in_place(exponential.expm1)
+    log = exponential.log
+    log_ = in_place(exponential.log)
+    log2 = exponential.log2
+    log2_ = in_place(exponential.log2)
+    log10 = exponential.log10
+    log10_ = in_place(exponential.log10)
+    log1p = exponential.log1p
+    log1p_ = in_place(exponential.log1p)
+    sigmoid = exponential.sigmoid
+    sigmoid_ = in_place(exponential.sigmoid)
+    logaddexp = exponential.logaddexp
+    logaddexp2 = exponential.logaddexp2
+    xlogy = exponential.xlogy
+    xlogy_ = in_place(exponential.xlogy)
+
+    sin = trigonometric.sin
+    sin_ = in_place(trigonometric.sin)
+    cos = trigonometric.cos
+    cos_ = in_place(trigonometric.cos)
+    tan = trigonometric.tan
+    tan_ = in_place(trigonometric.tan)
+    asin = arcsin = trigonometric.asin
+    asin_ = arcsin_ = in_place(trigonometric.asin)
+    acos = arccos = trigonometric.acos
+    acos_ = arccos_ = in_place(trigonometric.acos)
+    atan = arctan = trigonometric.atan
+    atan_ = arctan_ = in_place(trigonometric.atan)
+    atan2 = arctan2 = trigonometric.atan2
+    atan2_ = arctan2_ = in_place(trigonometric.atan2)
+    sinc = trigonometric.sinc
+    sinc_ = in_place(trigonometric.sinc)
+    deg2rad = trigonometric.deg2rad
+    deg2rad_ = in_place(trigonometric.deg2rad)
+    rad2deg = trigonometric.rad2deg
+    rad2deg_ = in_place(trigonometric.rad2deg)
+
+    sinh = hyperbolic.sinh
+    sinh_ = in_place(hyperbolic.sinh)
+    cosh = hyperbolic.cosh
+    cosh_ = in_place(hyperbolic.cosh)
+    tanh = hyperbolic.tanh
+    tanh_ = in_place(hyperbolic.tanh)
+    asinh = arcsinh = hyperbolic.asinh
+    asinh_ = arcsinh_ = in_place(hyperbolic.asinh)
+    acosh = arccosh = hyperbolic.acosh
+    acosh_ = arccosh_ = in_place(hyperbolic.acosh)
+    atanh = arctanh = hyperbolic.atanh
+    atanh_ = arctanh_ = in_place(hyperbolic.atanh)
+
+    erf = special_functions.erf
+    erf_ = in_place(special_functions.erf)
+    erfc = special_functions.erfc
+    erfc_ = in_place(special_functions.erfc)
+    erfinv = special_functions.erfinv
+    erfinv_ = in_place(special_functions.erfinv)
+    lgamma = special_functions.lgamma
+    lgamma_ = in_place(special_functions.lgamma)
+    digamma = special_functions.digamma
+    digamma_ = in_place(special_functions.digamma)
+
+    neg = negative = signs.neg
+    neg_ = negative_ = in_place(signs.neg)
+    positive = signs.positive
+    abs = absolute = signs.abs
+    abs_ = absolute_ = in_place(signs.abs)
+    sign = sgn = signs.sign
+    sign_ = sgn_ = in_place(signs.sign)
+    signbit = signs.signbit
+    copysign = signs.copysign
+    copysign_ = in_place(signs.copysign)
+    heaviside = signs.heaviside
+    heaviside_ = in_place(signs.heaviside)
+
+    floor = rounding.floor
+    floor_ = in_place(rounding.floor)
+    ceil = rounding.ceil
+    ceil_ = in_place(rounding.ceil)
+    trunc = fix = rounding.trunc
+    trunc_ = fix_ = in_place(rounding.trunc)
+    round = rounding.round
+    round_ = in_place(rounding.round)
+    frac = rounding.frac
+    frac_ = in_place(rounding.frac)
+
+    clamp = clip = limits.clamp
+    clamp_ = clip_ = in_place(limits.clamp)
+    clamp_min = limits.clamp_min
+    clamp_min_ = in_place(limits.clamp_min)
+    clamp_max = limits.clamp_max
+    clamp_max_ = in_place(limits.clamp_max)
+    maximum = limits.maximum
+    minimum = limits.minimum
+    fmax = limits.fmax
+    fmin = limits.fmin
+
+    eq = comparison.eq
+    eq_ = in_place(comparison.eq)
+    ne = not_equal = comparison.ne
+    ne_ = not_equal_ = in_place(comparison.ne)
+    lt = less = comparison.lt
+    lt_ = less_ = in_place(comparison.lt)
+    le = less_equal = comparison.le
+    le_ = less_equal_ = in_place(comparison.le)
+    gt = greater = comparison.gt
+    gt_ = greater_ = in_place(comparison.gt)
+    ge = greater_equal = comparison.ge
+    ge_ = greater_equal_ = in_place(comparison.ge)
+    isnan = comparison.isnan
+    isinf = comparison.isinf
+    isfinite = comparison.isfinite
+    isclose = comparison.isclose
+    allclose = comparison.allclose
+    equal = comparison.equal
+
+    logical_and = logical.logical_and
+    logical_and_ = in_place(logical.logical_and)
+    logical_or = logical.logical_or
+    logical_or_ = in_place(logical.logical_or)
+    logical_xor = logical.logical_xor
+    logical_xor_ = in_place(logical.logical_xor)
+    logical_not = logical.logical_not
+    logical_not_ = in_place(logical.logical_not)
+    bitwise_and = logical.bitwise_and
+    bitwise_and_ = in_place(logical.bitwise_and)
+    bitwise_or = logical.bitwise_or
+    bitwise_or_ = in_place(logical.bitwise_or)
+    bitwise_xor = logical.bitwise_xor
+    bitwise_xor_ = in_place(logical.bitwise_xor)
+    bitwise_not = logical.bitwise_not
+    bitwise_not_ = in_place(logical.bitwise_not)
+    bitwise_left_shift = logical.bitwise_left_shift
+    bitwise_left_shift_ = in_place(logical.bitwise_left_shift)
+    bitwise_right_shift = logical.bitwise_right_shift
+    bitwise_right_shift_ = in_place(logical.bitwise_right_shift)
+
+    nan_to_num = selection.nan_to_num
+    nan_to_num_ = in_place(selection.nan_to_num)
+    lerp = selection.lerp
+    lerp_ = in_place(selection.lerp)
+    addcmul = selection.addcmul
+    addcmul_ = in_place(selection.addcmul)
+    addcdiv = selection.addcdiv
+    addcdiv_ = in_place(selection.addcdiv)
+
+    def where(self: Any, condition: Tensor, other: Operand) -> Tensor:
+        """self where `condition` is true, else `other`."""
+        return selection.where(condition, self, other)
+
+    def polygamma(self: Any, n: int) -> Tensor:
+        """The n-th derivative of digamma, elementwise."""
+        return special_functions.polygamma(n, self)
+
+    __add__ = __radd__ = operator(binary.add)
+    __sub__ = operator(binary.sub)
+    __rsub__ = reflected(binary.sub)
+    __mul__ = __rmul__ = operator(binary.mul)
+    __truediv__ = operator(division.div)
+    __rtruediv__ = reflected(division.div)
+    __floordiv__ = operator(division.floor_divide)
+    __rfloordiv__ = reflected(division.floor_divide)
+    __mod__ = operator(division.remainder)
+    __rmod__ = reflected(division.remainder)
+    __pow__ = operator(power.pow)
+    __rpow__ = reflected(power.pow)
+    __and__ = __rand__ = operator(logical.bitwise_and)
+    __or__ = __ror__ = operator(logical.bitwise_or)
+    __xor__ = __rxor__ = operator(logical.bitwise_xor)
+    __lshift__ = operator(logical.bitwise_left_shift)
+    __rlshift__ = reflected(logical.bitwise_left_shift)
+    __rshift__ = operator(logical.bitwise_right_shift)
+    __rrshift__ = reflected(logical.bitwise_right_shift)
+
     __iadd__ = add_
+    __isub__ = sub_
     __imul__ = mul_
+    __itruediv__ = div_
+    __ifloordiv__ = floor_divide_
+    __imod__ = remainder_
+    __ipow__ = pow_
+    __iand__ = bitwise_and_
+    __ior__ = bitwise_or_
+    __ixor__ = bitwise_xor_
+    __ilshift__ = bitwise_left_shift_
+    __irshift__ = bitwise_right_shift_
+
+    __eq__ = operator(comparison.eq)
+    __ne__ = operator(comparison.ne)
+    __lt__ = operator(comparison.lt)
+    __le__ = operator(comparison.le)
+    __gt__ = operator(comparison.gt)
+    __ge__ = operator(comparison.ge)
+
+    __neg__ = signs.neg
+    __pos__ = signs.positive
+    __abs__ = signs.abs
+    __invert__ = logical.bitwise_not

@@ -1,0 +1,182 @@
+"""Limits: clamp, and the larger and the smaller of two tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gpunn import dtypes
+from gpunn.backend import Array
+from gpunn.dtypes import dtype
+from gpunn.engine import Variable
+from gpunn.errors import ArgumentError, DtypeError
+from gpunn.ops.arithmetic.elementwise import Elementwise, masked
+from gpunn.ops.arithmetic.promotion import Operand, only_tensors, promoted
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+
+class ClampMin(Elementwise):
+    saves = {0: (0, 1), 1: (0, 1)}
+
+    def compute(self, xp: Any, x: Array, low: Any) -> Array:
+        return xp.maximum(x, low)
+
+    def grad_a(self, grad: Tensor) -> Tensor:
+        return masked(grad, self.saved(0) >= self.saved(1))
+
+    def grad_b(self, grad: Tensor) -> Tensor:
+        return masked(grad, self.saved(0) < self.saved(1))
+
+
+class ClampMax(Elementwise):
+    saves = {0: (0, 1), 1: (0, 1)}
+
+    def compute(self, xp: Any, x: Array, high: Any) -> Array:
+        return xp.minimum(x, high)
+
+    def grad_a(self, grad: Tensor) -> Tensor:
+        return masked(grad, self.saved(0) <= self.saved(1))
+
+    def grad_b(self, grad: Tensor) -> Tensor:
+        return masked(grad, self.saved(0) > self.saved(1))
+
+
+class Clamp(Elementwise):
+    """Between both limits; where they cross, the upper one wins."""
+
+    saves = {0: (0, 1, 2), 1: (0, 1, 2), 2: (0, 1, 2)}
+
+    def compute(self, xp: Any, x: Array, low: Any, high: Any) -> Array:
+        return xp.minimum(xp.maximum(x, low), high)
+
+    def grad_a(self, grad: Tensor) -> Tensor:
+        x = self.saved(0)
+        return masked(grad, (x >= self.saved(1)) & (x <= self.saved(2)))
+
+    def grad_b(self, grad: Tensor) -> Tensor:
+        low = self.saved(1)
+        return masked(grad, (low > self.saved(0)) & (low < self.saved(2)))
+
+    def grad_c(self, grad: Tensor) -> Tensor:
+        high = self.saved(2)
+        return masked(grad, (high < self.saved(0)) | (high < self.saved(1)))
+
+
+class Extremum(Elementwise):
+    """The larger or the smaller operand. Equal ones share the gradient; with a NaN, both get all of it."""
+
+    saves = {0: (0, 1), 1: (0, 1)}
+
+    def grad_a(self, grad: Tensor) -> Tensor:
+        return self._share(grad, self.saved(0), self.saved(1))
+
+    def grad_b(self, grad: Tensor) -> Tensor:
+        return self._share(grad, self.saved(1), self.saved(0))
+
+    def _share(self, grad: Tensor, mine: Tensor, other: Tensor) -> Tensor:
+        lost = mine < other if type(self) is Maximum else mine > other
+        return masked(grad * (1 - 0.5 * (mine == other).to(grad.dtype)), ~lost)
+
+
+class Maximum(Extremum):
+    def compute(self, xp: Any, a: Array, b: Array) -> Array:
+        return xp.maximum(a, b)
+
+
+class Minimum(Extremum):
+    def compute(self, xp: Any, a: Array, b: Array) -> Array:
+        return xp.minimum(a, b)
+
+
+class Fmax(Elementwise):
+    saves = {0: (0, 1), 1: (0, 1)}
+
+    def compute(self, xp: Any, a: Array, b: Array) -> Array:
+        return xp.fmax(a, b)
+
+    def first_wins(self) -> Tensor:
+        """Where the result is the first operand."""
+        a, b = self.saved(0), self.saved(1)
+        return (a >= b) | (b != b)
+
+    def grad_a(self, grad: Tensor) -> Tensor:
+        return masked(grad, self.first_wins())
+
+    def grad_b(self, grad: Tensor) -> Tensor:
+        return masked(grad, ~self.first_wins())
+
+
+class Fmin(Fmax):
+    def compute(self, xp: Any, a: Array, b: Array) -> Array:
+        return xp.fmin(a, b)
+
+    def first_wins(self) -> Tensor:
+        """Where the result is the first operand."""
+        a, b = self.saved(0), self.saved(1)
+        return (a <= b) | (b != b)
+
+
+def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+    """min(max(input, min), max), elementwise; the limits are numbers or tensors that broadcast.
+
+    NaN stays NaN. The gradient flows where min <= input <= max, else to the limit that was taken.
+    """
+    given = [limit for limit in (min, max) if limit is not None]
+    if not given:
+        raise ArgumentError("clamp: At least one of 'min' or 'max' must not be None")
+    operands = promoted("clamp", input, *given)
+    _check_limits(operands[0].dtype, given)
+    if min is not None and max is not None:
+        return Clamp()(*operands)
+    return ClampMin()(*operands) if max is None else ClampMax()(*operands)
+
+
+def clamp_min(input: Tensor, min: Operand) -> Tensor:
+    """The larger of input and `min`, elementwise."""
+    return clamp(input, min=min)
+
+
+def clamp_max(input: Tensor, max: Operand) -> Tensor:
+    """The smaller of input and `max`, elementwise."""
+    return clamp(input, max=max)
+
+
+def maximum(input: Tensor, other: Tensor) -> Tensor:
+    """The larger of two tensors, elementwise; NaN if one is NaN. Equal elements share the gradient."""
+    only_tensors("maximum", input, other)
+    return Maximum()(*promoted("maximum", input, other))
+
+
+def minimum(input: Tensor, other: Tensor) -> Tensor:
+    """The smaller of two tensors, elementwise; NaN if one is NaN. Equal elements share the gradient."""
+    only_tensors("minimum", input, other)
+    return Minimum()(*promoted("minimum", input, other))
+
+
+def fmax(input: Tensor, other: Tensor) -> Tensor:
+    """The larger of two tensors, elementwise; a NaN loses against a number."""
+    only_tensors("fmax", input, other)
+    return Fmax()(*promoted("fmax", input, other))
+
+
+def fmin(input: Tensor, other: Tensor) -> Tensor:
+    """The smaller of two tensors, elementwise; a NaN loses against a number."""
+    only_tensors("fmin", input, other)
+    return Fmin()(*promoted("fmin", input, other))
+
+
+clip = clamp
+
+
+def _check_limits(target: dtype, limits: list[Any]) -> None:
+    if target is dtypes.bool_:
+        raise DtypeError("clamp: not implemented for bool")
+    if target.is_floating_point:
+        return
+    info = np.iinfo(target.numpy)
+    for limit in limits:
+        if not isinstance(limit, Variable) and not info.min <= limit <= info.max:
+            raise ArgumentError(f"clamp: value {limit} cannot be converted to {target} without overflow")

@@ -1,0 +1,108 @@
+"""The frame of elementwise operations: broadcasting, half precision, gradients of the operands' shapes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gpunn.backend import Array, array_module
+from gpunn.engine import Function, Variable
+from gpunn.errors import UnsupportedError
+from gpunn.ops.arithmetic.promotion import NUMBERS
+from gpunn.ops.shape.expand import sum_to_size
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+
+class Unary(Function):
+    """An elementwise function of one array. Subclasses give `compute` and, with a gradient, `backward`."""
+
+    wide = False  # compute rounds more than once: half types are computed in float32
+
+    def forward(self, x: Array) -> Array:
+        if self.wide and is_half(x):
+            return self.compute(array_module(x), x.astype(np.float32)).astype(x.dtype)
+        return self.compute(array_module(x), x)
+
+    def compute(self, xp: Any, x: Array) -> Array:
+        """The values, computed by the functions of `xp`, numpy or cupy."""
+        raise UnsupportedError(f"{type(self).__name__} has no forward")
+
+
+class Elementwise(Function):
+    """An elementwise function of two or three operands, arrays of one dtype and numbers, that broadcast.
+
+    Subclasses give `compute` and the gradients of those operands that have one: `grad_a`, `grad_b`, `grad_c`.
+    Half types together with numbers, which they might not hold, are computed in float32.
+    """
+
+    wide = False  # compute rounds more than once: half types are computed in float32
+    shapes: tuple[tuple[int, ...], ...]
+
+    def forward(self, *operands: Any) -> Array:
+        arrays = [x for x in operands if type(x) not in NUMBERS]
+        first = arrays[0]
+        if True in self.needs:
+            self.shapes = tuple([() if type(x) in NUMBERS else x.shape for x in operands])
+        if is_half(first) and (self.wide or len(arrays) < len(operands)):
+            wide = [np.float32(x) if type(x) in NUMBERS else x.astype(np.float32) for x in operands]
+            return self.compute(array_module(first), *wide).astype(first.dtype)
+        return self.compute(array_module(first), *operands)
+
+    def compute(self, xp: Any, *operands: Any) -> Array:
+        """The values, computed by the functions of `xp`, numpy or cupy."""
+        raise UnsupportedError(f"{type(self).__name__} has no forward")
+
+    def grad_a(self, grad: Tensor) -> Tensor:
+        """The gradient of the first operand, before it is summed to the operand's shape."""
+        raise self._no_derivative("first")
+
+    def grad_b(self, grad: Tensor) -> Tensor:
+        """The gradient of the second operand, before it is summed to the operand's shape."""
+        raise self._no_derivative("second")
+
+    def grad_c(self, grad: Tensor) -> Tensor:
+        """The gradient of the third operand, before it is summed to the operand's shape."""
+        raise self._no_derivative("third")
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        slopes = (self.grad_a, self.grad_b, self.grad_c)[: len(self.needs)]
+        return tuple(
+            [
+                sum_to_size(slope(grad), shape) if needed else None
+                for slope, shape, needed in zip(slopes, self.shapes, self.needs, strict=True)
+            ]
+        )
+
+    def _no_derivative(self, which: str) -> UnsupportedError:
+        return UnsupportedError(f"derivative for {type(self).__name__} is not implemented ({which} operand)")
+
+
+class Masked(Function):
+    """x where the mask is true, else 0. NaN and infinity are masked, too."""
+
+    saves = {1: (0,)}
+
+    def forward(self, x: Array, mask: Array) -> Array:
+        # The bits times 0 or 1: exact, and 15 times as fast as np.where on a random mask (2026-11, one core).
+        return (x.view(f"i{x.dtype.itemsize}") * mask).view(x.dtype)
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return masked(grad, self.saved(1)), None
+
+
+def masked(x: Tensor, mask: Tensor) -> Tensor:
+    """The floating tensor `x` where the boolean tensor `mask` is true, else 0; `mask` broadcasts to x."""
+    return Masked()(x, mask)
+
+
+def zeros_like(x: Tensor) -> Tensor:
+    """Zeros with the shape, dtype and device of `x`, without history: the gradient of a step function."""
+    return Variable.result_type(array_module(x.array).zeros_like(x.array))
+
+
+def is_half(x: Array) -> bool:
+    """Whether `x` has a floating type of 16 bits: float16 or bfloat16."""
+    return x.dtype.itemsize == 2 and x.dtype.kind in "fV"

@@ -1,0 +1,111 @@
+"""Hyperbolic functions and their inverses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gpunn.backend import Array
+from gpunn.ops.arithmetic.elementwise import Unary
+from gpunn.ops.arithmetic.promotion import floating
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+
+class Sinh(Unary):
+    saves = {0: (0,)}
+
+    def compute(self, xp: Any, x: Array) -> Array:
+        return xp.sinh(x)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return grad * self.saved(0).cosh()
+
+
+class Cosh(Unary):
+    saves = {0: (0,)}
+
+    def compute(self, xp: Any, x: Array) -> Array:
+        return xp.cosh(x)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return grad * self.saved(0).sinh()
+
+
+class Tanh(Unary):
+    saves_output = True
+
+    def compute(self, xp: Any, x: Array) -> Array:
+        return xp.tanh(x)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        y = self.saved_output()
+        return grad * (1 - y * y)
+
+
+class Asinh(Unary):
+    saves = {0: (0,)}
+
+    def compute(self, xp: Any, x: Array) -> Array:
+        return xp.arcsinh(x)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        x = self.saved(0)
+        return grad * (x * x + 1).rsqrt()
+
+
+class Acosh(Unary):
+    saves = {0: (0,)}
+
+    def compute(self, xp: Any, x: Array) -> Array:
+        return xp.arccosh(x)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        x = self.saved(0)
+        return grad * (x * x - 1).rsqrt()
+
+
+class Atanh(Unary):
+    saves = {0: (0,)}
+
+    def compute(self, xp: Any, x: Array) -> Array:
+        return xp.arctanh(x)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        x = self.saved(0)
+        return grad / (1 - x * x)
+
+
+def sinh(input: Tensor) -> Tensor:
+    """(exp(input) - exp(-input)) / 2, elementwise."""
+    return Sinh()(floating("sinh", input))
+
+
+def cosh(input: Tensor) -> Tensor:
+    """(exp(input) + exp(-input)) / 2, elementwise."""
+    return Cosh()(floating("cosh", input))
+
+
+def tanh(input: Tensor) -> Tensor:
+    """sinh(input) / cosh(input), elementwise."""
+    return Tanh()(floating("tanh", input))
+
+
+def asinh(input: Tensor) -> Tensor:
+    """The inverse of sinh, elementwise."""
+    return Asinh()(floating("asinh", input))
+
+
+def acosh(input: Tensor) -> Tensor:
+    """The inverse of cosh, at least 0, elementwise; NaN below 1."""
+    return Acosh()(floating("acosh", input))
+
+
+def atanh(input: Tensor) -> Tensor:
+    """The inverse of tanh, elementwise; NaN outside [-1, 1]."""
+    return Atanh()(floating("atanh", input))
+
+
+arcsinh = asinh
+arccosh = acosh
+arctanh = atanh
