@@ -1,0 +1,135 @@
+"""Nested structures as JSON: dicts, lists, tuples and plain values, with tensors by name."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gpunn import backend, dtypes
+from gpunn.errors import ArgumentTypeError, FileFormatError
+from gpunn.nn.parameter import Parameter
+from gpunn.tensor import Size, Tensor
+
+_SEQUENCES: dict[str, Callable[[list[Any]], Any]] = {
+    "list": list,
+    "tuple": tuple,
+    "set": set,
+    "frozenset": frozenset,
+    "size": Size,
+}
+
+
+class Encoder:
+    """Makes JSON of an object; the arrays it meets are collected in `arrays` by name.
+
+    A tensor that appears twice is stored once. Views are stored with their own elements only, so they do not share
+    memory after loading.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, np.ndarray[Any, Any]] = {}
+        self._names: dict[int, str] = {}
+
+    def encode(self, obj: Any, path: tuple[str, ...] = ()) -> Any:
+        """`obj` as what JSON can hold: itself if it is None, a bool, a string or a finite number, else a tagged dict."""
+        if obj is None or isinstance(obj, (bool, str)) or type(obj) is int:
+            return obj
+        if isinstance(obj, Tensor):
+            return self._tensor(obj, path)
+        if isinstance(obj, float):
+            return float(obj) if math.isfinite(obj) else {"float": repr(float(obj))}
+        if isinstance(obj, dict):
+            kind = "ordered" if isinstance(obj, OrderedDict) else "dict"
+            return {kind: [[self.encode(k, path), self.encode(v, (*path, str(k)))] for k, v in obj.items()]}
+        for name, maker in _SEQUENCES.items():
+            if type(obj) is maker:
+                return {name: [self.encode(v, (*path, str(i))) for i, v in enumerate(obj)]}
+        return self._leaf(obj, path)
+
+    def _leaf(self, obj: Any, path: tuple[str, ...]) -> Any:
+        if isinstance(obj, (np.ndarray, np.generic)):
+            return {"numpy": self._store(np.asarray(obj), path), "scalar": isinstance(obj, np.generic)}
+        if isinstance(obj, bytes):
+            return {"bytes": base64.b64encode(obj).decode()}
+        if isinstance(obj, dtypes.dtype):
+            return {"dtype": obj.name}
+        if isinstance(obj, backend.device):
+            return {"device": str(obj)}
+        raise ArgumentTypeError(
+            f"save: cannot store a {type(obj).__name__} at {'.'.join(path) or 'the top'}; files hold tensors, numbers, "
+            "strings, lists, tuples, sets and dicts of them. Of a module or optimizer save its state_dict()"
+        )
+
+    def _tensor(self, tensor: Tensor, path: tuple[str, ...]) -> Any:
+        name = self._names.get(id(tensor))
+        if name is None:
+            name = self._names[id(tensor)] = self._store(backend.asnumpy(tensor.array), path)
+        entry: dict[str, Any] = {"tensor": name, "device": str(tensor.device)}
+        if tensor.requires_grad:
+            entry["requires_grad"] = True
+        if isinstance(tensor, Parameter):
+            entry["parameter"] = True
+        return entry
+
+    def _store(self, array: np.ndarray[Any, Any], path: tuple[str, ...]) -> str:
+        dtypes.of(array)  # raises for types that gpunn does not have
+        name = base = ".".join(path) or "value"
+        number = 1
+        while name in self.arrays or name == "__metadata__":
+            number += 1
+            name = f"{base}#{number}"
+        self.arrays[name] = np.ascontiguousarray(array).reshape(array.shape)
+        return name
+
+
+class Decoder:
+    """Makes the object again from JSON and arrays."""
+
+    def __init__(self, arrays: dict[str, np.ndarray[Any, Any]], place: Callable[[Tensor, str], Tensor]) -> None:
+        self.arrays, self._place = arrays, place
+        self._made: dict[str, Tensor] = {}
+
+    def decode(self, code: Any) -> Any:
+        """The object that `Encoder.encode` made `code` of."""
+        if not isinstance(code, dict):
+            if isinstance(code, list):
+                raise FileFormatError("load: the file's structure is damaged: a bare list")
+            return code
+        kind = next(iter(code), "")
+        content = code.get(kind)
+        if kind in ("dict", "ordered"):
+            pairs = [(self.decode(k), self.decode(v)) for k, v in content or ()]
+            return OrderedDict(pairs) if kind == "ordered" else dict(pairs)
+        if kind in _SEQUENCES:
+            return _SEQUENCES[kind]([self.decode(v) for v in content or ()])
+        if kind == "tensor":
+            return self._tensor(code)
+        if kind == "numpy":
+            array = self.arrays[str(content)]
+            return array[()] if code.get("scalar") else array
+        return _leaf(kind, str(content))
+
+    def _tensor(self, code: dict[str, Any]) -> Tensor:
+        name = code["tensor"]
+        if name not in self._made:
+            tensor = self._place(Tensor(self.arrays[name]), str(code.get("device", "cpu")))
+            needs = bool(code.get("requires_grad", False))
+            self._made[name] = Parameter(tensor, needs) if code.get("parameter") else tensor.requires_grad_(needs)
+        return self._made[name]
+
+
+def _leaf(kind: str, content: str) -> Any:
+    if kind == "float":
+        return float(content)
+    if kind == "bytes":
+        return base64.b64decode(content, validate=True)
+    if kind == "dtype":
+        return next(d for d in dtypes.ALL if d.name == content)
+    if kind == "device":
+        return backend.device(content)
+    raise FileFormatError(f"load: the file holds a {kind!r}, which this version of gpunn does not know")
