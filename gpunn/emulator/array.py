@@ -12,21 +12,20 @@ from typing import Any, NoReturn
 import numpy as np
 
 from gpunn.emulator import functions, indexing
-from gpunn.emulator.calls import check_dtype, function, wrap_results
+from gpunn.emulator.calls import check_dtype, function
 from gpunn.emulator.cuda import Device, MemoryPointer
-from gpunn.emulator.operators import SCALARS, Operators
+from gpunn.emulator.methods import Methods
+from gpunn.emulator.operators import SCALARS
 from gpunn.emulator.storage import (
     EmulatorError,
     HostArray,
     Storage,
     adopt,
-    synchronisations,
-    unwrap,
     view,
     wrap,
 )
 
-_clip = function("clip", np.clip)
+_COMPARISONS = frozenset({"equal", "greater", "greater_equal", "less", "less_equal", "not_equal"})
 
 
 class Flags:
@@ -57,7 +56,7 @@ class Flags:
         return "\n".join(f"  {name.upper()} : {getattr(self, name)}" for name in self.__slots__)
 
 
-class ndarray(Operators):  # noqa: N801 - CuPy's name
+class ndarray(Methods):  # noqa: N801 - CuPy's name
     """An array of the emulated device; `ndarray(shape, dtype=float, order="C")` is `cupy.empty`."""
 
     __slots__ = ("__weakref__",)
@@ -248,6 +247,8 @@ class ndarray(Operators):  # noqa: N801 - CuPy's name
         for operand in (*inputs, *out):
             if type(operand) not in SCALARS and not isinstance(operand, ndarray | np.ndarray | np.generic):
                 return NotImplemented
+        if ufunc.__name__ in _COMPARISONS:  # NumPy's scalars come to a comparison as 0-d arrays
+            inputs = tuple(x.item() if isinstance(x, np.ndarray) and x.ndim == 0 else x for x in inputs)
         return play(*inputs, **kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -283,8 +284,8 @@ class ndarray(Operators):  # noqa: N801 - CuPy's name
         return view(self._host.view() if dtype is None else self._host.view(dtype), self)
 
     def reshape(self, *shape: Any, order: Any = "C", copy: bool | None = None) -> Any:
-        shape = unwrap(shape[0] if len(shape) == 1 else shape)
-        return wrap(np.reshape(self._host, shape, order, copy=copy), (self,), keep_order=True)
+        new = shape[0] if len(shape) == 1 else shape
+        return wrap(np.reshape(self._host, new, order, copy=copy), (self,), keep_order=True)
 
     def transpose(self, *axes: Any) -> Any:
         return view(self._host.transpose(*axes), self)
@@ -299,92 +300,6 @@ class ndarray(Operators):  # noqa: N801 - CuPy's name
     swapaxes = function("swapaxes", np.swapaxes)
     squeeze = function("squeeze", np.squeeze)
     diagonal = function("diagonal", np.diagonal)
-
-    # Selection, in place and not
-
-    def fill(self, value: Any) -> None:
-        """Fill with one number, or with that of a 0-d array."""
-        if isinstance(value, ndarray) and value.ndim:
-            raise ValueError("non-scalar cupy.ndarray cannot be used for fill")
-        self[...] = value
-
-    def put(self, indices: Any, values: Any, mode: str | None = None) -> None:
-        functions.put(self, indices, values, *(() if mode is None else (mode,)))
-
-    def sort(self, axis: int = -1, kind: str | None = None) -> None:
-        """Sort in place; the array must be C-contiguous."""
-        functions.check_kind(kind)
-        if not self.ndim:
-            raise np.exceptions.AxisError("Sorting arrays with the rank of zero is not supported")
-        if not self.flags.c_contiguous:
-            raise NotImplementedError("Sorting non-contiguous array is not supported.")
-        self._host[...] = functions.sort(self, axis)._host
-
-    def partition(self, kth: Any, axis: int = -1) -> None:
-        """Partition in place; CuPy sorts as far as it needs, so only the places of `kth` are certain."""
-        if not self.flags.c_contiguous:
-            raise NotImplementedError("Sorting non-contiguous array is not supported.")
-        self._host[...] = _partition(self, kth, axis)._host
-
-    def compress(self, condition: Any, axis: int | None = None, out: Any = None) -> Any:
-        synchronisations.add()
-        return wrap_results(np.compress(unwrap(condition), self._host, axis, unwrap(out)), (out,))
-
-    def scatter_add(self, slices: Any, value: Any) -> None:
-        _deprecated_scatter("add", np.add, self, slices, value)
-
-    def scatter_max(self, slices: Any, value: Any) -> None:
-        _deprecated_scatter("max", np.maximum, self, slices, value)
-
-    def scatter_min(self, slices: Any, value: Any) -> None:
-        _deprecated_scatter("min", np.minimum, self, slices, value)
-
-    take = function("take", np.take)
-    repeat = functions.repeat
-    choose = function("choose", np.choose)
-    argsort = functions.argsort
-    argpartition = function("argpartition", np.argpartition)
-    searchsorted = function("searchsorted", np.searchsorted)
-    nonzero = function("nonzero", np.nonzero)
-
-    # Calculation
-
-    def clip(self, min: Any = None, max: Any = None, out: Any = None) -> Any:
-        return _clip(self, min, max, out)
-
-    def conj(self) -> Any:
-        return wrap(self._host.conj()) if self.dtype.kind == "c" else self
-
-    conjugate = conj
-    max = function("max", np.max)
-    min = function("min", np.min)
-    ptp = function("ptp", np.ptp)
-    argmax = function("argmax", np.argmax)
-    argmin = function("argmin", np.argmin)
-    round = function("round", np.round)
-    trace = function("trace", np.trace)
-    sum = function("sum", np.sum)
-    prod = function("prod", np.prod)
-    mean = function("mean", np.mean)
-    var = function("var", np.var)
-    std = function("std", np.std)
-    cumsum = function("cumsum", np.cumsum)
-    cumprod = function("cumprod", np.cumprod)
-    all = function("all", np.all)
-    any = function("any", np.any)
-    dot = function("dot", np.dot)
-
-
-_partition = function("partition", np.partition)
-
-
-def _deprecated_scatter(name: str, ufunc: np.ufunc, array: ndarray, slices: Any, value: Any) -> None:
-    warnings.warn(
-        f"`ndarray.scatter_{name}` is deprecated. Please use `cupy.{ufunc.__name__}.at` instead.",
-        DeprecationWarning,
-        stacklevel=3,
-    )
-    indexing.scatter(ufunc, array, slices, value)
 
 
 Storage.array_type = ndarray

@@ -131,8 +131,12 @@ def check_signature(name: str) -> Call:
 def check_arrays(name: str) -> Call:
     """A function that raises TypeError unless the operand of `name` is, or consists of, emulated arrays."""
     every = name in catalogue.JOINING
+    operands = catalogue.OPERANDS.get(name, 0)
 
     def check(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        for arg in args[:operands]:
+            if isinstance(arg, list | tuple):
+                raise TypeError(f"Unsupported type {type(arg)}")
         if args and type(args[0]) is Storage.array_type and not every:
             return
         first = args[0] if args else next(iter(kwargs.values()), None)
@@ -156,6 +160,7 @@ def function(name: str, host_function: Call) -> Call:
     if name not in catalogue.ARRAY_FREE:
         checks.append(check_arrays(name))
     synchronising = name in catalogue.SYNCHRONISING
+    integers = catalogue.INTEGERS.get(name)
 
     @wraps(host_function, assigned=("__name__", "__doc__"), updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -163,8 +168,11 @@ def function(name: str, host_function: Call) -> Call:
             check(args, kwargs)
         if synchronising:
             synchronisations.add()
-        hosts = [unwrap(arg) for arg in args]
-        named = {key: unwrap(value) for key, value in kwargs.items()} if kwargs else kwargs
+        hosts = [arg if place == integers else unwrap(arg) for place, arg in enumerate(args)]
+        named = {
+            key: value if key in catalogue.INTEGER_KEYWORDS else unwrap(value)
+            for key, value in kwargs.items()
+        }
         with np.errstate(all="ignore"):
             result = compute(*hosts, **named)
         return wrap_results(result, (*args, *kwargs.values()), name)

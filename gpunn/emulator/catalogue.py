@@ -41,11 +41,12 @@ SIGNATURES: Final = {
     "amax": "a axis out keepdims",
     "amin": "a axis out keepdims",
     "any": "a axis out keepdims",
-    "arange": "_ stop step * dtype",
+    "arange": "_ stop step dtype",
     "argmax": "a axis * out keepdims",
     "argmin": "a axis * out keepdims",
     "argpartition": "a kth axis",
     "argsort": "a axis kind",
+    "array_str": "_ max_line_width precision suppress_small",
     "astype": "x dtype * copy",
     "broadcast_to": "array shape",
     "clip": "a a_min a_max out",
@@ -120,7 +121,6 @@ SIGNATURES: Final = {
 }
 
 UFUNC_KEYWORDS: Final = _words("out dtype casting")  # NumPy's where=, order=, subok=, signature= are refused
-MATMUL_KEYWORDS: Final = _words("out dtype casting axes axis keepdims order signature")
 
 # ufunc.at: CuPy's atomic operations exist for these types and ufuncs only.
 _ATOMIC_INTEGERS = "int32 int64 uint32 uint64"
@@ -153,20 +153,44 @@ ARRAY_FREE: Final = _words("""
 # Take a sequence of arrays, of which each must be one.
 JOINING: Final = _words("column_stack concat concatenate dstack hstack row_stack stack vstack")
 
+# So many leading operands are arrays or scalars; CuPy converts no lists.
+OPERANDS: Final = {
+    "array_equal": 2,
+    "clip": 3,
+    "convolve": 2,
+    "dot": 2,
+    "inner": 2,
+    "linalg.solve": 2,
+    "matmul": 2,
+    "tensordot": 2,
+    "vdot": 2,
+    "where": 3,
+}
+
+# The argument at this place is an axis, a shape or a count; CuPy's arrays are no integers (no `__index__`).
+INTEGERS: Final = dict.fromkeys(_words("eye identity indices ones tri zeros"), 0) | dict.fromkeys(
+    _words("""
+        all any argmax argmin argsort broadcast_to cumprod cumsum diff expand_dims flip max mean min moveaxis
+        permute_dims prod reshape sort squeeze std sum swapaxes tile transpose var
+    """),
+    1,
+)
+INTEGER_KEYWORDS: Final = _words("axes axis shape")
+
 # Check no index: NumPy raises IndexError, CuPy wraps the index round or reads what it finds.
 INDEXING: Final = _words("compress delete put put_along_axis take take_along_axis")
 
 # Answer with a 0-d array where NumPy answers with a Python bool or int.
 ARRAY_ANSWERS: Final = _words("allclose array_equal array_equiv count_nonzero")
 
+# cuSOLVER's matrices come back column-major.
+COLUMN_MAJOR: Final = _words("linalg.eigh linalg.qr linalg.solve linalg.svd")
+
 # Keep the layout of their operand, or make the one that is asked for; all others make C-contiguous arrays.
-KEEPS_ORDER: Final = _words("""
+KEEPS_ORDER: Final = COLUMN_MAJOR | _words("""
     argsort asfortranarray astype copy einsum empty_like full full_like nan_to_num ones ones_like pad ravel
     require reshape roll zeros zeros_like
 """)
-
-# cuSOLVER's matrices come back column-major.
-COLUMN_MAJOR: Final = _words("linalg.eigh linalg.qr linalg.solve linalg.svd")
 
 # Do not look at what cuSOLVER reports: a singular matrix gives NaN and no LinAlgError.
 UNCHECKED: Final = _words("linalg.cholesky linalg.inv linalg.solve")

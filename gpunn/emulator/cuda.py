@@ -94,11 +94,13 @@ PROPERTIES: dict[str, Any] = {
 
 
 def set_device(number: int) -> None:
+    """Make device `number` the current one; CUDARuntimeError unless it is 0."""
     if number != 0:
         raise CUDARuntimeError(101, "cudaErrorInvalidDevice: invalid device ordinal")
 
 
 def device_properties(number: int) -> dict[str, Any]:
+    """Name, memory and limits of device `number`, under CUDA's names."""
     set_device(number)
     return dict(PROPERTIES)
 

@@ -14,7 +14,6 @@ from gpunn.emulator.storage import (
     Storage,
     adopt,
     synchronisations,
-    unwrap,
     view,
     wrap,
 )
@@ -88,7 +87,7 @@ def _poisoned(host: HostArray) -> HostArray:
 
 def empty(shape: Any, dtype: Any = float, order: Any = "C") -> Any:
     """A new array whose every byte is 0xFF, so that a read of unwritten memory shows: NaN, -1 or True."""
-    host: HostArray = np.empty(unwrap(shape), dtype, order)
+    host: HostArray = np.empty(shape, dtype, order)
     check_dtype(host.dtype)
     return adopt(_poisoned(host), host)
 
@@ -148,6 +147,7 @@ def from_dlpack(array: Any, device: Any = None, copy: bool | None = None) -> Any
 
 
 def check_kind(kind: str | None) -> None:
+    """Raise ValueError for a kind of sort that CuPy does not have."""
     if kind is not None and kind != "stable":
         raise ValueError("kind can only be None or 'stable'")
 
@@ -188,11 +188,28 @@ def _repeat(a: HostArray, repeats: Any, axis: int | None = None) -> HostArray:
     return result
 
 
+def _broadcast_arrays(*arrays: HostArray) -> tuple[HostArray, ...]:
+    """NumPy's own gives arrays that warn when they are written."""
+    shape = np.broadcast_shapes(*(array.shape for array in arrays))
+    return tuple(np.broadcast_to(array, shape) for array in arrays)
+
+
+def _where(condition: HostArray, x: Any = None, y: Any = None) -> Any:
+    if x is None and y is None:
+        synchronisations.add()
+        return np.nonzero(condition)
+    if x is None or y is None:
+        raise ValueError("Must provide both 'x' and 'y' or neither.")
+    return np.where(condition, x, y)
+
+
+broadcast_arrays = function("broadcast_arrays", _broadcast_arrays)
 sort = function("sort", _sort)
 argsort = function("argsort", _argsort)
 lexsort = function("lexsort", _lexsort)
 put = function("put", _put)
 repeat = function("repeat", _repeat)
+where = function("where", _where)
 
 
 def as_strided(x: Any, shape: Iterable[int] | None = None, strides: Iterable[int] | None = None) -> Any:

@@ -5,7 +5,7 @@ Functions are NumPy's, called with CuPy's manners (calls.py). A name that CuPy l
 
 from __future__ import annotations
 
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -84,7 +84,7 @@ _OWN = (
         "empty_like",
         "from_dlpack",
     ),
-    *("get_array_module", "argsort", "lexsort", "put", "repeat", "sort"),
+    *("get_array_module", "argsort", "broadcast_arrays", "lexsort", "put", "repeat", "sort", "where"),
 )
 
 
@@ -103,7 +103,7 @@ def _build() -> Namespace:
         cuda=cuda,
         linalg=Namespace(np.linalg, "linalg."),
         fft=Namespace(np.fft, "fft."),
-        lib=Namespace(np.lib, "lib.", stride_tricks=stride_tricks),
+        lib=SimpleNamespace(stride_tricks=stride_tricks),
         is_available=cuda.is_available,
         get_default_memory_pool=lambda: pool,
         get_default_pinned_memory_pool=lambda: _pinned_pool,
