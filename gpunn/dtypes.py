@@ -54,7 +54,7 @@ float64: Final = dtype("float64", np.float64, FLOATING, True)
 
 ALL: Final = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
 _FROM_NUMPY: Final[dict[Any, dtype]] = {d.numpy: d for d in ALL}
-_FROM_PYTHON: Final[dict[Any, dtype]] = {bool: bool_, int: int64}  # float: the default dtype
+_FROM_PYTHON: Final[dict[Any, dtype]] = {bool: bool_, int: int64, float: float64}
 _BY_NAME: Final = {d.name: d for d in ALL}
 
 _default = float32
@@ -91,8 +91,6 @@ def as_dtype(given: Any) -> dtype:
     """`given` (a gpunn dtype, a NumPy dtype, or Python's bool, int, float) as a gpunn dtype."""
     if isinstance(given, dtype):
         return given
-    if given is float:
-        return _default
     found = _FROM_PYTHON.get(given) if isinstance(given, type) else None
     if found is None:
         try:

@@ -77,8 +77,7 @@ class Clone(Function):
 def copied(x: Array, layout: memory_format) -> Array:
     """A copy of the array `x` in `layout`."""
     if layout is preserve_format:
-        expanded = any([s == 0 and n > 1 for s, n in zip(x.strides, x.shape, strict=True)])
-        return x.copy(order="C" if expanded else "K")
+        return x.copy(order="C" if is_stretched(x) else "K")
     if layout is contiguous_format:
         return x.copy(order="C")
     order = CHANNELS_LAST_ORDER.get(x.ndim)
@@ -98,6 +97,18 @@ def is_laid_out(x: Array, layout: memory_format) -> bool:
         return bool(x.flags.c_contiguous)
     order = CHANNELS_LAST_ORDER.get(x.ndim)
     return order is not None and bool(x.transpose(order).flags.c_contiguous)
+
+
+def memory_order(x: Array) -> tuple[int, ...] | None:
+    """The axes of the array `x`, the slowest in memory first; None: in order, as new arrays have them."""
+    if x.flags.c_contiguous or is_stretched(x):
+        return None
+    return tuple(sorted(range(x.ndim), key=[-abs(s) for s in x.strides].__getitem__))
+
+
+def is_stretched(x: Array) -> bool:
+    """Whether one element of memory is several of the array `x`, as after `expand`."""
+    return 0 in x.strides and any([s == 0 and n > 1 for s, n in zip(x.strides, x.shape, strict=True)])
 
 
 def layout(x: Array) -> memory_format:

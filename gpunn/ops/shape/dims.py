@@ -43,11 +43,11 @@ def distinct_dims(op: str, dims: Sequence[int], rank: int) -> tuple[int, ...]:
     return found
 
 
-def ints(op: str, name: str, given: Any) -> tuple[int, ...]:
-    """The argument `name`, an int or a sequence of ints (0-d integer tensors count as ints), as a tuple."""
+def ints(op: str, name: str, given: Any, *, also_one: bool = True) -> tuple[int, ...]:
+    """The argument `name`, a sequence of ints or (`also_one`) an int, as a tuple. 0-d tensors may be ints."""
     try:
-        items = given if isinstance(given, (tuple, list)) or not hasattr(given, "__index__") else (given,)
-        return tuple([operator.index(n) for n in items])
+        single = also_one and hasattr(given, "__index__") and not isinstance(given, (tuple, list))
+        return tuple([operator.index(n) for n in ((given,) if single else given)])
     except TypeError:
         raise ArgumentTypeError(f"{op}: {name} must be ints, got {given!r}") from None
 
@@ -55,6 +55,8 @@ def ints(op: str, name: str, given: Any) -> tuple[int, ...]:
 def new_shape(op: str, sizes: tuple[Any, ...], size: Any = None) -> tuple[int, ...]:
     """The shape of a new tensor, from what f got as f(2, 3), f((2, 3)) or f(size=(2, 3))."""
     if size is None:
+        if not sizes:
+            raise ArgumentTypeError(f"{op}() missing 1 required positional arguments: size")
         size = sizes[0] if len(sizes) == 1 else sizes
     elif sizes:
         raise ArgumentTypeError(f"{op}: got sizes {sizes} and size={size}; give one of them")

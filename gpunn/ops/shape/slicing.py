@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
-from gpunn.errors import ArgumentTypeError, IndexRangeError, ShapeError
+from gpunn.errors import DtypeError, IndexRangeError, ShapeError
 from gpunn.ops.reduction.arguments import numpy_names
 from gpunn.ops.shape.dims import ints, one_dim
 
@@ -62,7 +62,7 @@ def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     if not shape:
         raise ShapeError("narrow() cannot be applied to a 0-dim tensor.")
     if isinstance(start, Variable) and (start.array.ndim > 0 or start.array.dtype.kind not in "iu"):
-        raise ArgumentTypeError(
+        raise DtypeError(
             f"narrow: start must be an 0-dim integral Tensor, got shape {start.array.shape}, "
             f"{start.array.dtype}"
         )

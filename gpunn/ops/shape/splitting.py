@@ -43,7 +43,7 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
 @numpy_names
 def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """The pieces of `input` along `dim` of lengths `split_sizes`, which add up to that of `input`."""
-    sizes = ints("split_with_sizes", "split_sizes", split_sizes)
+    sizes = ints("split_with_sizes", "split_sizes", split_sizes, also_one=False)
     d, length = _dim_and_length("split_with_sizes", input, dim)
     if sizes and min(sizes) < 0:
         raise ArgumentError(

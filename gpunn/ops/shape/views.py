@@ -119,7 +119,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """`input` with dimension `dim` as several of `sizes`, one of which may be -1; a view."""
-    shape, parts = input.array.shape, ints("unflatten", "sizes", sizes)
+    shape, parts = input.array.shape, ints("unflatten", "sizes", sizes, also_one=False)
     d = one_dim("unflatten", dim, len(shape))
     if not parts:
         raise ShapeError("unflatten: sizes must be non-empty")

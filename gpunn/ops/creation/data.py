@@ -1,0 +1,132 @@
+"""Tensors from values: numbers, nested lists, arrays, and what shares its memory with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gpunn import backend, dtypes
+from gpunn.backend import Array, DeviceLike
+from gpunn.dtypes import dtype
+from gpunn.engine import Variable
+from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError
+from gpunn.ops.creation.nested import NUMBERS, array_of, is_nested
+from gpunn.ops.shape.conversion import to
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+_CPU_MEMORY = (1, 3)  # DLPack's numbers for plain and for page-locked memory
+
+
+def tensor(
+    data: Any, *, dtype: dtype | None = None, device: DeviceLike = None, requires_grad: bool = False
+) -> Tensor:
+    """A new tensor, without history, with a copy of `data`: a number, nested lists, an array or a tensor.
+
+    Lists may hold numbers, tensors and arrays. Of Python numbers, integers become int64 and floats the
+    default float type; arrays and tensors keep their dtype, and tensors their device. Raises ValueError for
+    lists of different lengths, naming the place, and TypeError for what is no number.
+    """
+    target = None if dtype is None else dtypes.as_dtype(dtype)
+    array = _given_array("tensor", data)
+    if array is None:
+        array, where = array_of("tensor", data, target), backend.as_device(device)
+    else:
+        with np.errstate(all="ignore"):
+            array = array.astype(dtypes.of(array).numpy if target is None else target.numpy)
+        where = _device_for(data, array, device)
+    return Variable.result_type(backend.to_device(array, where), requires_grad)
+
+
+def as_tensor(data: Any, dtype: dtype | None = None, device: DeviceLike = None) -> Tensor:
+    """`data` as a tensor that shares its memory, and its history if it is a tensor; a copy only where it "
+    "must be."""
+    target = None if dtype is None else dtypes.as_dtype(dtype)
+    if isinstance(data, Variable):
+        return to(data, device, target)  # type: ignore[arg-type]
+    array = _given_array("as_tensor", data)
+    if array is None:
+        return tensor(data, dtype=dtype, device=device)
+    _check_shareable("as_tensor", array)
+    return to(Variable.result_type(array), _device_for(data, array, device), target)
+
+
+def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
+    """A tensor on the memory of `ndarray`. If that is read-only, so is the tensor: changing it in place "
+    "raises."""
+    if not isinstance(ndarray, np.ndarray):
+        raise ArgumentTypeError(f"from_numpy: expected np.ndarray (got {type(ndarray).__name__})")
+    if not ndarray.dtype.isnative:
+        raise ArgumentError(
+            "from_numpy: given numpy array has byte order different from the native byte order: "
+            f"{ndarray.dtype}. "
+            'Convert it: array.astype(array.dtype.newbyteorder("="))'
+        )
+    _check_shareable("from_numpy", ndarray)
+    return Variable.result_type(np.asarray(ndarray))
+
+
+def from_dlpack(ext_tensor: Any) -> Tensor:
+    """A tensor on the memory of `ext_tensor`, an array of any library that speaks DLPack, on the CPU or a "
+    "GPU."""
+    if not hasattr(ext_tensor, "__dlpack__") or not hasattr(ext_tensor, "__dlpack_device__"):
+        raise ArgumentTypeError(
+            "from_dlpack: expected an array with __dlpack__ and __dlpack_device__, got "
+            f"{type(ext_tensor).__name__}"
+        )
+    kind = int(ext_tensor.__dlpack_device__()[0])
+    module: Any = np if kind in _CPU_MEMORY else backend.cuda_module()
+    try:
+        array = module.from_dlpack(ext_tensor)
+    except BufferError:
+        raise  # the other library refuses
+    except RuntimeError as error:
+        raise DtypeError(
+            f"from_dlpack: {error} Its type may be one that NumPy lacks, as bfloat16 is"
+        ) from None
+    dtypes.of(array)
+    return Variable.result_type(array)
+
+
+def _given_array(op: str, data: Any) -> Array | None:
+    """The array inside `data`, in the byte order of this machine; None if `data` is a number or nested "
+    "lists."""
+    if type(data) in NUMBERS or is_nested(data):
+        return None
+    array = data.array if isinstance(data, Variable) else data
+    if not backend.is_cuda(array):
+        if hasattr(data, "__cuda_array_interface__"):
+            array = backend.cuda_module().asarray(data)
+        elif hasattr(array, "__array__") or hasattr(array, "__array_interface__"):
+            array = np.asarray(array)
+        else:
+            raise DtypeError(f"{op}: expected numbers, nested lists, an array or a tensor, got {data!r}")
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    dtypes.of(array)
+    return array
+
+
+def _check_shareable(op: str, array: Array) -> None:
+    """Raise unless a tensor can use the memory of `array` as it is."""
+    fix = "Copy it: array.copy()"
+    if array.size and any([s < 0 for s in array.strides]):
+        raise ArgumentError(
+            f"{op}: At least one stride in the given numpy array is negative: {array.strides}. {fix}"
+        )
+    if any([s % array.dtype.itemsize for s in array.strides]):
+        raise ArgumentError(
+            f"{op}: given numpy array strides {array.strides} not a multiple of the element byte size. {fix}"
+        )
+    dtypes.of(array)
+
+
+def _device_for(data: Any, array: Array, device: DeviceLike) -> backend.device:
+    """Where the tensor goes: as asked, else where tensors and GPU arrays are, else the default device."""
+    if device is not None:
+        return backend.device(device)
+    if isinstance(data, Variable) or backend.is_cuda(array):
+        return backend.device_of(array)
+    return backend.get_default_device()

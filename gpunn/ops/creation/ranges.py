@@ -1,0 +1,127 @@
+"""Numbers at equal steps. They are computed in float64 or int64 and rounded once."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gpunn import backend, dtypes
+from gpunn.backend import Array, DeviceLike
+from gpunn.dtypes import dtype
+from gpunn.engine import Variable
+from gpunn.errors import ArgumentError, UnsupportedError
+from gpunn.ops.arithmetic.promotion import Number
+from gpunn.ops.creation.filled import scalar
+from gpunn.ops.shape.dims import ints
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+
+def arange(
+    start: Number | Tensor = 0,
+    end: Number | Tensor | None = None,
+    step: Number | Tensor = 1,
+    *,
+    dtype: dtype | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """start, start + step, … up to but without `end`; arange(end) counts from 0.
+
+    Of integers int64, with a float among the arguments the default float type.
+    """
+    if end is None:
+        start, end = 0, start
+    first, last, by = (scalar("arange", value) for value in (start, end, step))
+    exact = not any([isinstance(value, float) for value in (first, last, by)])
+    to = _dtype("arange", dtype, dtypes.int64 if exact else dtypes.get_default_dtype())
+    count = _count(first, last, by)
+    if not to.is_floating_point and not exact:
+        first, by = int(first), int(by)
+        if by == 0:
+            raise ArgumentError(f"arange: step must be nonzero, got {step} as {to.name}")
+    xp, where = _module_and_device(device)
+    with backend.placed_on(where), np.errstate(all="ignore"):
+        steps = xp.arange(count, dtype=xp.float64 if to.is_floating_point else xp.int64)
+        array = (first + steps * by).astype(to.numpy)
+    return Variable.result_type(array, requires_grad)
+
+
+def _count(first: Any, last: Any, by: Any) -> int:
+    """How many numbers from `first` on, `by` apart, come before `last`."""
+    if by == 0:
+        raise ArgumentError("arange: step must be nonzero")
+    if not (math.isfinite(first) and math.isfinite(last)):
+        raise ArgumentError(f"arange: unsupported range: {first} -> {last}")
+    if (last - first) * by < 0:
+        raise ArgumentError(
+            f"arange: upper bound and lower bound inconsistent with step sign: {first} -> {last} by {by}"
+        )
+    if isinstance(first, int) and isinstance(last, int) and isinstance(by, int):
+        return -((first - last) // by)
+    return math.ceil((last - first) / by)
+
+
+def linspace(
+    start: Number | Tensor,
+    end: Number | Tensor,
+    steps: int,
+    *,
+    dtype: dtype | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`steps` numbers at equal distances from `start` to `end`, both included."""
+    first, last = scalar("linspace", start), scalar("linspace", end)
+    to = _dtype("linspace", dtype, dtypes.get_default_dtype())
+    xp, where = _module_and_device(device)
+    with backend.placed_on(where), np.errstate(all="ignore"):
+        array = _evenly_spaced(xp, "linspace", first, last, steps).astype(to.numpy)
+    return Variable.result_type(array, requires_grad)
+
+
+def logspace(
+    start: Number | Tensor,
+    end: Number | Tensor,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: dtype | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`base` to the power of `steps` numbers at equal distances from `start` to `end`."""
+    first, last, root = (scalar("logspace", value) for value in (start, end, base))
+    to = _dtype("logspace", dtype, dtypes.get_default_dtype())
+    xp, where = _module_and_device(device)
+    with backend.placed_on(where), np.errstate(all="ignore"):
+        powers = xp.float64(root) ** _evenly_spaced(xp, "logspace", first, last, steps)
+        array = powers.astype(to.numpy)
+    return Variable.result_type(array, requires_grad)
+
+
+def _evenly_spaced(xp: Any, op: str, first: Any, last: Any, steps: int) -> Array:
+    """In float64: the first half counted from `first`, the second from `last`, so that both are met "
+    "exactly."""
+    (count,) = ints(op, "steps", steps)
+    if count < 0:
+        raise ArgumentError(f"{op}: number of steps must be non-negative, got {count}")
+    number = xp.arange(count, dtype=xp.float64)
+    step = (last - first) / max(count - 1, 1)
+    from_last = last - step * (count - 1 - number)
+    return xp.where(number < count // 2, first + step * number, from_last) if count > 1 else number + first
+
+
+def _module_and_device(device: DeviceLike) -> tuple[Any, backend.device]:
+    where = backend.as_device(device)
+    return backend.module_of(where), where
+
+
+def _dtype(op: str, given: dtype | None, default: dtype) -> dtype:
+    to = default if given is None else dtypes.as_dtype(given)
+    if to is dtypes.bool_:
+        raise UnsupportedError(f"{op}: not implemented for bool")
+    return to
