@@ -1,0 +1,1 @@
+"""The benchmark suite: `gpunn bench`, also `python -m benchmarks`."""

@@ -1,0 +1,23 @@
+"""Activations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .case import Case, Place
+from .functional import pair
+
+
+def cases() -> Iterator[Case]:
+    """relu and sigmoid of a LeNet-sized map."""
+    yield from pair("relu", _relu, (64, 6, 28, 28))
+    yield from pair("sigmoid", _sigmoid, (64, 6, 28, 28))
+
+
+def _relu(place: Place, x: Any) -> Any:
+    return place.lib.nn.functional.relu(x)
+
+
+def _sigmoid(place: Place, x: Any) -> Any:
+    return place.lib.sigmoid(x)

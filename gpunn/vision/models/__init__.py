@@ -1,0 +1,3 @@
+"""Models for images."""
+
+from gpunn.vision.models.lenet import LeNet5 as LeNet5
