@@ -29,6 +29,7 @@ from gpunn.emulator.storage import (
 Call = Callable[..., Any]
 
 _SCALARS = frozenset({bool, int, float, complex})
+_NOWHERE = 99
 _SUPPORTED = frozenset("?bhilqBHILQefdFD")
 
 
@@ -160,7 +161,7 @@ def function(name: str, host_function: Call) -> Call:
     if name not in catalogue.ARRAY_FREE:
         checks.append(check_arrays(name))
     synchronising = name in catalogue.SYNCHRONISING
-    integers = catalogue.INTEGERS.get(name)
+    integers = catalogue.INTEGERS.get(name, _NOWHERE)
 
     @wraps(host_function, assigned=("__name__", "__doc__"), updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -168,14 +169,17 @@ def function(name: str, host_function: Call) -> Call:
             check(args, kwargs)
         if synchronising:
             synchronisations.add()
-        hosts = [arg if place == integers else unwrap(arg) for place, arg in enumerate(args)]
-        named = {
-            key: value if key in catalogue.INTEGER_KEYWORDS else unwrap(value)
-            for key, value in kwargs.items()
-        }
+        array_type = Storage.array_type
+        hosts = [arg._host if type(arg) is array_type else unwrap(arg) for arg in args]
+        if integers < len(hosts):
+            hosts[integers] = args[integers]
+        named = kwargs and {k: v if k in catalogue.INTEGER_KEYWORDS else unwrap(v) for k, v in kwargs.items()}
         with np.errstate(all="ignore"):
             result = compute(*hosts, **named)
-        return wrap_results(result, (*args, *kwargs.values()), name)
+        if isinstance(result, np.generic):
+            host = np.asarray(result)
+            return adopt(host, host)
+        return wrap_results(result, (*args, *kwargs.values()) if kwargs else args, name)
 
     return call
 

@@ -27,8 +27,7 @@ def read(array: Storage, key: Any) -> Any:
     host_key, arrays = _host_key(key)
     if not arrays:
         return view(array._host[host_key], array)
-    result = _checked(array._host, host_key)
-    return wrap(result.copy() if result.base is not None else result)
+    return wrap(_checked(array._host, host_key))
 
 
 def write(array: Storage, key: Any, value: Any) -> None:

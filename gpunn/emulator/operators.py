@@ -55,8 +55,6 @@ def comparison(ufunc: np.ufunc, otherwise: bool | None = None) -> Operator:
             return call_ufunc(ufunc, self, other)
         if _defers(self, other):
             return NotImplemented
-        if isinstance(other, np.ndarray) and other.ndim == 0:
-            return call_ufunc(ufunc, self, other.item())
         if otherwise is not None and (other is None or getattr(kind, "__eq__", None) is object.__eq__):
             return wrap(np.full(self.shape, otherwise))
         return ufunc(self, other)

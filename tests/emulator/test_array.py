@@ -302,6 +302,8 @@ def test_numpys_functions_dispatch():
     assert np.add.reduce(x).tolist() == x.sum(0).tolist()
     np.add.at(x, xp.asarray([0]), 1)
     assert np.add.outer(x[0], x[0]).shape == (4, 4)
+    with pytest.raises(ValueError, match="exactly one array"):
+        np.modf(x, out=(x.copy(), x.copy()))
     with pytest.raises(TypeError):
         np.insert(x, 0, 1)  # CuPy has no insert
     with pytest.raises(TypeError):

@@ -215,9 +215,9 @@ def test_scatter(name, key):
 
 
 def test_scatter_casts_the_values():
-    x = xp.zeros(3, np.int32)
-    xp.add.at(x, [0, 0, 1], xp.asarray([1.5, 2.5, 3.0]))
-    assert x.tolist() == [3, 3, 0]
+    x = xp.full(3, 5, np.int32)
+    xp.add.at(x, [0, 0, 1], xp.asarray([-1.5, -1.5, 3.0]))
+    assert x.tolist() == [3, 8, 5]
 
 
 WITHOUT_ATOMICS = [
