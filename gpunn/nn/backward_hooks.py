@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gpunn.engine import Function
+from gpunn.backend import Array
+from gpunn.engine import Function, is_grad_enabled, share_memory_of
+from gpunn.errors import GraphError
 from gpunn.tensor import Tensor
+
+Grads = tuple[Any, ...]
 
 
 class Passing(Function):
-    """Passes tensors on unchanged, and their gradients through `on_backward`."""
+    """Passes tensors on unchanged, and their gradients through `see`."""
 
     takes_none = True
     returns_fresh = False
 
-    def __init__(self, on_backward: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> None:
-        self.on_backward = on_backward
+    def __init__(self, see: Callable[[Grads], Grads]) -> None:
+        self.see = see
 
-    def forward(self, *arrays: Any) -> Any:
-        return tuple(a.view() for a in arrays)
+    def forward(self, *arrays: Array) -> tuple[Array, ...]:
+        return tuple([a.view() for a in arrays])
 
-    def backward(self, *grads: Any) -> tuple[Any, ...]:
-        return self.on_backward(grads)
+    def backward(self, *grads: Any) -> Grads:
+        return self.see(grads)
 
 
 class BackwardWatch:
@@ -30,48 +34,79 @@ class BackwardWatch:
 
     def __init__(self, module: Any, before: list[Callable[..., Any]], after: list[Callable[..., Any]]) -> None:
         self.module, self.before, self.after = module, before, after
-        self.grad_output: tuple[Any, ...] | None = None
-        self.has_inputs = False
+        self.grad_output: Grads | None = None  # from the outputs' gradients until the inputs'
+        self.places_in: list[int] = []  # of the arguments that gradients flow to
+        self.places_out: list[int] = []
 
     def inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The arguments, with the tensors among them passed through the place where grad_input is seen."""
-        places = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
-        self.has_inputs = any(args[i].requires_grad for i in places) and bool(self.after)
-        if not self.has_inputs:
-            return args
-        passed = list(args)
-        for i, tensor in zip(places, Passing(self._see_input)(*[args[i] for i in places]), strict=True):
-            passed[i] = tensor
-        return tuple(passed)
+        self.count_in = len(args)
+        self.places_in = _differentiable(args) if self.after else []
+        return _passed(args, self.places_in, self._see_inputs)
 
     def outputs(self, result: Any) -> Any:
         """The result, with its tensors passed through the place where grad_output is seen."""
         several = result if isinstance(result, tuple) else (result,)
-        places = [i for i, r in enumerate(several) if isinstance(r, Tensor)]
-        if not any(several[i].requires_grad for i in places):
-            return result
-        passed = list(several)
-        for i, tensor in zip(places, Passing(self._see_output)(*[several[i] for i in places]), strict=True):
-            passed[i] = tensor
-        return tuple(passed) if isinstance(result, tuple) else passed[0]
+        self.count_out = len(several)
+        self.places_out = _differentiable(several)
+        passed = _passed(several, self.places_out, self._see_outputs)
+        return passed if isinstance(result, tuple) else passed[0]
 
-    def _see_output(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _see_outputs(self, grads: Grads) -> Grads:
+        grads = _spread(grads, self.places_out, self.count_out)
         for hook in self.before:
-            changed = hook(self.module, grads)
-            grads = grads if changed is None else _as_tuple(changed)
-        self.grad_output = grads
-        if not self.has_inputs:
+            grads = _replaced(grads, hook(self.module, grads), "pre hook", "grad_output")
+        if self.places_in:
+            self.grad_output = grads
+        else:
             for hook in self.after:
-                hook(self.module, (None,), grads)
-        return grads
+                hook(self.module, (None,) * self.count_in, grads)
+        return tuple([grads[i] for i in self.places_out])
 
-    def _see_input(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _see_inputs(self, grads: Grads) -> Grads:
+        if self.grad_output is None:  # gradients that did not come through the outputs, as in a double backward
+            return grads
+        known, grads = self.grad_output, _spread(grads, self.places_in, self.count_in)
         for hook in self.after:
-            changed = hook(self.module, grads, self.grad_output)
-            grads = grads if changed is None else _as_tuple(changed)
+            grads = _replaced(grads, hook(self.module, grads, known), "hook", "grad_input")
         self.grad_output = None
+        return tuple([grads[i] for i in self.places_in])
+
+
+def _differentiable(values: tuple[Any, ...]) -> list[int]:
+    """Where in `values` the tensors are that gradients flow to."""
+    if not is_grad_enabled():
+        return []
+    return [i for i, x in enumerate(values) if isinstance(x, Tensor) and x.requires_grad]
+
+
+def _passed(values: tuple[Any, ...], places: list[int], see: Callable[[Grads], Grads]) -> tuple[Any, ...]:
+    """`values` with the tensors at `places` passed through one node. They are views of what they were."""
+    if not places:
+        return values
+    result = list(values)
+    for i, tensor in zip(places, Passing(see)(*[values[i] for i in places]), strict=True):
+        share_memory_of(tensor, values[i])
+        tensor._base = values[i].root() or values[i]  # without a way to replay it: an in-place change is refused
+        result[i] = tensor
+    return tuple(result)
+
+
+def _spread(grads: Grads, places: list[int], count: int) -> Grads:
+    """`grads` at their places among `count`, None elsewhere."""
+    result = [None] * count
+    for i, grad in zip(places, grads, strict=True):
+        result[i] = grad
+    return tuple(result)
+
+
+def _replaced(grads: Grads, found: Any, kind: str, what: str) -> Grads:
+    """What a hook returned instead of `grads`, if anything."""
+    if found is None:
         return grads
-
-
-def _as_tuple(x: Any) -> tuple[Any, ...]:
-    return x if isinstance(x, tuple) else (x,)
+    new = tuple(found) if isinstance(found, (tuple, list)) else (found,)
+    if len(new) != len(grads):
+        raise GraphError(
+            f"Backward {kind} returned an invalid number of {what}, got {len(new)}, but expected {len(grads)}"
+        )
+    return new

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-from typing import Any
+import numpy as np
 
-from gpunn.engine import Variable
+from gpunn import dtypes
+from gpunn.engine import Variable, share_memory_of
 from gpunn.errors import ArgumentTypeError
 from gpunn.tensor import Tensor
 
@@ -15,21 +15,15 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
+    def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
+        if data is None:
+            Variable.__init__(self, np.empty(0, dtypes.get_default_dtype().numpy), requires_grad)
+            return
         if not isinstance(data, Tensor):
             raise ArgumentTypeError(f"Parameter: expected a Tensor, got {type(data).__name__}; try gpunn.tensor(...)")
         Variable.__init__(self, data.array, requires_grad)
-        if data._version is not None and self._version is not None:
-            self._version = data._version
+        if self._version is not None and data._version is not None:
+            share_memory_of(self, data)
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        if id(self) not in memo:
-            twin = Parameter(Variable.result_type(self.array.copy(order="K")), self._requires_grad)
-            memo[id(self)] = twin
-            twin._grad = copy.deepcopy(self._grad, memo)
-            twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
-        found: Parameter = memo[id(self)]
-        return found

@@ -1,0 +1,34 @@
+"""Modules, layers, losses and containers, under PyTorch's names."""
+
+from gpunn.nn import functional as functional
+from gpunn.nn import init as init
+from gpunn.nn.activation import LogSoftmax as LogSoftmax
+from gpunn.nn.activation import ReLU as ReLU
+from gpunn.nn.activation import Sigmoid as Sigmoid
+from gpunn.nn.activation import Softmax as Softmax
+from gpunn.nn.activation import Softmin as Softmin
+from gpunn.nn.activation import Tanh as Tanh
+from gpunn.nn.container.modules import ModuleDict as ModuleDict
+from gpunn.nn.container.modules import ModuleList as ModuleList
+from gpunn.nn.container.modules import Sequential as Sequential
+from gpunn.nn.container.parameters import ParameterDict as ParameterDict
+from gpunn.nn.container.parameters import ParameterList as ParameterList
+from gpunn.nn.conv import Conv2d as Conv2d
+from gpunn.nn.dropout import Dropout as Dropout
+from gpunn.nn.flatten import Flatten as Flatten
+from gpunn.nn.flatten import Unflatten as Unflatten
+from gpunn.nn.linear import Identity as Identity
+from gpunn.nn.linear import Linear as Linear
+from gpunn.nn.loss import BCELoss as BCELoss
+from gpunn.nn.loss import BCEWithLogitsLoss as BCEWithLogitsLoss
+from gpunn.nn.loss import CrossEntropyLoss as CrossEntropyLoss
+from gpunn.nn.loss import L1Loss as L1Loss
+from gpunn.nn.loss import MSELoss as MSELoss
+from gpunn.nn.loss import NLLLoss as NLLLoss
+from gpunn.nn.module import Module as Module
+from gpunn.nn.norm import BatchNorm1d as BatchNorm1d
+from gpunn.nn.norm import BatchNorm2d as BatchNorm2d
+from gpunn.nn.norm import BatchNorm3d as BatchNorm3d
+from gpunn.nn.parameter import Parameter as Parameter
+from gpunn.nn.pool import AvgPool2d as AvgPool2d
+from gpunn.nn.pool import MaxPool2d as MaxPool2d

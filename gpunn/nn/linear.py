@@ -1,0 +1,67 @@
+"""Linear maps, and the layer that does nothing."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from gpunn.backend import DeviceLike
+from gpunn.dtypes import dtype
+from gpunn.nn import functional as F
+from gpunn.nn import init
+from gpunn.nn.module import Module
+from gpunn.nn.parameter import Parameter
+from gpunn.ops import empty
+from gpunn.tensor import Tensor
+
+
+class Identity(Module):
+    """Returns its input. Takes, and ignores, the arguments of any layer whose place it holds."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(*) → (*)"""
+        return input
+
+
+class Linear(Module):
+    """x Wᵀ + b.
+
+    `weight` (out_features, in_features) and `bias` (out_features,) start uniform in ±1/√in_features.
+    """
+
+    in_features: int
+    out_features: int
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: DeviceLike = None,
+        dtype: dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.in_features = in_features
+        self.out_features = out_features
+        self.weight = Parameter(empty((out_features, in_features), device=device, dtype=dtype))
+        self.register_parameter("bias", Parameter(empty(out_features, device=device, dtype=dtype)) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw weight and bias anew. kaiming_uniform_ with a = √5 is uniform in ±1/√in_features."""
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            bound = 1 / math.sqrt(self.in_features) if self.in_features > 0 else 0
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(*, in_features) → (*, out_features)"""
+        return F.linear(input, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
