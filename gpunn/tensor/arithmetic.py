@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gpunn.engine import Variable
+from gpunn.errors import DtypeError
 from gpunn.ops.arithmetic import (
     binary,
     comparison,
@@ -78,7 +79,6 @@ class ArithmeticMethods(Variable):
     pow = power.pow
     pow_ = in_place(power.pow)
     float_power = power.float_power
-    float_power_ = in_place(power.float_power)
     square = power.square
     square_ = in_place(power.square)
     sqrt = power.sqrt
@@ -242,6 +242,15 @@ class ArithmeticMethods(Variable):
         """self where `condition` is true, else `other`."""
         return selection.where(condition, self, other)
 
+    def float_power_(self: Any, exponent: Operand) -> Tensor:
+        """In-place form of `float_power`, for float64 tensors."""
+        if self.array.dtype != np.float64:
+            raise DtypeError(
+                f"the base given to float_power_ has dtype {self.dtype} but the operation's result requires "
+                "dtype gpunn.float64"
+            )
+        return self.pow_(exponent)
+
     def polygamma(self: Any, n: int) -> Tensor:
         """The n-th derivative of digamma, elementwise."""
         return special_functions.polygamma(n, self)
@@ -251,7 +260,7 @@ class ArithmeticMethods(Variable):
     __rsub__ = reflected(binary.sub)
     __mul__ = __rmul__ = operator(binary.mul)
     __truediv__ = operator(division.div)
-    __rtruediv__ = reflected(division.div)
+    __rtruediv__ = __rdiv__ = reflected(division.div)
     __floordiv__ = operator(division.floor_divide)
     __rfloordiv__ = reflected(division.floor_divide)
     __mod__ = operator(division.remainder)

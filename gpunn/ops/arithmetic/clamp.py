@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gpunn import dtypes
 from gpunn.backend import Array
-from gpunn.dtypes import dtype
 from gpunn.engine import Variable
-from gpunn.errors import ArgumentError, DtypeError
+from gpunn.errors import ArgumentError
 from gpunn.ops.arithmetic.elementwise import Elementwise, masked
-from gpunn.ops.arithmetic.promotion import Operand, only_tensors, promoted
+from gpunn.ops.arithmetic.promotion import Operand, common_dtype, only_tensors, promoted
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -124,24 +122,23 @@ def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None)
 
     NaN stays NaN. The gradient flows where min <= input <= max, else to the limit that was taken.
     """
-    given = [limit for limit in (min, max) if limit is not None]
-    if not given:
-        raise ArgumentError("clamp: At least one of 'min' or 'max' must not be None")
-    operands = promoted("clamp", input, *given)
-    _check_limits(operands[0].dtype, given)
     if min is not None and max is not None:
-        return Clamp()(*operands)
-    return ClampMin()(*operands) if max is None else ClampMax()(*operands)
+        return Clamp()(*_limited("clamp", input, min, max))
+    if min is not None:
+        return clamp_min(input, min)
+    if max is not None:
+        return clamp_max(input, max)
+    raise ArgumentError("clamp: At least one of 'min' or 'max' must not be None")
 
 
 def clamp_min(input: Tensor, min: Operand) -> Tensor:
     """The larger of input and `min`, elementwise."""
-    return clamp(input, min=min)
+    return ClampMin()(*_limited("clamp_min", input, min))
 
 
 def clamp_max(input: Tensor, max: Operand) -> Tensor:
     """The smaller of input and `max`, elementwise."""
-    return clamp(input, max=max)
+    return ClampMax()(*_limited("clamp_max", input, max))
 
 
 def maximum(input: Tensor, other: Tensor) -> Tensor:
@@ -171,12 +168,14 @@ def fmin(input: Tensor, other: Tensor) -> Tensor:
 clip = clamp
 
 
-def _check_limits(target: dtype, limits: list[Any]) -> None:
-    if target is dtypes.bool_:
-        raise DtypeError("clamp: not implemented for bool")
-    if target.is_floating_point:
-        return
-    info = np.iinfo(target.numpy)
-    for limit in limits:
-        if not isinstance(limit, Variable) and not info.min <= limit <= info.max:
-            raise ArgumentError(f"clamp: value {limit} cannot be converted to {target} without overflow")
+def _limited(op: str, *operands: Any) -> tuple[Any, ...]:
+    """The tensor and its limits in their common dtype, which must hold those that are numbers."""
+    only_tensors(op, operands[0])
+    if operands[0].array.dtype.kind in "iu":
+        target = common_dtype(op, *operands)
+        if not target.is_floating_point:
+            info = np.iinfo(target.numpy)
+            for limit in operands[1:]:
+                if not isinstance(limit, Variable) and not info.min <= limit <= info.max:
+                    raise ArgumentError(f"{op}: {limit} cannot be converted to {target} without overflow")
+    return promoted(op, *operands)

@@ -71,33 +71,39 @@ class Isfinite(Unary):
         return xp.isfinite(x)
 
 
-def eq(input: Operand, other: Operand) -> Tensor:
+def eq(input: Tensor, other: Operand) -> Tensor:
     """input == other, elementwise."""
+    only_tensors("eq", input)
     return Eq()(*promoted("eq", input, other))
 
 
-def ne(input: Operand, other: Operand) -> Tensor:
+def ne(input: Tensor, other: Operand) -> Tensor:
     """input != other, elementwise."""
+    only_tensors("ne", input)
     return Ne()(*promoted("ne", input, other))
 
 
-def lt(input: Operand, other: Operand) -> Tensor:
+def lt(input: Tensor, other: Operand) -> Tensor:
     """input < other, elementwise."""
+    only_tensors("lt", input)
     return Lt()(*promoted("lt", input, other))
 
 
-def le(input: Operand, other: Operand) -> Tensor:
+def le(input: Tensor, other: Operand) -> Tensor:
     """input <= other, elementwise."""
+    only_tensors("le", input)
     return Le()(*promoted("le", input, other))
 
 
-def gt(input: Operand, other: Operand) -> Tensor:
+def gt(input: Tensor, other: Operand) -> Tensor:
     """input > other, elementwise."""
+    only_tensors("gt", input)
     return Gt()(*promoted("gt", input, other))
 
 
-def ge(input: Operand, other: Operand) -> Tensor:
+def ge(input: Tensor, other: Operand) -> Tensor:
     """input >= other, elementwise."""
+    only_tensors("ge", input)
     return Ge()(*promoted("ge", input, other))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gpunn.backend import Array
 from gpunn.errors import ArgumentError, DtypeError
 from gpunn.ops.arithmetic.elementwise import Elementwise, Unary, zeros_like
-from gpunn.ops.arithmetic.promotion import NUMBERS, Operand, floating, promoted
+from gpunn.ops.arithmetic.promotion import NUMBERS, Operand, floating, only_tensors, promoted
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -138,8 +138,9 @@ def remainder(input: Operand, other: Operand) -> Tensor:
     return Remainder()(*_numeric("remainder", input, other))
 
 
-def fmod(input: Operand, other: Operand) -> Tensor:
+def fmod(input: Tensor, other: Operand) -> Tensor:
     """input - other * trunc(input / other), elementwise, with the sign of `input`: C's fmod."""
+    only_tensors("fmod", input)
     return Fmod()(*_numeric("fmod", input, other))
 
 

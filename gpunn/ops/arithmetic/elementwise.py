@@ -42,11 +42,10 @@ class Elementwise(Function):
     shapes: tuple[tuple[int, ...], ...]
 
     def forward(self, *operands: Any) -> Array:
-        arrays = [x for x in operands if type(x) not in NUMBERS]
-        first = arrays[0]
+        first = operands[0] if type(operands[0]) not in NUMBERS else operands[1]
         if True in self.needs:
             self.shapes = tuple([() if type(x) in NUMBERS else x.shape for x in operands])
-        if is_half(first) and (self.wide or len(arrays) < len(operands)):
+        if is_half(first) and (self.wide or any([type(x) in NUMBERS for x in operands])):
             wide = [np.float32(x) if type(x) in NUMBERS else x.astype(np.float32) for x in operands]
             return self.compute(array_module(first), *wide).astype(first.dtype)
         return self.compute(array_module(first), *operands)

@@ -101,12 +101,11 @@ class Sigmoid(Unary):
 
 
 class Logaddexp(Elementwise):
-    wide = True
     saves = {0: (0, 1), 1: (0, 1)}
 
     def compute(self, xp: Any, a: Array, b: Array) -> Array:
-        gap = xp.where(a == b, 0, -xp.abs(a - b))  # also where both are the same infinity
-        return xp.maximum(a, b) + xp.log1p(xp.exp(gap))
+        largest, gap = _largest_and_gap(xp, a, b)
+        return (largest + xp.log1p(xp.exp(gap))).astype(a.dtype)
 
     def grad_a(self, grad: Tensor) -> Tensor:
         return grad / ((self.saved(1) - self.saved(0)).exp() + 1)
@@ -116,12 +115,11 @@ class Logaddexp(Elementwise):
 
 
 class Logaddexp2(Elementwise):
-    wide = True
     saves = {0: (0, 1), 1: (0, 1)}
 
     def compute(self, xp: Any, a: Array, b: Array) -> Array:
-        gap = xp.where(a == b, 0, -xp.abs(a - b))
-        return xp.maximum(a, b) + xp.log1p(xp.exp2(gap)) / LN_2
+        largest, gap = _largest_and_gap(xp, a, b)
+        return (largest + xp.log1p(xp.exp2(gap)) / LN_2).astype(a.dtype)
 
     def grad_a(self, grad: Tensor) -> Tensor:
         return grad / ((self.saved(1) - self.saved(0)).exp2() + 1)
@@ -206,6 +204,12 @@ def xlogy(input: Operand, other: Operand) -> Tensor:
 def number_log(x: float) -> float:
     """The natural logarithm of a number: -inf of 0, NaN of negative ones."""
     return math.log(x) if x > 0 else (-math.inf if x == 0 else math.nan)
+
+
+def _largest_and_gap(xp: Any, a: Array, b: Array) -> tuple[Array, Array]:
+    """max(a, b) and -|a - b| in float64, so that their sums may cancel; no gap between equal infinities."""
+    x, y = a.astype("float64"), b.astype("float64")
+    return xp.maximum(x, y), xp.where(x == y, 0, -xp.abs(x - y))
 
 
 def _floats(op: str, a: Tensor, b: Tensor) -> tuple[Any, Any]:

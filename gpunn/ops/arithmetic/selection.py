@@ -20,7 +20,6 @@ from gpunn.ops.arithmetic.promotion import (
     common_dtype,
     number_as,
     only_tensors,
-    operand_as,
     promoted,
 )
 from gpunn.ops.shape.conversion import cast
@@ -150,9 +149,13 @@ def where(condition: Tensor, input: Operand | None = None, other: Operand | None
         raise DtypeError(
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
         )
-    target = common_dtype("where", input, other)
-    broadcast_shape("where", *[x for x in (condition, input, other) if isinstance(x, Variable)])
-    return Where(target)(condition, operand_as(input, target), operand_as(other, target))
+    tensors = [x for x in (condition, input, other) if isinstance(x, Variable)]
+    broadcast_shape("where", *tensors)
+    if len(tensors) == 1:
+        target = common_dtype("where", input, other)
+        return Where(target)(condition, number_as(input, target), number_as(other, target))
+    a, b = promoted("where", input, other)
+    return Where(dtypes.of((a if isinstance(a, Variable) else b).array))(condition, a, b)
 
 
 def nan_to_num(

@@ -108,6 +108,7 @@ def signbit(input: Tensor) -> Tensor:
 
 def copysign(input: Tensor, other: Operand) -> Tensor:
     """|input| with the sign of `other`, elementwise."""
+    only_tensors("copysign", input)
     a, b = promoted("copysign", input, other, to_float=True)
     return Copysign()(a, b)
 
