@@ -182,8 +182,8 @@ def _put(a: HostArray, ind: Any, v: Any, mode: str | None = None) -> None:
 
 
 def _repeat(a: HostArray, repeats: Any, axis: int | None = None) -> HostArray:
-    if isinstance(repeats, np.ndarray):
-        raise ValueError("cupy.repeat takes no array as `repeats`: its sum is needed on the host")
+    if not isinstance(repeats, int | np.integer):
+        synchronisations.add()  # the sum of the counts is needed on the host
     result: HostArray = np.repeat(a, repeats, axis)
     return result
 
