@@ -1,6 +1,7 @@
 """gpunn: neural networks on NumPy and CuPy, with PyTorch's names and numbers."""
 
 from gpunn import autograd as autograd
+from gpunn import nn as nn
 from gpunn.backend import device as device
 from gpunn.backend import get_default_device as get_default_device
 from gpunn.backend import set_default_device as set_default_device

@@ -1,5 +1,7 @@
 """The array operations that are public as `gpunn.<name>`, one line each."""
 
+from gpunn.ops.activation import relu as relu
+from gpunn.ops.activation import relu_ as relu_
 from gpunn.ops.arithmetic.binary import add as add
 from gpunn.ops.arithmetic.binary import mul as mul
 from gpunn.ops.arithmetic.binary import multiply as multiply
@@ -217,5 +219,7 @@ from gpunn.ops.shape.views import reshape_as as reshape_as
 from gpunn.ops.shape.views import unflatten as unflatten
 from gpunn.ops.shape.views import view as view
 from gpunn.ops.shape.views import view_as as view_as
+from gpunn.ops.softmax import log_softmax as log_softmax
+from gpunn.ops.softmax import softmax as softmax
 
 __all__ = sorted(name for name, value in globals().items() if callable(value) and name[0] != "_")

@@ -57,3 +57,8 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
         return input.relu_()
     result: Tensor = ReLU()(input)
     return result
+
+
+def relu_(input: Tensor) -> Tensor:
+    """max(input, 0), elementwise, written into `input`; returns it."""
+    return input.relu_()

@@ -14,6 +14,7 @@ from gpunn.dtypes import dtype
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentTypeError, GraphError
 from gpunn.ops.shape.conversion import detach
+from gpunn.tensor.activation import ActivationMethods
 from gpunn.tensor.arithmetic import ArithmeticMethods
 from gpunn.tensor.conversion import ConversionMethods
 from gpunn.tensor.display import DisplayMethods
@@ -31,6 +32,7 @@ class Tensor(
     ShapeMethods,
     IndexingMethods,
     LinalgMethods,
+    ActivationMethods,
     ConversionMethods,
     DisplayMethods,
     ProtocolMethods,

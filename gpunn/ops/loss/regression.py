@@ -10,7 +10,7 @@ from gpunn.backend import Array
 from gpunn.engine import Function
 from gpunn.errors import ShapeError
 from gpunn.ops.arithmetic.promotion import promoted
-from gpunn.ops.arithmetic.rounding import abs
+from gpunn.ops.arithmetic.sign import abs
 from gpunn.ops.loss.arguments import reduced, reduction_name, same_shape
 from gpunn.ops.reduction.sums import sum
 

@@ -1,0 +1,19 @@
+"""Methods of Tensor: the activations that PyTorch has as methods."""
+
+from __future__ import annotations
+
+from gpunn.engine import Variable
+from gpunn.ops.activation import relu
+from gpunn.ops.softmax import log_softmax, softmax
+from gpunn.tensor.inplace import in_place
+
+
+class ActivationMethods(Variable):
+    """Mixin of Tensor."""
+
+    __slots__ = ()
+
+    relu = relu
+    relu_ = in_place(relu)
+    softmax = softmax
+    log_softmax = log_softmax
