@@ -190,6 +190,14 @@ def broadcast_view(array: Array, shape: tuple[int, ...]) -> Array:
     return view
 
 
+def diagonal_view(array: Array, offset: int, axis1: int, axis2: int) -> Array:
+    """The diagonals of `array` as its last dimension, without a copy. It can be written to if `array` can."""
+    view = array.diagonal(offset, axis1, axis2)
+    if isinstance(view, np.ndarray) and array.flags.writeable:
+        view.flags.writeable = True  # NumPy hands it out read-only
+    return view
+
+
 def placed_on(where: device) -> AbstractContextManager[Any]:
     """A context in which `module_of(where)` makes its arrays on `where`; "cuda" is the current GPU."""
     if where.type == "cpu" or where.index is None:

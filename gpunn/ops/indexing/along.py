@@ -1,0 +1,135 @@
+"""The nodes of scatter and its reductions: values written where an index says along one dimension."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gpunn.backend import Array, array_module
+from gpunn.engine import Function
+from gpunn.errors import UnsupportedError
+from gpunn.ops.arithmetic.elementwise import zeros_like
+from gpunn.ops.arithmetic.selection import where
+from gpunn.ops.indexing.gather import Gather
+from gpunn.ops.indexing.keys import element_keys
+from gpunn.ops.indexing.scattering import Scattering, write
+from gpunn.ops.shape.slicing import Slice, Unslice
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+
+class Along(Scattering):
+    """A copy of x in which x[i, index[i, j, k], k] was changed `how` by src[i, j, k], for dim = 1.
+
+    `src` may be a number, or larger than `index`; then its first elements count.
+    """
+
+    how = "assign"
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def scatter(self, rows: ModuleType, x: Array, src: Any, index: Array) -> Array:
+        values = array_module(x).asarray(src, x.dtype)
+        self.was, self.used = values.shape, index.shape
+        part = values[(*self.corner, ...)] if values.ndim else values
+        out = x.copy(order="C")
+        write(rows, self.how, out, element_keys(x.shape or (1,), self.dim, index), 1, part)
+        return out
+
+    @property
+    def corner(self) -> tuple[slice, ...]:
+        """The part of `src` that counts."""
+        return tuple([slice(n) for n in self.used])
+
+    def part(self, src: Tensor) -> Tensor:
+        """What counts of `src`."""
+        return src if self.was == self.used else Slice(self.corner)(src)
+
+    def whole(self, grad: Tensor) -> Tensor:
+        """The gradient of `src` from that of the part that counts."""
+        return grad if self.was == self.used else Unslice(self.was, self.corner)(grad)
+
+
+class Scatter(Along):
+    saves: ClassVar = {2: (0, 1)}
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        index = self.saved(2)
+        return (
+            Scatter(self.dim)(grad, 0, index) if self.needs[0] else None,
+            self.whole(Gather(self.dim)(grad, index)) if self.needs[1] else None,
+            None,
+        )
+
+
+class ScatterAdd(Along):
+    how = "sum"
+    saves: ClassVar = {2: (1,)}
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return grad, self.whole(Gather(self.dim)(grad, self.saved(2))) if self.needs[1] else None, None
+
+
+class ScatterProd(Along):
+    """The gradient is a quotient; for a factor that is zero, the product without it (PyTorch's formula)."""
+
+    how = "prod"
+    saves: ClassVar = {0: (0, 1), 1: (0, 1), 2: (0, 1)}
+    saves_output = True
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, src, index = self.saved(0), self.saved(1), self.saved(2)
+        grad_x = None
+        if self.needs[0]:
+            factor = x.masked_fill(x == 0, 1)
+            grad_x = grad * ScatterProd(self.dim)(factor, src, index) / factor
+        return grad_x, self._grad_src(grad, x, src, index) if self.needs[1] else None, None
+
+    def _grad_src(self, grad: Tensor, x: Tensor, src: Tensor, index: Tensor) -> Tensor:
+        gather, part = Gather(self.dim), self.part(src)
+        is_zero = part == 0
+        zeros = gather.fresh()(ScatterAdd(self.dim)(zeros_like(x), is_zero.to(x.dtype), index), index)
+        alone = is_zero & (zeros == 1)
+        without = ScatterProd(self.dim)(x, part.masked_fill(alone, 1), index)
+        quotient = gather.fresh()(grad * self.saved_output(), index) / part.masked_fill(is_zero, 1)
+        found = where(alone, gather.fresh()(grad * without, index), quotient)
+        if (zeros > 1).any():
+            found = OnceDifferentiable("scatter_reduce with two zeros at one place")(found)
+        return self.whole(found)
+
+
+class ScatterExtreme(Along):
+    """The larger ("amax") or smaller ("amin"). All that are equal to the result share the gradient."""
+
+    saves: ClassVar = {0: (0, 1), 1: (0, 1), 2: (0, 1)}
+    saves_output = True
+
+    def __init__(self, dim: int, how: str) -> None:
+        super().__init__(dim)
+        self.how = how
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        index, result = self.saved(2), self.saved_output()
+        x_is = (self.saved(0) == result).to(grad.dtype)
+        part_is = (self.part(self.saved(1)) == Gather(self.dim)(result, index)).to(grad.dtype)
+        share = grad / ScatterAdd(self.dim)(x_is, part_is, index)
+        return (
+            x_is * share if self.needs[0] else None,
+            self.whole(part_is * Gather(self.dim)(share, index)) if self.needs[1] else None,
+            None,
+        )
+
+
+class OnceDifferentiable(Function):
+    """The input as it is; differentiating it once more is an error that names `what`."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def forward(self, x: Array) -> Array:
+        return x.copy()
+
+    def backward(self, grad: Tensor) -> Tensor:
+        raise UnsupportedError(f"{self.what}: the second derivative is not supported")

@@ -1,0 +1,57 @@
+"""One side of a diagonal kept, the other set to zero: tril, triu."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpunn.backend import Array, array_module
+from gpunn.engine import Function
+from gpunn.errors import ShapeError
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+
+class Tril(Function):
+    """x[..., i, j] where j - i <= diagonal, else 0."""
+
+    def __init__(self, diagonal: int) -> None:
+        self.diagonal = diagonal
+
+    def forward(self, x: Array) -> Array:
+        return self.kept(x, array_module(x).tri(*x.shape[-2:], k=self.diagonal, dtype=bool))
+
+    @staticmethod
+    def kept(x: Array, mask: Array) -> Array:
+        """`x` where `mask` is True, else 0 (also for NaN): the bits times 0 or 1, faster than np.where."""
+        return (x.view(f"i{x.dtype.itemsize}") * mask).view(x.dtype)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return Tril(self.diagonal)(grad)
+
+
+class Triu(Tril):
+    """x[..., i, j] where j - i >= diagonal, else 0."""
+
+    def forward(self, x: Array) -> Array:
+        return self.kept(x, ~array_module(x).tri(*x.shape[-2:], k=self.diagonal - 1, dtype=bool))
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return Triu(self.diagonal)(grad)
+
+
+def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The lower triangles of a matrix or a batch: zeros above the diagonal with number `diagonal`."""
+    _check_rank("tril", input)
+    return Tril(int(diagonal))(input)
+
+
+def triu(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The upper triangles of a matrix or a batch: zeros below the diagonal with number `diagonal`."""
+    _check_rank("triu", input)
+    return Triu(int(diagonal))(input)
+
+
+def _check_rank(op: str, input: Tensor) -> None:
+    if input.array.ndim < 2:
+        raise ShapeError(f"{op}: input tensor must have at least 2 dimensions, got shape {input.array.shape}")
