@@ -31,7 +31,7 @@ def array_of(x: torch.Tensor) -> np.ndarray[Any, Any]:
     x = x.detach()
     if x.dtype is torch.bfloat16:
         return x.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
-    return x.numpy()
+    return x.numpy(force=True)  # force: torch keeps some gradients as zeros without memory
 
 
 class Twins:
@@ -131,7 +131,7 @@ def describe(value: Any) -> str:
         return "[" + ", ".join(map(describe, value)) + "]"
     if isinstance(value, dict):
         return ", ".join(f"{k}={describe(v)}" for k, v in value.items())
-    return repr(value)
+    return f"complex {value}" if isinstance(value, complex) else repr(value)
 
 
 def describe_sample(sample: Any) -> str:

@@ -25,6 +25,8 @@ def value(
     """Values, dtypes, shapes, named fields and shared memory are torch's, and the inputs are left alone."""
     with torch.no_grad():
         expected = bridge.call(theirs, sample)
+    if expected is NotImplemented:
+        return None
     inputs = list(bridge.tensors_in(bridge.arguments(sample)))
     before = [x.detach().clone() for x in inputs]
     with gp.no_grad():
@@ -69,7 +71,7 @@ def in_float64(theirs: Function, sample: Any, i: int) -> Any:
     def wide(x: Any) -> Any:
         if isinstance(x, torch.dtype):
             return torch.float64 if x.is_floating_point else x
-        return x.double() if x.is_floating_point() or (not floating and x.dtype is not torch.bool) else x
+        return x.double() if x.is_floating_point() or not floating else x
 
     try:
         with torch.no_grad():
@@ -147,12 +149,16 @@ def must_raise(
     return wrong and f"{wrong} by a call that failed"
 
 
-def error(mine: Function, case: Any) -> str | None:
-    """The call fails as torch's does, and changes neither the inputs nor the random numbers nor the modes."""
-    sample, twins = case.sample_input, Twins()
-    inputs = list(bridge.tensors_in(bridge.arguments(sample)))
+def error(theirs: Function, mine: Function, sample: Any) -> str | None:
+    """The call fails if torch's does, and changes neither the inputs nor the random numbers nor the modes."""
+    twins, inputs = Twins(), list(bridge.tensors_in(bridge.arguments(sample)))
     before, state = [x.detach().clone() for x in inputs], _state()
-    wrong = must_raise(lambda: twins.call(mine, sample), case.error_type(case.error_regex), inputs, before)
+    try:
+        bridge.call(theirs, sample)
+    except Exception as expected:
+        wrong = must_raise(lambda: twins.call(mine, sample), expected, inputs, before)
+    else:
+        return None
     if wrong:
         return wrong
     if state != _state():

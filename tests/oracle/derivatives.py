@@ -46,7 +46,7 @@ def gradient(theirs: Function, mine: Function, sample: Any, order: int) -> str |
             [expected[k] for k in chosen], inputs, weights, create_graph=deeper, allow_unused=True
         )
         ours_now = _grad([found[k] for k in chosen], twins.of(inputs), twins.of(weights), deeper)
-        if wrong := _gradients_differ(ours_now, theirs_now, inputs):
+        if wrong := _gradients_differ(ours_now, theirs_now, inputs, level):
             return f"order {level}: {wrong}"
         expected, found, inputs = list(theirs_now), list(ours_now), inputs + weights
     return None
@@ -71,12 +71,12 @@ def _grad(results: list[Any], inputs: list[Any], weights: list[Any], deeper: boo
     return gp.autograd.grad(outputs, inputs, cotangents, create_graph=deeper, allow_unused=True)
 
 
-def _gradients_differ(ours: Any, theirs: Any, inputs: list[torch.Tensor]) -> str | None:
+def _gradients_differ(ours: Any, theirs: Any, inputs: list[torch.Tensor], order: int = 1) -> str | None:
     """No gradient is a gradient of zeros."""
     for i, (a, b, x) in enumerate(zip(ours, theirs, inputs, strict=True)):
         b = torch.zeros_like(x) if b is None else b
         a = gp.Tensor(np.zeros(x.shape, bridge.array_of(x).dtype)) if a is None else a
-        if wrong := difference(a, b, tolerance=GRADIENT):
+        if wrong := difference(a, b, tolerance=GRADIENT[order]):
             return f"gradient {i}: {wrong}"
     return None
 

@@ -28,12 +28,8 @@ class Excuse(NamedTuple):
 
     def covers(self, info: str, check: str, text: str) -> bool:
         """Whether this is about `check` of `info` on a sample described by `text`."""
-        if (
-            "*" not in self.infos
-            and info not in self.infos
-            or "*" not in self.checks
-            and check not in self.checks
-        ):
+        about = {"*", info} & set(self.infos) and {"*", check} & set(self.checks)
+        if not about:
             return False
         return self.when == "*" or any(term.strip() in text for term in self.when.split(" or "))
 
@@ -56,7 +52,7 @@ def excuses() -> list[Excuse]:
     """All exceptions, in the order of the file."""
     found = []
     for line in _lines("exceptions.txt"):
-        info, checks, action, when, reason = (column.strip() for column in line.split("|"))
+        info, checks, action, when, reason = (column.strip() for column in line.split("|", 4))
         found.append(Excuse(tuple(info.split()), tuple(checks.split()), action, when, reason))
     return found
 

@@ -22,6 +22,7 @@ torch.set_num_threads(1)
 
 NAMES = ("float64", "float32", "bfloat16", "float16", "int64", "int32", "uint8", "bool")
 SAMPLES = 60  # of one operation and dtype, evenly from all; all of them with --every
+ELEMENTS = 20_000  # a sample with a larger tensor is for --every
 MISSING = "missing"
 INFOS: dict[str, Any] = {info.full_name: info for info in op_db}
 EXCUSES = promised.excuses()
@@ -77,10 +78,17 @@ def is_alias(promise: promised.Promise, info: OpInfo) -> bool:
 
 def samples(case: Case, every: bool) -> list[Any]:
     """The samples of a test: all, or up to SAMPLES spread evenly over them."""
-    grad = case.check in ("gradient", "gradgrad") or (case.check == "inplace" and case.dtype == "float64")
-    draw = case.info.reference_inputs if every or case.check == "value" else case.info.sample_inputs
-    found = list(draw("cpu", getattr(torch, case.dtype), requires_grad=grad and case.info.supports_autograd))
-    if every or len(found) <= SAMPLES:
+    info = case.info
+    grad = case.check in ("gradient", "gradgrad")
+    grad |= case.check == "inplace" and case.dtype == "float64" and info.supports_inplace_autograd
+    more = info.reference_inputs_func if every or case.check == "value" else None
+    draw = more or info.sample_inputs_func
+    torch.manual_seed(0)
+    found = list(draw(info, "cpu", getattr(torch, case.dtype), grad and info.supports_autograd))
+    if every:
+        return found
+    found = [s for s in found if all(x.numel() <= ELEMENTS for x in bridge.tensors_in(bridge.arguments(s)))]
+    if len(found) <= SAMPLES:
         return found
     return [found[i * (len(found) - 1) // (SAMPLES - 1)] for i in range(SAMPLES)]
 
@@ -99,13 +107,14 @@ def functions(case: Case) -> list[tuple[Any, Any]]:
     return [(f, bridge.counterpart(f, info.name)) for f in theirs if f is not None]
 
 
-def judge(case: Case, theirs: Any, mine: Any, sample: Any, values: bool) -> str | None:
+def judge(case: Case, theirs: Any, mine: Any, sample: Any, action: str | None) -> str | None:
     """What is wrong with gpunn on one sample."""
     if mine is None:
         return MISSING
+    values = action != "shape"
     try:
         if case.check == "value":
-            elementwise = isinstance(case.info, (UnaryUfuncInfo, BinaryUfuncInfo))
+            elementwise = isinstance(case.info, (UnaryUfuncInfo, BinaryUfuncInfo)) and action != "loose"
             return checks.value(theirs, mine, sample, elementwise=elementwise, values=values)
         if case.check in ("gradient", "gradgrad"):
             return derivatives.gradient(theirs, mine, sample, 1 if case.check == "gradient" else 2)
@@ -113,7 +122,11 @@ def judge(case: Case, theirs: Any, mine: Any, sample: Any, values: bool) -> str 
             return checks.method(theirs, mine, sample)
         if case.check == "inplace":
             return derivatives.in_place(theirs, mine, sample, values=values)
-        return checks.assignment(sample) if case.check == "setitem" else checks.error(mine, sample)
+        return (
+            checks.assignment(sample)
+            if case.check == "setitem"
+            else checks.error(theirs, mine, sample.sample_input)
+        )
     except Exception as error:
         if isinstance(error, AttributeError) and (error.obj is gp or isinstance(error.obj, gp.Tensor)):
             return f"{MISSING}: {error.name}"
@@ -143,10 +156,10 @@ def run(case: Case, theirs: Any, mine: Any, sample: Any, tally: Tally) -> None:
     if excuse == "skip":
         tally.skipped += 1
         return
-    tally.add(judge(case, theirs, mine, sample, excuse != "shape"), text)
+    tally.add(judge(case, theirs, mine, sample, excuse), text)
     if case.check in ("value", "gradient") and mine is not None:
         strided = sample.noncontiguous()
-        tally.add(judge(case, theirs, mine, strided, excuse != "shape"), f"{text} (with gaps)")
+        tally.add(judge(case, theirs, mine, strided, excuse), f"{text} (with gaps)")
 
 
 def excuse_for(case: Case, text: str) -> str | None:
@@ -185,5 +198,5 @@ def test_every_exception_is_needed_and_explained() -> None:
     for excuse in EXCUSES:
         unknown = set(excuse.infos) - {"*", *INFOS}
         assert not unknown, unknown
-        assert excuse.action in ("skip", "shape"), excuse.action
+        assert excuse.action in ("skip", "shape", "loose"), excuse.action
         assert len(excuse.reason) > 10, f"{excuse.infos}: no reason"
