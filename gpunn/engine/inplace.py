@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 def check_in_place(target: Variable, op: str) -> None:
     """Raise if `target` may not be changed in place by `op` right now."""
-    if target._version is None and not modes.inference.get():
-        raise GraphError(
-            f"{op}: Inplace update to inference tensor outside InferenceMode is not allowed. "
-            "You can make a clone to get a normal tensor before doing inplace update."
+    if (
+        target.array.size
+        and 0 in target.array.strides
+        and any(
+            stride == 0 and size > 1
+            for stride, size in zip(target.array.strides, target.array.shape, strict=True)
         )
-    if 0 in target.array.strides and any(
-        stride == 0 and size > 1 for stride, size in zip(target.array.strides, target.array.shape, strict=True)
     ):
         raise ArgumentError(
             f"{op}: unsupported operation: more than one element of the written-to tensor refers to a single "
@@ -40,6 +40,11 @@ def check_in_place(target: Variable, op: str) -> None:
 
 def check_history(target: Variable, op: str) -> None:
     """Raise if an in-place change of `target` could not be recorded."""
+    if target._version is None and not modes.inference.get():
+        raise GraphError(
+            f"{op}: Inplace update to inference tensor outside InferenceMode is not allowed. "
+            "You can make a clone to get a normal tensor before doing inplace update."
+        )
     if not modes.recording.get():
         return
     if target.is_leaf and target._requires_grad and target._base is None:

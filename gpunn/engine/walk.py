@@ -139,13 +139,16 @@ class _Walk:
 
     def _run_node(self, node: Node, grads: list[Any]) -> tuple[Any, ...]:
         """Hooks, capture, then the node itself; returns the gradients of its inputs."""
+        is_needed = self.leads_to_target is None or node in self.leads_to_target
+        if not is_needed and not any((id(node), nr) in (self.wanted or ()) for nr in range(len(grads))):
+            return ()
         if node._hooks is not None:
             grads = self._apply_hooks_before(node._hooks, grads)
         if self.wanted is not None:
             for nr, grad in enumerate(grads):
                 if (id(node), nr) in self.wanted:
                     self.captured[id(node), nr] = self._after_leaf_hooks(node, grad)
-            if not self.leads_to_target or node not in self.leads_to_target:
+            if not is_needed:
                 return ()
         if isinstance(node, AccumulateGrad):
             if self.wanted is None and grads[0] is not None:
