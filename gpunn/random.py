@@ -19,7 +19,7 @@ import math
 import operator
 import secrets
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,8 @@ def _bijection(xp: Any, keys: Array, multipliers: Array, position: Array, stream
 class Generator:
     """A stream of random numbers with PyTorch's interface. Every device draws the same numbers from it."""
 
+    state_type: ClassVar[Any] = np.asarray  # what `get_state` makes of the bytes; later Tensor
+
     def __init__(self, device: DeviceLike = "cpu") -> None:
         self.device = as_device(device)
         self._lock = threading.Lock()
@@ -131,6 +133,14 @@ class Generator:
         seed, offset = np.ascontiguousarray(state).view("<u8")
         with self._lock:
             self._seed, self._offset = int(seed), int(offset)
+
+    def get_state(self) -> Any:
+        """The state as a uint8 tensor on the CPU."""
+        return type(self).state_type(self.get_state_array())
+
+    def set_state(self, new_state: Any) -> None:
+        """Continue where `get_state` was called."""
+        self.set_state_array(getattr(new_state, "array", new_state))
 
     def __getstate__(self) -> dict[str, Any]:
         return {"device": self.device, "state": self.get_state_array()}

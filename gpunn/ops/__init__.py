@@ -164,6 +164,18 @@ from gpunn.ops.indexing.slices import select_scatter as select_scatter
 from gpunn.ops.indexing.slices import slice_scatter as slice_scatter
 from gpunn.ops.indexing.triangle import tril as tril
 from gpunn.ops.indexing.triangle import triu as triu
+from gpunn.ops.sampling.choice import multinomial as multinomial
+from gpunn.ops.sampling.choice import randperm as randperm
+from gpunn.ops.sampling.elements import bernoulli as bernoulli
+from gpunn.ops.sampling.elements import normal as normal
+from gpunn.ops.sampling.elements import rand as rand
+from gpunn.ops.sampling.elements import rand_like as rand_like
+from gpunn.ops.sampling.elements import randint as randint
+from gpunn.ops.sampling.elements import randint_like as randint_like
+from gpunn.ops.sampling.elements import randn as randn
+from gpunn.ops.sampling.elements import randn_like as randn_like
+from gpunn.ops.sampling.state import get_rng_state as get_rng_state
+from gpunn.ops.sampling.state import set_rng_state as set_rng_state
 from gpunn.ops.shape.conversion import clone as clone
 from gpunn.ops.shape.conversion import contiguous as contiguous
 from gpunn.ops.shape.conversion import detach as detach
@@ -221,5 +233,9 @@ from gpunn.ops.shape.views import view as view
 from gpunn.ops.shape.views import view_as as view_as
 from gpunn.ops.softmax import log_softmax as log_softmax
 from gpunn.ops.softmax import softmax as softmax
+from gpunn.random import Generator as Generator
+from gpunn.random import initial_seed as initial_seed
+from gpunn.random import manual_seed as manual_seed
+from gpunn.random import seed as seed
 
 __all__ = sorted(name for name, value in globals().items() if callable(value) and name[0] != "_")

@@ -14,9 +14,11 @@ from gpunn.dtypes import dtype
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentTypeError, GraphError
 from gpunn.ops.shape.conversion import detach
+from gpunn.random import Generator
 from gpunn.tensor.activation import ActivationMethods
 from gpunn.tensor.arithmetic import ArithmeticMethods
 from gpunn.tensor.conversion import ConversionMethods
+from gpunn.tensor.creation import CreationMethods
 from gpunn.tensor.display import DisplayMethods
 from gpunn.tensor.indexing import IndexingMethods
 from gpunn.tensor.linalg import LinalgMethods
@@ -34,6 +36,7 @@ class Tensor(
     LinalgMethods,
     ActivationMethods,
     ConversionMethods,
+    CreationMethods,
     DisplayMethods,
     ProtocolMethods,
     Variable,
@@ -45,9 +48,6 @@ class Tensor(
 
     __slots__ = ()
     __hash__ = object.__hash__
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        return super().__new__(cls)
 
     @property
     def shape(self) -> Size:
@@ -203,3 +203,4 @@ def is_tensor(obj: object) -> bool:
 
 
 Variable.result_type = Tensor
+Generator.state_type = Tensor

@@ -52,6 +52,21 @@ class SumToSize(Function):
         return Expand(self.was)(grad)
 
 
+class Copy(Function):
+    """What `target.copy_(source)` leaves: the source, stretched to the shape of the target.
+
+    The gradient of the target is zero.
+    """
+
+    def forward(self, target: Array, source: Array) -> Array:
+        self.was = source.shape
+        return source if source.shape == target.shape else backend.broadcast_view(source, target.shape)
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        zeros = Variable.result_type(backend.array_module(grad.array).zeros_like(grad.array))
+        return zeros if self.needs[0] else None, sum_to_size(grad, self.was) if self.needs[1] else None
+
+
 def sum_to_size(x: Tensor, size: Sequence[int]) -> Tensor:
     """`x` summed over dimensions until it has shape `size`, to which it must be expandable."""
     was = x.array.shape
