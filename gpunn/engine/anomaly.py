@@ -104,7 +104,7 @@ def has_nan(array: Any) -> bool:
     return bool(backend.array_module(array).isnan(array).any())
 
 
-def check_forward(node: Any, inputs: list[Any], outputs: tuple[Any, ...]) -> None:
+def check_forward(node: Any, inputs: list[Any], outputs: list[Any]) -> None:
     """In anomaly mode, note where `node` ran and raise if a NaN was born in it."""
     settings = active.get()
     if settings is None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy import ndarray
 
 from gpunn import backend
-from gpunn.backend import Array
+from gpunn.backend import Array, as_array
 from gpunn.engine import anomaly, modes
 from gpunn.engine.graph import Node, edge_of
+from gpunn.engine.modes import recording
 from gpunn.engine.saved import freed, save, save_output, unpack
 from gpunn.engine.variable import Edge, Variable, share_memory_of
 from gpunn.errors import DeviceError, UnsupportedError
@@ -54,34 +56,39 @@ class Function(Node):
             cls.forward_numpy = cls.forward_cuda = cls.forward
 
     def __call__(self, *inputs: Any) -> Any:
-        arrays = [x.array if isinstance(x, Variable) else x for x in inputs]
-        on_gpu = backend.any_cuda(arrays)
-        if on_gpu:
-            _same_device(type(self).__name__, arrays)
+        arrays: list[Any] = []
+        needs: list[bool] = []
+        for x in inputs:
+            is_variable = isinstance(x, Variable)
+            arrays.append(x.array if is_variable else x)
+            needs.append(is_variable and x._requires_grad)
+        record = True in needs and recording.get()
+        self.needs = tuple(needs) if record else (False,) * len(needs)
         self._kept = None
-        if modes.recording.get():
-            self.needs = tuple([isinstance(x, Variable) and x._requires_grad for x in inputs])
+        result = self._forward(arrays)
+        if type(result) is not tuple:
+            variables = (Variable.result_type(result if type(result) is ndarray else as_array(result)),)
         else:
-            self.needs = (False,) * len(inputs)
-        if on_gpu:
-            result = self.forward_cuda(*arrays)
-        elif self.is_view or modes.quiet.get():
-            result = self.forward_numpy(*arrays)
-        else:
-            with np.errstate(all="ignore"):  # infinities and NaNs are values here, as in PyTorch; costs 1 us
-                result = self.forward_numpy(*arrays)
-        several = type(result) is tuple
-        outputs = result if several else (result,)
-        variables = tuple([Variable.result_type(backend.as_array(a)) for a in outputs])
+            variables = tuple([Variable.result_type(as_array(a)) for a in result])
         if self.is_view:
             self._mark_views(inputs[0], variables)
-        if True in self.needs:
+        if record:
             self._record(inputs, variables)
         else:
             self._kept = None
         if anomaly.active.get() is not None:
-            anomaly.check_forward(self, arrays, outputs)
-        return variables if several else variables[0]
+            anomaly.check_forward(self, arrays, [v.array for v in variables])
+        return variables if type(result) is tuple else variables[0]
+
+    def _forward(self, arrays: list[Any]) -> Any:
+        """The forward for the device that `arrays` are on."""
+        if backend.any_cuda(arrays):
+            _same_device(type(self).__name__, arrays)
+            return self.forward_cuda(*arrays)
+        if self.is_view or modes.quiet.get():
+            return self.forward_numpy(*arrays)
+        with np.errstate(all="ignore"):  # infinities and NaNs are values here, as in PyTorch; costs 1 us
+            return self.forward_numpy(*arrays)
 
     def fresh(self) -> Function:
         """An unused copy with the same settings."""
