@@ -164,8 +164,12 @@ class _Walk:
                 g if g is not None else Variable.result_type(xp.zeros(shape, dtype))
                 for g, (shape, dtype, xp) in zip(grads, node.outputs, strict=True)
             ]
-        inputs = node.apply_backward(grads)
-        if anomaly.active.get() is not None:
+        settings = anomaly.active.get()
+        if settings is None:
+            inputs = node.apply_backward(grads)
+        else:
+            with anomaly.detect_anomaly(check_nan=False):  # a NaN made in here is this node's
+                inputs = node.apply_backward(grads)
             anomaly.check_backward(node, inputs)
         for after in list(node._hooks.after.values()) if node._hooks is not None else ():
             replaced = after(inputs, tuple(grads))
