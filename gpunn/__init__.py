@@ -43,3 +43,4 @@ from gpunn.ops.shape.conversion import preserve_format as preserve_format
 from gpunn.tensor import Size as Size
 from gpunn.tensor import Tensor as Tensor
 from gpunn.tensor import is_tensor as is_tensor
+from gpunn.tensor.display import set_printoptions as set_printoptions

@@ -152,8 +152,8 @@ class CreationMethods(Variable):
     ) -> Tensor:
         """Integers from the uniform distribution on [from, to), or [0, to) if one number is given.
 
-        Without numbers [0, n], where n is the largest value of an integer type, and for a floating type the largest
-        up to which it holds all integers.
+        Without numbers [0, n], where n is the largest value of an integer type, and for a floating type the
+        largest up to which it holds all integers.
         """
         if from_ is None and to is None:
             low, high = 0, _last_integer(dtypes.of(self.array)) + 1
