@@ -1,0 +1,184 @@
+"""Variance and standard deviation, divided by n - correction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gpunn import dtypes
+from gpunn.backend import Array, array_module
+from gpunn.errors import ArgumentTypeError, DtypeError
+from gpunn.ops.reduction.accumulate import moments, reduced_size
+from gpunn.ops.reduction.arguments import Dims, array_of, numpy_names
+from gpunn.ops.reduction.subgradient import ratio
+from gpunn.ops.reduction.sums import Mean, Reduction
+from gpunn.ops.shape.dims import several_dims
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+
+class Moments(Reduction):
+    """What the operations of this file have in common."""
+
+    saves = {0: (0,)}
+
+    def __init__(self, axes: tuple[int, ...], correction: float, keepdim: bool) -> None:
+        super().__init__(axes, keepdim)
+        self.correction = correction
+
+    def var_and_mean(self, x: Array) -> tuple[Array, Array]:
+        """Σ (x - mean)² / max(0, n - correction) and the mean, in the type that they were accumulated in."""
+        mean, squares, n = moments(x, self.axes)
+        self.freedom = n - self.correction
+        var = squares / np.float64(max(0.0, self.freedom))
+        return (var, mean) if self.keepdim else (var.squeeze(self.axes), mean.squeeze(self.axes))
+
+    def grad_of_var(self, grad: Tensor) -> Tensor:
+        """grad · 2 (x - mean) / (n - correction), infinite where the variance is."""
+        x = self.saved(0)
+        deviation = x - Mean(self.axes, keepdim=True)(x)
+        return self.spread(grad) * (deviation * (2 / self.freedom if self.freedom else np.inf))
+
+
+class Var(Moments):
+    """The variance."""
+
+    def reduce(self, x: Array) -> Array:
+        return self.var_and_mean(x)[0].astype(x.dtype)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return self.grad_of_var(grad)
+
+
+class Std(Moments):
+    """The root of the variance. Its gradient at 0 is 0."""
+
+    saves_output = True
+
+    def reduce(self, x: Array) -> Array:
+        return array_module(x).sqrt(self.var_and_mean(x)[0]).astype(x.dtype)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return self.grad_of_var(ratio(grad, self.saved_output() * 2))
+
+
+class VarMean(Moments):
+    """The variance and the mean, from one pass over both."""
+
+    takes_none = True
+
+    def forward(self, x: Array) -> tuple[Array, Array]:
+        self.shape = x.shape
+        var, mean = self.var_and_mean(x)
+        return var.astype(x.dtype), mean.astype(x.dtype)
+
+    def backward(self, grad: Tensor | None, grad_mean: Tensor | None) -> tuple[Tensor | None]:
+        total = None if grad is None else self.grad_of_first(grad)
+        if grad_mean is not None:
+            through_mean = self.spread(grad_mean / reduced_size(self.shape, self.axes))
+            total = through_mean if total is None else total + through_mean
+        return (total,)
+
+    def grad_of_first(self, grad: Tensor) -> Tensor:
+        """The gradient of the input from that of the first output."""
+        return self.grad_of_var(grad)
+
+
+class StdMean(VarMean):
+    """The standard deviation and the mean."""
+
+    saves_output = True
+
+    def forward(self, x: Array) -> tuple[Array, Array]:
+        self.shape = x.shape
+        var, mean = self.var_and_mean(x)
+        return array_module(x).sqrt(var).astype(x.dtype), mean.astype(x.dtype)
+
+    def grad_of_first(self, grad: Tensor) -> Tensor:
+        return self.grad_of_var(ratio(grad, self.saved_output() * 2))
+
+
+@numpy_names
+def var(
+    input: Tensor,
+    dim: Dims | bool = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
+    """The variance over `dim`, or of all elements: Σ (x - mean)² / (n - correction).
+
+    `correction` is 1 unless given; unbiased=False is another way to say 0. `var(x, False)` means
+    unbiased=False. NaN for no elements; inf or NaN if n <= correction. Raises DtypeError for integers.
+    """
+    return Var(*_settings("var", input, dim, unbiased, correction), keepdim)(input)
+
+
+@numpy_names
+def std(
+    input: Tensor,
+    dim: Dims | bool = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
+    """The standard deviation over `dim`, or of all elements: the root of `var` with the same arguments."""
+    return Std(*_settings("std", input, dim, unbiased, correction), keepdim)(input)
+
+
+@numpy_names
+def var_mean(
+    input: Tensor,
+    dim: Dims | bool = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """(variance, mean) over `dim`, or of all elements; arguments as in `var`."""
+    result: tuple[Tensor, Tensor] = VarMean(
+        *_settings("var_mean", input, dim, unbiased, correction), keepdim
+    )(input)
+    return result
+
+
+@numpy_names
+def std_mean(
+    input: Tensor,
+    dim: Dims | bool = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """(standard deviation, mean) over `dim`, or of all elements; arguments as in `var`."""
+    result: tuple[Tensor, Tensor] = StdMean(
+        *_settings("std_mean", input, dim, unbiased, correction), keepdim
+    )(input)
+    return result
+
+
+def _settings(
+    op: str, input: Tensor, dim: Dims | bool, unbiased: bool | None, correction: float | None
+) -> tuple[tuple[int, ...], float]:
+    """The axes and the correction that the arguments of `op` ask for."""
+    array = array_of(op, input)
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if not dtypes.of(array).is_floating_point:
+        raise DtypeError(
+            f"{op}: std and var only support floating point dtypes, got {dtypes.of(array)}; "
+            "convert it: x.float()"
+        )
+    if unbiased is not None:
+        if correction is not None or not isinstance(unbiased, bool):
+            raise ArgumentTypeError(
+                f"{op}: expected unbiased=True, unbiased=False or correction=, got unbiased={unbiased!r} and "
+                f"correction={correction!r}"
+            )
+        correction = 1.0 if unbiased else 0.0
+    return several_dims(op, dim, array.ndim), 1.0 if correction is None else correction
