@@ -253,6 +253,7 @@ from gpunn.ops.shape.permutation import swapdims as swapdims
 from gpunn.ops.shape.permutation import t as t
 from gpunn.ops.shape.permutation import transpose as transpose
 from gpunn.ops.shape.repeating import repeat as repeat
+from gpunn.ops.shape.repeating import repeat_interleave as repeat_interleave
 from gpunn.ops.shape.repeating import tile as tile
 from gpunn.ops.shape.slicing import narrow as narrow
 from gpunn.ops.shape.slicing import select as select

@@ -83,6 +83,7 @@ class ShapeMethods(Variable):
     sum_to_size = one_by_one(expanding.sum_to_size)
     repeat = one_by_one(repeating.repeat)
     tile = one_by_one(repeating.tile)
+    repeat_interleave = repeating.repeat_interleave
 
     narrow = slicing.narrow
     select = slicing.select

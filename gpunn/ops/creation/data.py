@@ -41,8 +41,7 @@ def tensor(
 
 
 def as_tensor(data: Any, dtype: dtype | None = None, device: DeviceLike = None) -> Tensor:
-    """`data` as a tensor that shares its memory, and its history if it is a tensor; a copy only where it "
-    "must be."""
+    """`data` as a tensor that shares its memory, and its history if it has one; copied only if need be."""
     target = None if dtype is None else dtypes.as_dtype(dtype)
     if isinstance(data, Variable):
         return to(data, device, target)  # type: ignore[arg-type]
@@ -54,8 +53,7 @@ def as_tensor(data: Any, dtype: dtype | None = None, device: DeviceLike = None) 
 
 
 def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
-    """A tensor on the memory of `ndarray`. If that is read-only, so is the tensor: changing it in place "
-    "raises."""
+    """A tensor on the memory of `ndarray`; one of a read-only array cannot be changed in place."""
     if not isinstance(ndarray, np.ndarray):
         raise ArgumentTypeError(f"from_numpy: expected np.ndarray (got {type(ndarray).__name__})")
     if not ndarray.dtype.isnative:
@@ -69,8 +67,7 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
 
 
 def from_dlpack(ext_tensor: Any) -> Tensor:
-    """A tensor on the memory of `ext_tensor`, an array of any library that speaks DLPack, on the CPU or a "
-    "GPU."""
+    """A tensor on the memory of `ext_tensor`, an array or tensor of any library that speaks DLPack."""
     if not hasattr(ext_tensor, "__dlpack__") or not hasattr(ext_tensor, "__dlpack_device__"):
         raise ArgumentTypeError(
             "from_dlpack: expected an array with __dlpack__ and __dlpack_device__, got "
@@ -91,8 +88,7 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
 
 
 def _given_array(op: str, data: Any) -> Array | None:
-    """The array inside `data`, in the byte order of this machine; None if `data` is a number or nested "
-    "lists."""
+    """The array in `data`, in the byte order of this machine; None for numbers and nested lists."""
     if type(data) in NUMBERS or is_nested(data):
         return None
     array = data.array if isinstance(data, Variable) else data

@@ -35,8 +35,7 @@ def new_array(
     fill: Number | None = None,
     order: Sequence[int] | None = None,
 ) -> Array:
-    """An array full of `fill`, or not initialised if that is None; `order`: its axes, the slowest in memory "
-    "first."""
+    """An array full of `fill` (None: not initialised). `order`: its axes, the slowest in memory first."""
     xp = backend.module_of(where)
     stored = shape if order is None else [shape[axis] for axis in order]
     with backend.placed_on(where):

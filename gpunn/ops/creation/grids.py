@@ -70,16 +70,14 @@ def _vectors(op: str, tensors: tuple[Any, ...]) -> list[Any]:
 def tril_indices(
     row: int, col: int, offset: int = 0, *, dtype: dtype = dtypes.int64, device: DeviceLike = None
 ) -> Tensor:
-    """Rows and columns, of shape (2, n), of the elements on and below diagonal `offset` of a (row, col) "
-    "matrix."""
+    """Rows and columns (2, n) of the elements on and below diagonal `offset` of a (row, col) matrix."""
     return _triangle("tril_indices", row, col, offset, True, dtype, device)
 
 
 def triu_indices(
     row: int, col: int, offset: int = 0, *, dtype: dtype = dtypes.int64, device: DeviceLike = None
 ) -> Tensor:
-    """Rows and columns, of shape (2, n), of the elements on and above diagonal `offset` of a (row, col) "
-    "matrix."""
+    """Rows and columns (2, n) of the elements on and above diagonal `offset` of a (row, col) matrix."""
     return _triangle("triu_indices", row, col, offset, False, dtype, device)
 
 

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 
 class Slice(Function):
-    """x[index], a view: `index` is a tuple of slices, ints, None and `...`, with a `...` if there are "
-    "ints."""
+    """The view x[index] for a tuple of slices, ints, None and `...`; with ints there must be a `...`."""
 
     is_view = True
 

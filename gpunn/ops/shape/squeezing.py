@@ -47,14 +47,12 @@ def atleast_1d(*tensors: Any) -> Any:
 
 
 def atleast_2d(*tensors: Any) -> Any:
-    """The tensor, with shape (1, n) if it has less than 2 dimensions; of several, the tuple of the "
-    "results."""
+    """The tensor, as (1, n) if it has less than 2 dimensions; of several, the tuple of the results."""
     return _each("atleast_2d", _to_2d, tensors)
 
 
 def atleast_3d(*tensors: Any) -> Any:
-    """The tensor, with shape (1, n, 1) or (m, n, 1) if it has less than 3 dimensions; of several, the "
-    "tuple."""
+    """The tensor, as (1, n, 1) or (m, n, 1) if it has less than 3 dimensions; of several, the tuple."""
     return _each("atleast_3d", _to_3d, tensors)
 
 

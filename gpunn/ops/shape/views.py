@@ -33,8 +33,7 @@ class View(Function):
 
 
 def reshape(input: Tensor, shape: Sequence[int]) -> Tensor:
-    """The elements of `input` in `shape`, whose -1 stands for what is left; a view wherever one is "
-    "possible."""
+    """The elements of `input` in `shape`, whose -1 stands for what is left; a view where possible."""
     return View(inferred_shape("reshape", ints("reshape", "shape", shape), input.array.size))(input)
 
 
