@@ -140,6 +140,14 @@ def _argsort(a: Tensor, dim: int = -1) -> Any:
     return ops.argsort(a, dim, stable=True)
 
 
+def _flip(a: Tensor, dim: Any = None) -> Any:
+    return ops.flip(a, tuple(range(a.ndim)) if dim is None else dim)
+
+
+def _roll(a: Tensor, shift: Any, dim: Any = None) -> Any:
+    return ops.roll(a, shift, dim)
+
+
 def _shape(a: Tensor) -> tuple[int, ...]:
     return tuple(a.shape)
 
@@ -158,7 +166,7 @@ def _copy(a: Tensor) -> Tensor:
 
 _SAME = (
     "sum mean prod nansum nanmean amax amin max min argmax argmin cumsum cumprod all any count_nonzero median stack "
-    "vstack hstack dstack column_stack reshape ravel squeeze moveaxis swapaxes flip fliplr flipud roll rot90 tile "
+    "vstack hstack dstack column_stack reshape ravel squeeze moveaxis swapaxes fliplr flipud tile "
     "broadcast_to where clip dot matmul inner outer kron tensordot diagonal diag trace tril triu allclose isclose "
     "nan_to_num round zeros_like ones_like full_like empty_like meshgrid searchsorted diff unique"
 )
@@ -176,6 +184,8 @@ _FUNCTIONS: dict[str, Any] = {
     "argsort": _argsort,
     "var": _moment("var"),
     "std": _moment("std"),
+    "flip": _flip,
+    "roll": _roll,
     "shape": _shape,
     "ndim": _ndim,
     "size": _size,
