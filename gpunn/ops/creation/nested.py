@@ -39,8 +39,7 @@ def array_of(op: str, data: Any, to: dtype | None) -> np.ndarray[Any, Any]:
 
 
 class _Nest:
-    """What a walk over nested lists finds: their shape, the dtypes of their elements, whether all are "
-    "numbers."""
+    """What a walk over nested lists finds: shape, dtypes, and whether all elements are Python numbers."""
 
     def __init__(self, op: str) -> None:
         self.op = op
@@ -114,8 +113,7 @@ def _as_array(op: str, item: Any, place: Place) -> np.ndarray[Any, Any]:
 
 
 def _numbers(op: str, data: Any, found: dict[dtype, None], to: dtype) -> np.ndarray[Any, Any]:
-    """Python numbers, first in the widest type of their kind, so that what does not fit into `to` is "
-    "noticed."""
+    """Python numbers, first in the widest type, so that what does not fit into `to` is noticed."""
     highest = max((kind.category for kind in found), default=dtypes.FLOATING)
     wide = (np.bool_, np.int64, np.float64)[highest]
     try:

@@ -104,8 +104,7 @@ def logspace(
 
 
 def _evenly_spaced(xp: Any, op: str, first: Any, last: Any, steps: int) -> Array:
-    """In float64: the first half counted from `first`, the second from `last`, so that both are met "
-    "exactly."""
+    """In float64, the first half counted from `first` and the second from `last`: both are met exactly."""
     (count,) = ints(op, "steps", steps)
     if count < 0:
         raise ArgumentError(f"{op}: number of steps must be non-negative, got {count}")
