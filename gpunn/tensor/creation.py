@@ -175,7 +175,7 @@ def _options(like: Variable, dtype: dtype | None, device: DeviceLike, requires_g
 
 
 def _overwritten(target: Any, source: Any, op: str) -> Tensor:
-    """`target` with the values of `source`, a tensor or an array that broadcasts to its shape, in its memory."""
+    """`target` with the values of `source`, a tensor or array that broadcasts to its shape, in its memory."""
     engine.check_history(target, op)
     array = target.array
     source = source if isinstance(source, Variable) else Variable.result_type(source)

@@ -61,7 +61,7 @@ def randint(
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Integers from the uniform distribution on [low, high): randint(high, size) or randint(low, high, size)."""
+    """Integers from the uniform distribution on [low, high): randint(low, high, size) or (high, size)."""
     if size is None:
         high, size = None, high
     low, high = (0, low) if high is None else (low, high)
@@ -108,7 +108,7 @@ def randint_like(
     requires_grad: bool = False,
     memory_format: memory_format = preserve_format,
 ) -> Tensor:
-    """`randint` with the shape, dtype, device and layout of `input`: randint_like(x, high) or (x, low, high)."""
+    """`randint` with the shape, dtype, device and layout of `input`: (input, low, high) or (input, high)."""
     to = dtypes.of(input.array) if dtype is None else dtypes.as_dtype(dtype)
     limits = _limits("randint_like", *((0, low) if high is None else (low, high)))
     kind = random.integers
