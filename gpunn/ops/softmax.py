@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from gpunn import dtypes
 from gpunn.backend import Array, array_module
 from gpunn.dtypes import dtype
-from gpunn.engine import Function
-from gpunn.errors import DtypeError
+from gpunn.engine import Function, Variable
+from gpunn.errors import ArgumentTypeError, UnsupportedError
+from gpunn.ops.reduction.accumulate import total, widened
 from gpunn.ops.reduction.sums import sum as sum_of
 from gpunn.ops.shape.conversion import cast
 from gpunn.ops.shape.dims import one_dim
@@ -19,33 +18,25 @@ if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
 
-def widened(x: Array) -> Array:
-    """Half-precision values as float32, others as they are."""
-    return x.astype(np.float32) if x.dtype.itemsize == 2 else x
-
-
 def softmax_array(x: Array, axis: int) -> Array:
     """exp(x - max) / sum, along `axis`, in at least float32."""
-    xp = array_module(x)
-    e = widened(x)
-    e = e - _largest(xp, e, axis)
-    xp.exp(e, out=e)
-    e /= e.sum(axis=axis, keepdims=True)
+    e = _shifted(x, axis)
+    array_module(x).exp(e, out=e)
+    e /= total(e, (axis,), True)
     return e
 
 
 def log_softmax_array(x: Array, axis: int) -> Array:
     """x - max - log(sum(exp(x - max))), along `axis`, in at least float32."""
-    xp = array_module(x)
-    z = widened(x)
-    z = z - _largest(xp, z, axis)
-    z -= xp.log(xp.exp(z).sum(axis=axis, keepdims=True))
+    xp, z = array_module(x), _shifted(x, axis)
+    z -= xp.log(total(xp.exp(z), (axis,), True))
     return z
 
 
-def _largest(xp: Any, x: Array, axis: int) -> Array:
-    """The maximum along `axis`, which keeps length 1; of nothing it is 0."""
-    return x.max(axis=axis, keepdims=True) if x.shape[axis] else xp.zeros((1,), x.dtype)
+def _shifted(x: Array, axis: int) -> Array:
+    """A copy of `x`, in at least float32, from which the maximum along `axis` is taken."""
+    x = widened(x)
+    return x - x.max(axis=axis, keepdims=True) if x.shape[axis] else x.copy()
 
 
 class Softmax(Function):
@@ -55,14 +46,33 @@ class Softmax(Function):
         self.axis = axis
 
     def forward(self, x: Array) -> Array:
-        if x.ndim == 0:
-            return array_module(x).ones_like(x) * (x == x)
         return softmax_array(x, self.axis).astype(x.dtype, copy=False)
 
     def backward(self, grad: Tensor) -> Tensor:
-        y = self.saved_output()
-        weighted = grad * y
-        return weighted - y * sum_of(weighted, self.axis, True)
+        result: Tensor = SoftmaxBackward(self.axis)(grad, self.saved_output())
+        return result
+
+
+class SoftmaxBackward(Function):
+    """g y - y Σ g y, with y = softmax(x)."""
+
+    saves = {0: (1,), 1: (0, 1)}
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def forward(self, grad: Array, y: Array) -> Array:
+        p = widened(y)
+        dx = widened(grad) * p
+        dx -= p * total(dx, (self.axis,), True)
+        return dx.astype(y.dtype, copy=False)
+
+    def backward(self, gg: Tensor) -> tuple[Tensor | None, ...]:
+        dg = SoftmaxBackward(self.axis)(gg, self.saved(1)) if self.needs[0] else None
+        if not self.needs[1]:
+            return dg, None
+        g, y = self.saved(0), self.saved(1)
+        return dg, gg * g - gg * sum_of(g * y, self.axis, True) - g * sum_of(gg * y, self.axis, True)
 
 
 class LogSoftmax(Function):
@@ -72,45 +82,76 @@ class LogSoftmax(Function):
         self.axis = axis
 
     def forward(self, x: Array) -> Array:
-        if x.ndim == 0:
-            return x - x
         return log_softmax_array(x, self.axis).astype(x.dtype, copy=False)
 
     def backward(self, grad: Tensor) -> Tensor:
-        y = self.saved_output()
-        return grad - y.exp() * sum_of(grad, self.axis, True)
+        result: Tensor = LogSoftmaxBackward(self.axis)(grad, self.saved_output())
+        return result
 
 
-def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
-    """exp(input) / sum(exp(input)) along `dim`, so that the values are positive and add up to 1.
+class LogSoftmaxBackward(Function):
+    """g - exp(y) Σ g, with y = log_softmax(x)."""
+
+    saves = {0: (1,), 1: (0, 1)}
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def forward(self, grad: Array, y: Array) -> Array:
+        g = widened(grad)
+        dx = array_module(y).exp(widened(y))
+        dx *= -total(g, (self.axis,), True)
+        dx += g
+        return dx.astype(y.dtype, copy=False)
+
+    def backward(self, gg: Tensor) -> tuple[Tensor | None, ...]:
+        p = self.saved(1).exp()
+        dg = gg - sum_of(gg * p, self.axis, True) if self.needs[0] else None
+        dy = -gg * p * sum_of(self.saved(0), self.axis, True) if self.needs[1] else None
+        return dg, dy
+
+
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None
+) -> Tensor:
+    """exp(input) / Σ exp(input) along `dim`, so that the values are positive and add up to 1.
 
     `dtype` casts the input first. Without `dim` it is 0 for 0-d, 1-d and 3-d inputs, else 1, as in PyTorch.
     """
     x, axis = _prepared("softmax", input, dim, dtype)
-    result: Tensor = Softmax(axis)(x)
-    return result
+    return _applied(Softmax(axis), x)
 
 
 def log_softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None
 ) -> Tensor:
-    """log(softmax(input)) along `dim`, without the loss of digits that taking the logarithm afterwards has."""
+    """log(softmax(input)) along `dim`, without the digits that a logarithm afterwards would lose."""
     x, axis = _prepared("log_softmax", input, dim, dtype)
-    result: Tensor = LogSoftmax(axis)(x)
-    return result
+    return _applied(LogSoftmax(axis), x)
 
 
-def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
+def softmin(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None
+) -> Tensor:
     """softmax(-input) along `dim`."""
-    return softmax(-input, dim, dtype=dtype)
+    x, axis = _prepared("softmin", input, dim, dtype)
+    return _applied(Softmax(axis), -x)
 
 
 def _prepared(op: str, x: Tensor, dim: int | None, to: dtype | None) -> tuple[Tensor, int]:
+    if not isinstance(x, Variable):
+        raise ArgumentTypeError(f"{op}: expected a Tensor, got {type(x).__name__}")
     rank = x.array.ndim
     if dim is None:
         dim = 0 if rank in (0, 1, 3) else 1
     axis = one_dim(op, dim, rank)
     x = x if to is None else cast(x, dtypes.as_dtype(to))
     if not dtypes.of(x.array).is_floating_point:
-        raise DtypeError(f"{op}: not implemented for {x.dtype}; pass dtype=gpunn.float32 or use x.float()")
+        raise UnsupportedError(f"{op}: not implemented for {x.dtype}; pass dtype=gpunn.float32 or use x.float()")
     return x, axis
+
+
+def _applied(function: Function, x: Any) -> Tensor:
+    """function(x); a 0-d `x` counts as having one dimension."""
+    result: Tensor = function(x) if x.array.ndim else function(x.unsqueeze(0)).squeeze(0)
+    return result

@@ -32,15 +32,21 @@ def reduced(losses: Tensor, reduction: str) -> Tensor:
     return mean(losses) if reduction == "mean" else sum(losses)
 
 
+def must_be_tensors(op: str, arguments: dict[str, Any]) -> None:
+    """Raise unless all `arguments` are tensors."""
+    for name, value in arguments.items():
+        if not isinstance(value, Variable):
+            raise ArgumentTypeError(f"{op}: {name} must be a Tensor, got {type(value).__name__}")
+
+
 def same_shape(op: str, input: Any, target: Any) -> None:
-    """Raise unless input and target are tensors of one shape: broadcasting in a loss is a mistake nearly always."""
-    for name, x in (("input", input), ("target", target)):
-        if not isinstance(x, Variable):
-            raise ArgumentTypeError(f"{op}: {name} must be a Tensor, got {type(x).__name__}")
-    if input.array.shape != target.array.shape:
-        a, b = input.array.shape, target.array.shape
-        fix = "target.reshape(input.shape)" if input.array.size == target.array.size else "a target for each element"
+    """Raise unless both are tensors of one shape: broadcasting in a loss is a mistake nearly always."""
+    must_be_tensors(op, {"input": input, "target": target})
+    a, b = input.array.shape, target.array.shape
+    if a != b:
+        equal = input.array.size == target.array.size
+        fix = "target.reshape(input.shape)" if equal else "a target for each element"
         raise ShapeError(
-            f"{op}: input and target must have the same shape, got {a} and {b}; broadcasting them would compare every "
-            f"element with every other. Use {fix}"
+            f"{op}: input and target must have the same shape, got {a} and {b}; broadcasting them would compare "
+            f"every element with every other. Use {fix}"
         )

@@ -9,7 +9,7 @@ from gpunn.engine import Function
 from gpunn.errors import ArgumentError, DtypeError
 from gpunn.ops.arithmetic.promotion import broadcast_shape
 from gpunn.ops.loss.arguments import reduced, reduction_name, same_shape
-from gpunn.ops.softmax import widened
+from gpunn.ops.reduction.accumulate import widened
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor

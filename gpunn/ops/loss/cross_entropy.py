@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
-from gpunn.errors import ArgumentError, DtypeError, ShapeError
-from gpunn.ops.loss.arguments import reduction_name
+from gpunn import backend, dtypes
+from gpunn.engine import is_grad_enabled
+from gpunn.engine.function import device_mismatch
+from gpunn.errors import ArgumentError, DtypeError, GraphError, ShapeError, UnsupportedError
+from gpunn.ops.loss.arguments import must_be_tensors, reduction_name
 from gpunn.ops.loss.classification import CrossEntropy, Labels, NLLLoss
 from gpunn.ops.reduction.sums import sum
+from gpunn.ops.shape.conversion import cast
 from gpunn.ops.softmax import log_softmax
 
 if TYPE_CHECKING:
@@ -39,8 +44,10 @@ def cross_entropy(
     how = reduction_name(op, reduction, size_average, reduce)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ArgumentError(f"{op}: label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    _check_scores(op, input, weight)
+    _check_scores(op, input, target, weight)
     if target.is_floating_point():
+        if ignore_index >= 0:
+            raise ArgumentError(f"{op}: ignore_index is not supported for floating point target")
         return _of_probabilities(input, target, weight, how, label_smoothing)
     x, labels = _with_labels(op, input, target, weight, ignore_index, label_smoothing)
     result: Tensor = CrossEntropy(labels, how)(x)
@@ -58,66 +65,78 @@ def nll_loss(
 ) -> Tensor:
     """-input[target], weighted: the loss of log-probabilities against class labels. See `cross_entropy`."""
     how = reduction_name("nll_loss", reduction, size_average, reduce)
-    _check_scores("nll_loss", input, weight)
+    _check_scores("nll_loss", input, target, weight)
     x, labels = _with_labels("nll_loss", input, target, weight, ignore_index, 0.0)
     result: Tensor = NLLLoss(labels, how)(x)
     return result.squeeze(0) if how == "none" and input.ndim == 1 else result
 
 
 def _of_probabilities(x: Tensor, target: Tensor, weight: Tensor | None, how: str, smoothing: float) -> Tensor:
+    """-Σ weight[c] ((1-s) target[c] + s/C) log p[c], built from differentiable operations: target may need a gradient."""
     op = "cross_entropy"
     if x.array.shape != target.array.shape:
         raise ShapeError(
-            f"{op}: probabilities must have the shape of input, {tuple(x.shape)}, got {tuple(target.shape)}; "
+            f"{op}: probabilities must have the shape of input, {x.array.shape}, got {target.array.shape}; "
             "labels must be integers: target.long()"
         )
     axis = 0 if x.ndim == 1 else 1
-    classes = x.shape[axis]
-    share = target * (1.0 - smoothing) + smoothing / classes if smoothing else target
+    classes = x.array.shape[axis]
+    result_dtype = dtypes.result_type(*[t for t in (x, target, weight) if t is not None])
+    if result_dtype.itemsize == 2:  # half types: added up in float32, rounded once
+        x, target = cast(x, dtypes.float32), cast(target, dtypes.float32)
+    share = target * (1.0 - smoothing) + smoothing / max(classes, 1) if smoothing else target
     if weight is not None:
         share = share * weight.reshape(-1, *(1,) * (x.ndim - axis - 1))
-    losses = -sum(share * log_softmax(x, axis), axis)
+    terms = share * log_softmax(x, axis)
     if how == "none":
-        return losses
-    total = sum(losses)
-    return total / max(x.numel() // max(classes, 1), 0) if how == "mean" and x.numel() else total
+        return cast(-sum(terms, axis), result_dtype)
+    rows = x.numel() / classes if classes else 0.0
+    return cast(-sum(terms) / rows if how == "mean" else -sum(terms), result_dtype)
 
 
-def _check_scores(op: str, x: Tensor, weight: Tensor | None) -> None:
+def _check_scores(op: str, x: Tensor, target: Tensor, weight: Tensor | None) -> None:
+    must_be_tensors(op, {"input": x, "target": target} | ({} if weight is None else {"weight": weight}))
     if x.ndim == 0:
-        raise ShapeError(f"{op}: input must have a dimension of classes: (C,), (N, C) or (N, C, d1, ...), got ()")
+        raise ShapeError(f"{op}: input must have a dimension of classes: (C,), (N, C) or (N, C, ...), got ()")
     if not x.is_floating_point():
-        raise DtypeError(f"{op}: input must be floating scores, got {x.dtype}; use x.float()")
-    classes = x.shape[0 if x.ndim == 1 else 1]
-    if weight is not None and tuple(weight.shape) != (classes,):
+        raise UnsupportedError(f"{op}: not implemented for scores of {x.dtype}; use x.float()")
+    classes = x.array.shape[0 if x.ndim == 1 else 1]
+    if weight is not None and weight.array.shape != (classes,):
         raise ShapeError(
-            f"{op}: weight tensor should be defined either for all {classes} classes or no classes but got weight "
-            f"tensor of shape: {list(weight.shape)}"
+            f"{op}: weight tensor should be defined either for all {classes} classes or no classes but got "
+            f"weight tensor of shape: {list(weight.shape)}"
         )
-    if weight is not None and weight.array.dtype != x.array.dtype:
-        raise DtypeError(f"{op}: expected scalar type {x.dtype} of weight but found {weight.dtype}; use weight.to(x)")
 
 
 def _with_labels(
     op: str, x: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, smoothing: float
 ) -> tuple[Tensor, Labels]:
     """Scores as (N, C, ...) and labels checked against them."""
-    if target.is_floating_point() or str(target.dtype) == "gpunn.bool":
+    for other in (target, weight):
+        if other is not None and backend.device_of(other.array) != backend.device_of(x.array):
+            raise device_mismatch(op, x.array, other.array)
+    if dtypes.of(target.array).category != dtypes.INTEGER:
         raise DtypeError(f"{op}: expected labels of an integer dtype, got {target.dtype}; use target.long()")
+    if weight is not None and weight.array.dtype != x.array.dtype:
+        raise DtypeError(f"{op}: expected weight of {x.dtype}, the dtype of input, got {weight.dtype}; use weight.to(x)")
+    if weight is not None and weight.requires_grad and is_grad_enabled():
+        raise GraphError(f"{op}: not differentiable with respect to weight, which must not require a gradient")
+    _check_label_shape(op, x.array.shape, target.array.shape)
     if x.ndim == 1:
-        if target.ndim != 0 and tuple(target.shape) != (1,):
-            raise ShapeError(f"{op}: input (C,) = {tuple(x.shape)} takes one label, got shape {tuple(target.shape)}")
-        x, target = x.unsqueeze(0), target.reshape(1)
-    expected = (x.shape[0], *x.shape[2:])
-    if tuple(target.shape) != expected:
-        if target.ndim and target.shape[0] != x.shape[0]:
-            raise ShapeError(
-                f"{op}: Expected input batch_size ({x.shape[0]}) to match target batch_size ({target.shape[0]}); "
-                f"the shapes are {tuple(x.shape)} and {tuple(target.shape)}"
-            )
-        raise ShapeError(
-            f"{op}: labels for scores (N, C, ...) = {tuple(x.shape)} must have shape {expected}, "
-            f"got {tuple(target.shape)}"
-        )
+        x, target = x.unsqueeze(0), target.unsqueeze(0)
     array: Any = None if weight is None else weight.array
-    return x, Labels(target.array, x.shape[1], array, ignore_index, smoothing)
+    return x, Labels(op, target.array, x.array.shape[1], array, ignore_index, smoothing)
+
+
+def _check_label_shape(op: str, scores: tuple[int, ...], labels: tuple[int, ...]) -> None:
+    expected = () if len(scores) == 1 else (scores[0], *scores[2:])
+    if scores[min(1, len(scores) - 1)] == 0 and math.prod(labels):
+        raise ShapeError(f"{op}: there are labels but no classes: shapes {scores} and {labels}")
+    if labels == expected:
+        return
+    if labels and expected and labels[0] != expected[0]:
+        raise ShapeError(
+            f"{op}: Expected input batch_size ({scores[0]}) to match target batch_size ({labels[0]}); the shapes "
+            f"are {scores} and {labels}"
+        )
+    raise ShapeError(f"{op}: labels for scores of shape {scores} must have shape {expected}, got {labels}")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gpunn.backend import Array
 from gpunn.engine import Function
-from gpunn.errors import ShapeError
+from gpunn.errors import ShapeError, UnsupportedError
+from gpunn.ops.arithmetic.power import square
 from gpunn.ops.arithmetic.promotion import promoted
 from gpunn.ops.arithmetic.sign import abs
-from gpunn.ops.loss.arguments import reduced, reduction_name, same_shape
+from gpunn.ops.loss.arguments import must_be_tensors, reduced, reduction_name, same_shape
+from gpunn.ops.reduction.accumulate import widened
 from gpunn.ops.reduction.sums import sum
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ class MSELoss(Function):
 
     def forward(self, a: Array, b: Array) -> Array:
         d = a - b
-        d = d.astype(np.float32) if d.dtype.itemsize == 2 else d
+        d = widened(d)
         d *= d
         self.scale = 1.0 / d.size if self.reduction == "mean" and d.size else 1.0
         total = d.sum(dtype=np.float64)
@@ -57,10 +59,12 @@ def mse_loss(
     how = reduction_name("mse_loss", reduction, size_average, reduce)
     same_shape("mse_loss", input, target)
     a, b = promoted("mse_loss", input, target)
+    if a.array.dtype.kind not in "fV":
+        raise UnsupportedError(f"mse_loss: not implemented for {a.dtype}; use input.float()")
     if weight is not None:
-        return _weighted("mse_loss", (a - b).square(), weight, how)
+        return _weighted("mse_loss", square(a - b), weight, how)
     if how == "none":
-        return (a - b).square()  # type: ignore[no-any-return]
+        return square(a - b)
     result: Tensor = MSELoss(how)(a, b)
     return result
 
@@ -81,8 +85,11 @@ def l1_loss(
     return reduced(losses, how) if weight is None else _weighted("l1_loss", losses, weight, how)
 
 
-def _weighted(op: str, losses: Any, weight: Any, how: str) -> Tensor:
+def _weighted(op: str, losses: Tensor, weight: Tensor, how: str) -> Tensor:
+    must_be_tensors(op, {"weight": weight})
     if losses.array.shape != weight.array.shape:
-        raise ShapeError(f"{op}: Inputs and weight must have the same size: {losses.shape} and {weight.shape}")
-    weighted: Tensor = losses * weight
+        raise ShapeError(
+            f"{op}: Weights and input must have the same size, got {weight.array.shape} and {losses.array.shape}"
+        )
+    weighted = losses * weight
     return sum(weighted) / sum(weight) if how == "mean" else reduced(weighted, how)
