@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,9 +19,18 @@ FAMILIES = (RuntimeError, ValueError, TypeError, IndexError)  # classes of user 
 INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by size
 
 
-def value(
-    theirs: Function, mine: Function, sample: Any, *, elementwise: bool = False, values: bool = True
-) -> str | None:
+class Judgement(NamedTuple):
+    """How results are compared. `ties`: indices may differ as long as they point at equal values."""
+
+    elementwise: bool = False
+    values: bool = True
+    ties: bool = False
+
+
+STRICT = Judgement()
+
+
+def value(theirs: Function, mine: Function, sample: Any, by: Judgement = STRICT) -> str | None:
     """Values, dtypes, shapes, named fields and shared memory are torch's, and the inputs are left alone."""
     with torch.no_grad():
         expected = bridge.call(theirs, sample)
@@ -32,20 +41,14 @@ def value(
     with gp.no_grad():
         found = Twins().call(mine, sample)
     return (
-        results_differ(found, expected, theirs, sample, elementwise=elementwise, values=values)
+        results_differ(found, expected, theirs, sample, by)
         or _other_memory(found, expected, inputs)
         or _changed(before, inputs)
     )
 
 
 def results_differ(
-    found: Any,
-    expected: Any,
-    theirs: Function,
-    sample: Any,
-    *,
-    elementwise: bool = False,
-    values: bool = True,
+    found: Any, expected: Any, theirs: Function, sample: Any, by: Judgement = STRICT
 ) -> str | None:
     """How one or several results differ from torch's."""
     fields = getattr(type(expected), "__match_args__", ())
@@ -59,9 +62,28 @@ def results_differ(
         def exact(i: int = i) -> Any:
             return in_float64(theirs, sample, i)
 
-        if wrong := difference(a, b, exact, elementwise=elementwise, values=values):
+        wrong = difference(a, b, exact, elementwise=by.elementwise, values=by.values)
+        if wrong and not (by.ties and same_selection(sample.input, a, b)):
             return wrong if len(ours) == 1 else f"result {i}: {wrong}"
     return None
+
+
+def same_selection(x: torch.Tensor, mine: Any, theirs: torch.Tensor) -> bool:
+    """Whether the indices `mine` and `theirs` along some dimension select equal values of `x`, none twice."""
+    if theirs.is_floating_point() or tuple(mine.shape) != tuple(theirs.shape):
+        return False
+    values, a, b = bridge.array_of(x), mine.array, theirs.numpy()
+    for dim in range(x.dim()):
+        if mine.ndim < x.dim():
+            a, b = np.expand_dims(mine.array, dim), np.expand_dims(theirs.numpy(), dim)
+        rest = [n for k, n in enumerate(a.shape) if k != dim]
+        if rest != [n for k, n in enumerate(values.shape) if k != dim] or a.max() >= values.shape[dim]:
+            continue
+        ours, wanted = (np.take_along_axis(values, i, dim).astype(np.float64) for i in (a, b))
+        once = np.all(np.diff(np.sort(a, dim), axis=dim) > 0)
+        if once and np.array_equal(ours, wanted, equal_nan=True):
+            return True
+    return False
 
 
 def in_float64(theirs: Function, sample: Any, i: int) -> Any:
@@ -114,7 +136,7 @@ def _bits(x: torch.Tensor) -> torch.Tensor:
     return x.view(INTEGERS[x.element_size()]) if x.is_floating_point() else x
 
 
-def method(theirs: Function, mine: Function, sample: Any) -> str | None:
+def method(theirs: Function, mine: Function, sample: Any, by: Judgement = STRICT) -> str | None:
     """The method, or the Python operator, where torch takes the sample in that form."""
     if not takes(theirs, sample):
         return None
@@ -123,7 +145,7 @@ def method(theirs: Function, mine: Function, sample: Any) -> str | None:
             expected = bridge.call(theirs, sample)
     except TypeError:
         return None
-    return results_differ(Twins().call(mine, sample), expected, theirs, sample)
+    return results_differ(Twins().call(mine, sample), expected, theirs, sample, by)
 
 
 def takes(function: Function, sample: Any) -> bool:

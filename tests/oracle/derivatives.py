@@ -87,13 +87,14 @@ def in_place(theirs: Function, mine: Function, sample: Any, *, values: bool = Tr
         return None
     target, other, twins = leaves(sample), leaves(sample), Twins()
     arguments = twins.of([other.input, *other.args]), twins.of(other.kwargs)
-    memory = bridge.array_of(other.input)
+    memory, copy = bridge.array_of(other.input), _working_copy(target.input)
+    version = copy._version
     try:
-        expected = theirs(_working_copy(target.input), *target.args, **target.kwargs)
+        expected = theirs(copy, *target.args, **target.kwargs)
     except checks.FAMILIES as error:
         before = other.input.detach().clone()
         return checks.must_raise(lambda: _apply(mine, arguments), error, [other.input.detach()], [before])
-    found = _apply(mine, arguments)
+    found = _apply(mine, arguments, counted=copy._version > version)
     if isinstance(found, str):
         return found
     if not found.requires_grad and found.numel() and not np.shares_memory(found.array, memory):
@@ -113,11 +114,11 @@ def _working_copy(x: Any) -> Any:
     return x.clone() if x.requires_grad else x
 
 
-def _apply(mine: Function, arguments: tuple[list[Any], dict[str, Any]]) -> Any:
+def _apply(mine: Function, arguments: tuple[list[Any], dict[str, Any]], counted: bool = True) -> Any:
     """The changed tensor, or what is wrong with it."""
     (first, *rest), settings = arguments
     tensor = _working_copy(first)
     version = tensor._version[0]
     if mine(tensor, *rest, **settings) is not tensor:
         return "the in-place form does not return its tensor"
-    return "the change was not counted" if tensor.numel() and tensor._version[0] == version else tensor
+    return "the change was not counted" if counted and tensor._version[0] == version else tensor

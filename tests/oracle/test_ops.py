@@ -24,6 +24,7 @@ NAMES = ("float64", "float32", "bfloat16", "float16", "int64", "int32", "uint8",
 SAMPLES = 60  # of one operation and dtype, evenly from all; all of them with --every
 ELEMENTS = 20_000  # a sample with a larger tensor is for --every
 MISSING = "missing"
+ACTIONS = ("skip", "shape", "loose", "ties")  # of exceptions.txt
 INFOS: dict[str, Any] = {info.full_name: info for info in op_db}
 EXCUSES = promised.excuses()
 OPERATIONS = [p for p in promised.promises() if p.family not in ("Module", "Optimizer")]
@@ -111,17 +112,17 @@ def judge(case: Case, theirs: Any, mine: Any, sample: Any, action: str | None) -
     """What is wrong with gpunn on one sample."""
     if mine is None:
         return MISSING
-    values = action != "shape"
+    elementwise = isinstance(case.info, (UnaryUfuncInfo, BinaryUfuncInfo)) and action != "loose"
+    by = checks.Judgement(elementwise, values=action != "shape", ties=action == "ties")
     try:
         if case.check == "value":
-            elementwise = isinstance(case.info, (UnaryUfuncInfo, BinaryUfuncInfo)) and action != "loose"
-            return checks.value(theirs, mine, sample, elementwise=elementwise, values=values)
+            return checks.value(theirs, mine, sample, by)
         if case.check in ("gradient", "gradgrad"):
             return derivatives.gradient(theirs, mine, sample, 1 if case.check == "gradient" else 2)
         if case.check == "method":
-            return checks.method(theirs, mine, sample)
+            return checks.method(theirs, mine, sample, by)
         if case.check == "inplace":
-            return derivatives.in_place(theirs, mine, sample, values=values)
+            return derivatives.in_place(theirs, mine, sample, values=by.values)
         return (
             checks.assignment(sample)
             if case.check == "setitem"
@@ -198,5 +199,5 @@ def test_every_exception_is_needed_and_explained() -> None:
     for excuse in EXCUSES:
         unknown = set(excuse.infos) - {"*", *INFOS}
         assert not unknown, unknown
-        assert excuse.action in ("skip", "shape", "loose"), excuse.action
+        assert excuse.action in ACTIONS, excuse.action
         assert len(excuse.reason) > 10, f"{excuse.infos}: no reason"
