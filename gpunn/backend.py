@@ -33,10 +33,9 @@ class device:  # noqa: N801 - PyTorch's name
 
     def __init__(self, type: str | int | device, index: int | None = None) -> None:
         if isinstance(type, device):
-            self.type, self.index = type.type, type.index
-            return
+            type = str(type)
         if isinstance(type, int) and not isinstance(type, bool):
-            type, index = "cuda", type
+            type = f"cuda:{type}"
         if not isinstance(type, str):
             raise ArgumentTypeError(f'device: expected a name such as "cpu" or "cuda:0", got {type!r}')
         name, colon, number = type.partition(":")
@@ -101,10 +100,8 @@ def install_cuda(module: Any) -> None:
     """Let `module` play CuPy (None: CuPy itself again). `gpunn.emulator.enable()` calls this."""
     global _installed, _cuda_array
     _installed = module
-    if module is not None:
-        _cuda_array = module.ndarray
-    else:
-        _cuda_array = None if _real is None else _real.ndarray
+    in_use = _real if module is None else module
+    _cuda_array = None if in_use is None else in_use.ndarray
 
 
 def cuda_problem() -> str | None:
@@ -231,8 +228,6 @@ def synchronize() -> None:
     """Wait until the GPU has done all that it was given; nothing to wait for on the CPU."""
     if _cuda_array is not None:
         cuda_module().cuda.runtime.deviceSynchronize()
-
-
 
 
 def data_pointer(array: Array) -> int:

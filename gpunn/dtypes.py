@@ -82,9 +82,7 @@ def of(array: Any) -> dtype:
     try:
         return _FROM_NUMPY[array.dtype]
     except KeyError:
-        raise DtypeError(
-            f"gpunn has no dtype for arrays of {array.dtype}; it has {', '.join(_BY_NAME)}"
-        ) from None
+        raise DtypeError(f"gpunn has no dtype for arrays of {array.dtype}; it has {', '.join(_BY_NAME)}") from None
 
 
 def as_dtype(given: Any) -> dtype:
@@ -159,7 +157,7 @@ class finfo:  # noqa: N801 - PyTorch's name
         d = type or _default
         if not d.is_floating_point:
             raise ArgumentTypeError(f"finfo: expected a floating dtype, got {d!r}; use iinfo")
-        info = ml_dtypes.finfo(d.numpy)
+        info: Any = ml_dtypes.finfo(d.numpy)  # type: ignore[no-untyped-call]
         self.dtype = d.name
         self.bits = int(info.bits)
         self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)

@@ -32,6 +32,7 @@ class Context(engine.Function):
         self.dirty: tuple[Tensor, ...] = ()
         self.without_gradient: tuple[Tensor, ...] = ()
         self.to_save: tuple[Any, ...] = ()
+        self.described: tuple[Any, ...] = ()  # (shape, dtype, device) of each output
         self._kept = None
         self._saved = None
 

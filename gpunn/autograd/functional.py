@@ -76,7 +76,11 @@ def hessian(
 
 
 def vjp(
-    func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, create_graph: bool = False, strict: bool = False
+    func: Callable[..., Any],
+    inputs: Tensors,
+    v: Tensors | None = None,
+    create_graph: bool = False,
+    strict: bool = False,
 ) -> tuple[Any, Any]:
     """(func(*inputs), v^T J): one backward. `v` has the shapes of the outputs; left out for a scalar output."""
     with engine.enable_grad():
@@ -89,7 +93,11 @@ def vjp(
 
 
 def jvp(
-    func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, create_graph: bool = False, strict: bool = False
+    func: Callable[..., Any],
+    inputs: Tensors,
+    v: Tensors | None = None,
+    create_graph: bool = False,
+    strict: bool = False,
 ) -> tuple[Any, Any]:
     """(func(*inputs), J v) by two backwards: d/du of (u^T J) in the direction v. `v` has the shapes of the inputs."""
     with engine.enable_grad():
@@ -104,7 +112,11 @@ def jvp(
 
 
 def _products(
-    outs: Sequence[Tensor], args: Sequence[Tensor], weights: Sequence[Tensor], create_graph: bool, strict: bool
+    outs: Sequence[Tensor],
+    args: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    create_graph: bool,
+    strict: bool,
 ) -> tuple[Tensor, ...]:
     """Gradients of sum(outs * weights), zeros where there is no path."""
     pairs = [(o, w) for o, w in zip(outs, weights, strict=True) if o.requires_grad]

@@ -79,7 +79,11 @@ def gradgradcheck(
     def gradient(*both: Any) -> tuple[Any, ...]:
         mine, theirs = both[: len(args)], both[len(args) :]
         found = grad(
-            _differentiable(func(*mine)), [mine[i] for i in places], theirs, create_graph=True, allow_unused=True
+            _differentiable(func(*mine)),
+            [mine[i] for i in places],
+            theirs,
+            create_graph=True,
+            allow_unused=True,
         )
         return tuple(g for g in found if g is not None)
 

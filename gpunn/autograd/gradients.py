@@ -78,7 +78,7 @@ def _roots(op: str, tensors: Tensors, grads: Grads) -> tuple[list[Tensor], list[
     roots = _listed(tensors)
     if grads is None:
         return roots, [None] * len(roots)
-    given = [grads] if isinstance(grads, Tensor) else list(grads)
+    given: list[Tensor | None] = [grads] if isinstance(grads, Tensor) else list(grads)
     if len(given) != len(roots):
         raise GraphError(f"{op}: got {len(roots)} tensors and {len(given)} gradients")
     return roots, given

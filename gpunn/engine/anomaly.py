@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import traceback
 from contextvars import ContextVar
@@ -81,7 +82,7 @@ def layer_path(modules: tuple[Any, ...]) -> str:
     if not modules:
         return ""
     names = [type(modules[0]).__name__]
-    for outer, inner in zip(modules, modules[1:], strict=False):
+    for outer, inner in itertools.pairwise(modules):
         found = next((name for name, module in outer.named_modules() if module is inner), None)
         names.append(f"<{type(inner).__name__}>" if found is None else found)
     path = ".".join(n for n in names if n)
@@ -113,9 +114,7 @@ def check_forward(node: Any, inputs: list[Any], outputs: list[Any]) -> None:
     node.origin = origin
     if settings.check_nan and any(map(has_nan, outputs)) and not any(map(has_nan, inputs)):
         ranges = "; ".join(f"input {i}: {_range(a)}" for i, a in enumerate(inputs) if backend.is_array(a))
-        raise AnomalyError(
-            f"NaN first appeared in the forward pass of {type(node).__name__}. {origin} {ranges}"
-        )
+        raise AnomalyError(f"NaN first appeared in the forward pass of {type(node).__name__}. {origin} {ranges}")
 
 
 def check_backward(node: Node, grads: tuple[Any, ...]) -> None:

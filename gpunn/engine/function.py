@@ -65,7 +65,8 @@ class Function(Node):
         record = True in needs and recording.get()
         self.needs = tuple(needs) if record else (False,) * len(needs)
         self._kept = None
-        result = self._forward(arrays)
+        result = self._run_forward(arrays)
+        variables: tuple[Any, ...]
         if type(result) is not tuple:
             variables = (Variable.result_type(result if type(result) is ndarray else as_array(result)),)
         else:
@@ -80,7 +81,7 @@ class Function(Node):
             anomaly.check_forward(self, arrays, [v.array for v in variables])
         return variables if type(result) is tuple else variables[0]
 
-    def _forward(self, arrays: list[Any]) -> Any:
+    def _run_forward(self, arrays: list[Any]) -> Any:
         """The forward for the device that `arrays` are on."""
         if backend.any_cuda(arrays):
             _same_device(type(self).__name__, arrays)

@@ -26,10 +26,7 @@ def check_in_place(target: Variable, op: str) -> None:
     if (
         target.array.size
         and 0 in target.array.strides
-        and any(
-            stride == 0 and size > 1
-            for stride, size in zip(target.array.strides, target.array.shape, strict=True)
-        )
+        and any(stride == 0 and size > 1 for stride, size in zip(target.array.strides, target.array.shape, strict=True))
     ):
         raise ArgumentError(
             f"{op}: unsupported operation: more than one element of the written-to tensor refers to a single "

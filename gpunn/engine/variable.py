@@ -72,9 +72,7 @@ class Variable:
                 "To use a computed value without its gradient, take y = x.detach()"
             )
         if value and not dtypes.of(self.array).is_floating_point:
-            raise DtypeError(
-                f"only tensors of floating point dtype can require gradients, got {dtypes.of(self.array)}"
-            )
+            raise DtypeError(f"only tensors of floating point dtype can require gradients, got {dtypes.of(self.array)}")
         if value and self._version is None and not modes.inference.get():
             raise GraphError("requires_grad=True: not for an inference tensor outside inference_mode; clone it")
         self._requires_grad = bool(value)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, cast
 
 from gpunn import dtypes, engine
 from gpunn.errors import DtypeError, ShapeError
-from gpunn.ops.shape.conversion import cast, to_device
+from gpunn.ops.shape.conversion import cast as as_type
+from gpunn.ops.shape.conversion import to_device
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -36,7 +37,7 @@ def in_place(op: Callable[Concatenate[Any, P], Tensor]) -> Callable[Concatenate[
     method.__name__ = name
     method.__qualname__ = f"Tensor.{name}"
     method.__doc__ = f"In-place form of `{op.__name__}`."
-    return method
+    return cast("Callable[Concatenate[Any, P], Tensor]", method)
 
 
 def store(target: Tensor, result: Tensor, name: str) -> Tensor:
@@ -52,4 +53,4 @@ def store(target: Tensor, result: Tensor, name: str) -> Tensor:
             f"{name}: result type {have} can't be cast to the desired output type {want}; "
             f"use the out-of-place form, or x.to({have}) before"
         )
-    return engine.write(target, cast(to_device(result, target.device), want), name)
+    return engine.write(target, as_type(to_device(result, target.device), want), name)

@@ -157,7 +157,7 @@ def _ndim(a: Tensor) -> int:
 
 
 def _size(a: Tensor, dim: int | None = None) -> int:
-    return a.numel() if dim is None else int(a.shape[dim])
+    return a.numel() if dim is None else int(a.array.shape[dim])
 
 
 def _copy(a: Tensor) -> Tensor:

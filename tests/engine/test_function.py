@@ -63,7 +63,10 @@ def test_devices_do_not_mix(device):
     if device == "cpu":
         pytest.skip("needs a second device")
     a, b = gp.ones(2, 3, device=device), gp.ones(3)
-    with pytest.raises(RuntimeError, match=r"Expected all tensors to be on the same device.*\(2, 3\) on cuda:0.*\(3,\) on cpu"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"Expected all tensors to be on the same device.*\(2, 3\) on cuda:0.*\(3,\) on cpu",
+    ):
         a + b
     assert (a + gp.tensor(2.0)).device.type == "cuda"  # PyTorch lets a 0-d CPU tensor in
 

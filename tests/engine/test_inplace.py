@@ -34,7 +34,10 @@ def test_change_of_a_saved_tensor_is_noticed(device):
     y = x * 1
     z = y * y
     y.add_(1)
-    with pytest.raises(RuntimeError, match=r"modified by an inplace operation: input \d of Mul, .* version 1; expected version 0"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"modified by an inplace operation: input \d of Mul, .* version 1; expected version 0",
+    ):
         z.sum().backward()
 
 
