@@ -119,13 +119,7 @@ def mapped(sample: Any, f: Callable[[torch.Tensor], torch.Tensor]) -> Any:
 def describe(value: Any) -> str:
     """`value` in a line: tensors by shape and dtype, "(3, 4) float64"; the rest as Python writes it."""
     if isinstance(value, torch.Tensor):
-        mark = (
-            ""
-            if value.is_contiguous()
-            else " strided"
-            if value.layout is torch.strided
-            else f" {value.layout}"
-        )
+        mark = "" if value.is_contiguous() else " strided" if value.layout is torch.strided else f" {value.layout}"
         return f"{tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}{mark}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(describe, value)) + "]"

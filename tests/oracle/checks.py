@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -47,9 +46,7 @@ def value(theirs: Function, mine: Function, sample: Any, by: Judgement = STRICT)
     )
 
 
-def results_differ(
-    found: Any, expected: Any, theirs: Function, sample: Any, by: Judgement = STRICT
-) -> str | None:
+def results_differ(found: Any, expected: Any, theirs: Function, sample: Any, by: Judgement = STRICT) -> str | None:
     """How one or several results differ from torch's."""
     fields = getattr(type(expected), "__match_args__", ())
     if isinstance(expected, tuple) and fields and getattr(found, "_fields", None) != tuple(fields):
@@ -192,17 +189,3 @@ def error(theirs: Function, mine: Function, sample: Any) -> str | None:
 def _state() -> tuple[Any, ...]:
     rng = getattr(gp, "get_rng_state", None)
     return gp.is_grad_enabled(), gp.get_default_dtype(), rng and bytes(np.asarray(rng().array))
-
-
-def assignment(sample: Any) -> str | None:
-    """x[index] = v for the index of a __getitem__ sample, with a number, a full block of values and a row."""
-    with torch.no_grad():
-        block = operator.getitem(sample.input, *sample.args)
-    fresh = torch.arange(block.numel()).reshape(block.shape).to(block.dtype)
-    for v in (1, fresh, fresh[:1] if block.dim() else fresh):
-        theirs, ours, twins = sample.input.detach().clone(), sample.input.detach().clone(), Twins()
-        theirs[sample.args[0]] = v
-        twins.of(ours)[twins.of(sample.args[0])] = twins.of(v)
-        if wrong := difference(twins.of(ours), theirs):
-            return wrong
-    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -122,3 +123,34 @@ def _apply(mine: Function, arguments: tuple[list[Any], dict[str, Any]], counted:
     if mine(tensor, *rest, **settings) is not tensor:
         return "the in-place form does not return its tensor"
     return "the change was not counted" if counted and tensor._version[0] == version else tensor
+
+
+def assignment(sample: Any) -> str | None:
+    """x[index] = v for the index of a __getitem__ sample: numbers, blocks, rows, other dtypes, and gradients."""
+    block = sample.input.detach()[sample.args[0]]
+    fresh = torch.arange(block.numel()).reshape(block.shape)
+    row = fresh[:1] if block.dim() else fresh
+    for v in (1, True, -2.5, fresh, fresh.to(block.dtype), row, fresh * 1.5):
+        if isinstance(v, torch.Tensor) and v.is_floating_point():
+            v.requires_grad_(sample.input.requires_grad)
+        if wrong := _one_assignment(leaves(sample), sample.args[0], v):
+            return f"value {bridge.describe(v)}: {wrong}"
+    return None
+
+
+def _one_assignment(sample: Any, index: Any, v: Any) -> str | None:
+    x, twins = sample.input, Twins()
+    copy, ours = x.clone(), twins.of(x).clone()
+    our_index, our_v = twins.of(index), twins.of(v)
+    try:
+        copy[index] = v
+    except checks.FAMILIES as error:
+        return checks.must_raise(lambda: operator.setitem(ours, our_index, our_v), error, [], [])
+    ours[our_index] = our_v
+    wrong = difference(ours, copy)
+    inputs = [t for t in (x, v) if isinstance(t, torch.Tensor) and t.requires_grad]
+    if wrong or not inputs:
+        return wrong
+    weight = torch.arange(copy.numel(), dtype=copy.dtype).reshape(copy.shape)
+    theirs_now = torch.autograd.grad(copy, inputs, weight, allow_unused=True)
+    return _gradients_differ(_grad([ours], twins.of(inputs), twins.of([weight]), False), theirs_now, inputs)

@@ -41,9 +41,7 @@ class Tally:
     def __enter__(self) -> Tally:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if kind is not None:
             self.add(f"{kind.__name__}: {error}")
         facts = {k: getattr(self, k) for k in FACTS}

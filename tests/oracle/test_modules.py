@@ -44,9 +44,7 @@ def inputs(case: Case) -> list[Any]:
         return list(own_inputs(case, dtype))
     info = INFOS[case.promise.name]
     torch.manual_seed(0)
-    return list(
-        info.module_inputs_func(info, device="cpu", dtype=dtype, requires_grad=True, training=case.training)
-    )
+    return list(info.module_inputs_func(info, device="cpu", dtype=dtype, requires_grad=True, training=case.training))
 
 
 def own_inputs(case: Case, dtype: torch.dtype) -> Iterator[ModuleInput]:

@@ -51,7 +51,7 @@ def cases() -> Iterator[Case]:
             info = INFOS[name]
             dtypes = [n for n in NAMES if getattr(torch, n) in info.dtypes]
             for check in kinds(promise, info):
-                for dtype in dtypes if check in ("value", "inplace") else dtypes[:1]:
+                for dtype in dtypes if check in ("value", "inplace", "setitem") else dtypes[:1]:
                     yield Case(promise, info, check, dtype)
 
 
@@ -80,7 +80,7 @@ def is_alias(promise: promised.Promise, info: OpInfo) -> bool:
 def samples(case: Case, every: bool) -> list[Any]:
     """The samples of a test: all, or up to SAMPLES spread evenly over them."""
     info = case.info
-    grad = case.check in ("gradient", "gradgrad")
+    grad = case.check in ("gradient", "gradgrad") or (case.check == "setitem" and case.dtype == "float64")
     grad |= case.check == "inplace" and case.dtype == "float64" and info.supports_inplace_autograd
     more = info.reference_inputs_func if every or case.check == "value" else None
     draw = more or info.sample_inputs_func
@@ -124,7 +124,7 @@ def judge(case: Case, theirs: Any, mine: Any, sample: Any, action: str | None) -
         if case.check == "inplace":
             return derivatives.in_place(theirs, mine, sample, values=by.values)
         return (
-            checks.assignment(sample)
+            derivatives.assignment(sample)
             if case.check == "setitem"
             else checks.error(theirs, mine, sample.sample_input)
         )

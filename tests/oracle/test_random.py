@@ -93,9 +93,7 @@ def test_permutations_and_draws_without_replacement_do_not_repeat(tally: Tally) 
     with tally.about("Random", "multinomial", "random"):
         drawn = gp.multinomial(gp.tensor([[0.1, 0.2, 0.0, 0.7], [1.0, 1.0, 1.0, 0.0]]), 3)
         tally.add(None if [len(set(row)) for row in drawn.tolist()] == [3, 3] else f"repeats: {drawn}")
-        tally.add(
-            None if 2 not in drawn.tolist()[0] and 3 not in drawn.tolist()[1] else "a weight of 0 drawn"
-        )
+        tally.add(None if 2 not in drawn.tolist()[0] and 3 not in drawn.tolist()[1] else "a weight of 0 drawn")
         tally.add(None if sorted(gp.randperm(100).tolist()) == list(range(100)) else "no permutation")
 
 
