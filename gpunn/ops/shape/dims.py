@@ -27,8 +27,9 @@ def several_dims(op: str, dim: int | Sequence[int] | None, rank: int) -> tuple[i
     """`dim` (a number, several, or None for all) as distinct numbers in [0, rank). () means all, too."""
     if dim is None:
         return tuple(range(rank))
-    if hasattr(dim, "__index__"):
-        return (one_dim(op, dim, rank),) if rank else ()  # type: ignore[arg-type]
+    if hasattr(dim, "__index__") or not hasattr(dim, "__iter__"):
+        found = one_dim(op, dim, rank)  # type: ignore[arg-type]
+        return (found,) if rank else ()
     dims = distinct_dims(op, dim, rank)
     if not dims:
         return tuple(range(rank))
