@@ -58,7 +58,7 @@ class FloorDiv(Rounded):
             return a // b
         quotient = a / b
         whole = xp.rint((a - mod) / b - _signs_differ(mod, b))
-        return xp.where(b == 0, quotient, xp.copysign(whole, quotient))
+        return xp.where((b == 0) | (quotient != quotient), quotient, xp.copysign(whole, quotient))
 
     def grad_a(self, grad: Tensor) -> Tensor:
         return zeros_like(grad)
