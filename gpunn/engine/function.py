@@ -72,7 +72,7 @@ class Function(Node):
         else:
             variables = tuple([Variable.result_type(as_array(a)) for a in result])
         if self.is_view:
-            self._mark_views(inputs[0], variables)
+            self._mark_views(inputs[0], variables, several=type(result) is tuple)
         if record:
             self._record(inputs, variables)
         else:
@@ -97,14 +97,14 @@ class Function(Node):
         copy.__dict__.update(self.__dict__)
         return copy
 
-    def _mark_views(self, source: Variable, variables: tuple[Any, ...]) -> None:
+    def _mark_views(self, source: Variable, variables: tuple[Any, ...], several: bool) -> None:
         for variable in variables:
             if not backend.is_view(variable.array, source.array):
                 continue
             share_memory_of(variable, source)
             variable._base = source if source._base is None else source._base
             before = () if source._base is None else source._views
-            if before is not None and len(variables) == 1:
+            if before is not None and not several:
                 variable._views = (*before, self)
 
     def _record(self, inputs: tuple[Any, ...], variables: tuple[Any, ...]) -> None:
