@@ -66,9 +66,7 @@ class _Conv(Module):
         if isinstance(self.padding, str) and self.padding not in PADDINGS:
             raise ArgumentError(f"Invalid padding string {self.padding!r}, should be one of {PADDINGS}")
         if self.padding == "same" and any(s != 1 for s in self.stride):
-            raise ArgumentError(
-                f"padding='same' is not supported for strided convolutions, got stride {self.stride}"
-            )
+            raise ArgumentError(f"padding='same' is not supported for strided convolutions, got stride {self.stride}")
         if self.padding_mode not in PADDING_MODES:
             raise ArgumentError(
                 f"padding_mode must be one of {PADDING_MODES}, but got padding_mode={self.padding_mode!r}"

@@ -111,7 +111,7 @@ def eye_(tensor: Tensor) -> Tensor:
 
 @engine.no_grad()
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """A one in the middle of the kernel from channel i to channel i: a convolution passes on as many channels as it can.
+    """A one in the middle of the kernel from channel i to channel i: a convolution passes on the channels it can.
 
     `tensor` has 3, 4 or 5 dimensions, as the weights of convolutions have. Each of `groups` starts from channel 0.
     """

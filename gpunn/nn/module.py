@@ -158,7 +158,7 @@ class Module(ModuleState, ModuleMoving):
         if not isinstance(name, str):
             raise ArgumentTypeError(f"{kind} name should be a string. Got {type(name).__name__}")
         if "." in name or name == "":
-            raise KeyError(f'{kind} name can\'t be empty and can\'t contain ".", got: {name!r}')
+            raise KeyError(f"{kind} name can't be empty and can't contain \".\", got: {name!r}")
         if hasattr(self, name) and name not in self.__dict__[table]:
             raise KeyError(f"attribute '{name}' already exists")
 
@@ -211,7 +211,6 @@ class Module(ModuleState, ModuleMoving):
         if not children and len(extra) <= 1:
             return f"{self._get_name()}({text})"
         return f"{self._get_name()}(\n  " + "\n  ".join(extra + children) + "\n)"
-
 
 
 KINDS = (

@@ -42,9 +42,7 @@ class ModuleState(ModuleHooks, ModuleTree):
     _version: ClassVar[int] = 1  # of the layer's state dict; a layer that changes its own raises it
     _not_saved: set[str]
 
-    def state_dict(
-        self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
-    ) -> dict[str, Any]:
+    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
         """Name → tensor of all parameters and saved buffers. The tensors share memory with the module.
 
         They are detached unless `keep_vars`. With `destination` they are added to that dict.

@@ -111,9 +111,7 @@ class LogSoftmaxBackward(Function):
         return dg, dy
 
 
-def softmax(
-    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None
-) -> Tensor:
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
     """exp(input) / Σ exp(input) along `dim`, so that the values are positive and add up to 1.
 
     `dtype` casts the input first. Without `dim` it is 0 for 0-d, 1-d and 3-d inputs, else 1, as in PyTorch.
@@ -122,17 +120,13 @@ def softmax(
     return _applied(Softmax(axis), x)
 
 
-def log_softmax(
-    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None
-) -> Tensor:
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
     """log(softmax(input)) along `dim`, without the digits that a logarithm afterwards would lose."""
     x, axis = _prepared("log_softmax", input, dim, dtype)
     return _applied(LogSoftmax(axis), x)
 
 
-def softmin(
-    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None
-) -> Tensor:
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
     """softmax(-input) along `dim`."""
     x, axis = _prepared("softmin", input, dim, dtype)
     return _applied(Softmax(axis), -x)

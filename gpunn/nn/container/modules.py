@@ -133,9 +133,7 @@ class Sequential(_Numbered):
 
 def _sequential(other: Any) -> Sequential:
     if not isinstance(other, Sequential):
-        raise ArgumentError(
-            f"add operator supports only objects of Sequential class, but {type(other)} is given."
-        )
+        raise ArgumentError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
     return other
 
 

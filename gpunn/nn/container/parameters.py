@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator, KeysView, Mapping
+from collections.abc import Iterable, Iterator, KeysView
 from typing import Any, Self
 
 from gpunn.errors import ArgumentError, ArgumentTypeError, IndexRangeError
@@ -63,9 +63,7 @@ class ParameterList(_Parameters):
         """Add all `values` at the end; returns self."""
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
             name = type(self).__name__
-            raise ArgumentTypeError(
-                f"{name}.extend should be called with an iterable, but got {type(values).__name__}"
-            )
+            raise ArgumentTypeError(f"{name}.extend should be called with an iterable, but got {type(values).__name__}")
         for value in list(values):
             self.append(value)
         return self
@@ -143,7 +141,7 @@ class ParameterDict(_Parameters):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of `key`, or `default`."""
-        return self[key] if key in self else default
+        return self[key] if key in self._keys else default
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
         """A new dictionary with `default` for all `keys`."""

@@ -25,8 +25,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise ArgumentTypeError(f"one_hot: expected a Tensor, got {type(tensor).__name__}")
     if dtypes.of(tensor.array) is not dtypes.int64:
         raise DtypeError(
-            f"one_hot: one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}; "
-            "use x.long()"
+            f"one_hot: one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}; use x.long()"
         )
     classes, labels = int(num_classes), tensor.array
     if labels.size == 0 and classes <= 0:
@@ -49,6 +48,4 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 
 def _outside(rule: str, labels: backend.Array, value: int) -> IndexRangeError:
     place = np.argwhere(backend.asnumpy(labels) == value)[0].tolist()
-    return IndexRangeError(
-        f"one_hot: {rule}, got {value} at index {place} of a tensor of shape {labels.shape}"
-    )
+    return IndexRangeError(f"one_hot: {rule}, got {value} at index {place} of a tensor of shape {labels.shape}")

@@ -72,7 +72,7 @@ def nll_loss(
 
 
 def _of_probabilities(x: Tensor, target: Tensor, weight: Tensor | None, how: str, smoothing: float) -> Tensor:
-    """-Σ weight[c] ((1-s) target[c] + s/C) log p[c], built from differentiable operations: target may need a gradient."""
+    """-Σ weight[c] ((1-s) target[c] + s/C) log p[c], of differentiable operations: target may need a gradient."""
     op = "cross_entropy"
     if x.array.shape != target.array.shape:
         raise ShapeError(
@@ -118,7 +118,9 @@ def _with_labels(
     if dtypes.of(target.array).category != dtypes.INTEGER:
         raise DtypeError(f"{op}: expected labels of an integer dtype, got {target.dtype}; use target.long()")
     if weight is not None and weight.array.dtype != x.array.dtype:
-        raise DtypeError(f"{op}: expected weight of {x.dtype}, the dtype of input, got {weight.dtype}; use weight.to(x)")
+        raise DtypeError(
+            f"{op}: expected weight of {x.dtype}, the dtype of input, got {weight.dtype}; use weight.to(x)"
+        )
     if weight is not None and weight.requires_grad and is_grad_enabled():
         raise GraphError(f"{op}: not differentiable with respect to weight, which must not require a gradient")
     _check_label_shape(op, x.array.shape, target.array.shape)

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+import gpunn as gp
+from gpunn.errors import IndexRangeError
+from gpunn.ops.loss.classification import Labels
+
+F = gp.nn.functional
+
+
+@pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss])
+@pytest.mark.parametrize(
+    ("shape", "labels", "words"),
+    [
+        ((3, 10), [0, 10, 11], "Target 10 is out of bounds: at position 1 of the batch, for 10 classes, .* 0 to 9"),
+        ((2, 3), [0, -1], "Target -1 is out of bounds: at position 1 of the batch, for 3 classes"),
+        ((1, 3, 2, 2), [[[0, 1], [2, 7]]], r"Target 7 is out of bounds: at position \(0, 1, 1\) of the batch"),
+    ],
+)
+def test_labels_out_of_range(loss, shape, labels, words, device):
+    with pytest.raises(IndexRangeError, match=f"^{loss.__name__}: {words}") as raised:
+        loss(gp.zeros(shape, device=device), gp.tensor(labels, device=device))
+    assert isinstance(raised.value, IndexError)
+
+
+def test_a_label_out_of_range_may_be_ignored(device):
+    x = gp.zeros(2, 4, device=device)
+    y = F.cross_entropy(x, gp.tensor([99, 1], device=device), ignore_index=99)
+    np.testing.assert_allclose(y.item(), np.log(4), rtol=1e-6)
+
+
+@pytest.mark.parametrize("weight", [None, np.array([1.0, 2.0, 4.0])])
+def test_shares_sum_to_what_each_row_weighs(weight):
+    labels = Labels("op", np.array([0, 2, -100]), 3, weight, -100, 0.3)
+    table = labels.share(np.dtype(np.float64), (3, 3))
+    own = np.ones(3) if weight is None else weight
+    np.testing.assert_allclose(table.sum(1), [0.7 * own[0] + 0.3 * own.mean(), 0.7 * own[2] + 0.3 * own.mean(), 0])
+    assert labels.divisor() == own[0] + own[2]
+
+
+@pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss])
+def test_gradient_with_respect_to_the_incoming_gradient(loss, device):
+    """Backward is linear in it, so twice as much goes in, twice as much comes out: its derivative is the gradient."""
+    x = gp.tensor([[0.3, -1.0, 2.0], [0.0, 1.0, 0.5]], dtype=gp.float64, device=device, requires_grad=True)
+    t = gp.tensor([2, 0], device=device)
+    for reduction in ("mean", "none"):
+        y = loss(x, t, reduction=reduction)
+        grad = gp.ones_like(y).requires_grad_()
+        (dx,) = gp.autograd.grad(y, x, grad, create_graph=True)
+        (back,) = gp.autograd.grad((dx * dx.detach()).sum(), grad)
+        np.testing.assert_allclose(back.sum().item(), (dx * dx).sum().item(), rtol=1e-13)
