@@ -123,11 +123,9 @@ def judge(case: Case, theirs: Any, mine: Any, sample: Any, action: str | None) -
             return checks.method(theirs, mine, sample, by)
         if case.check == "inplace":
             return derivatives.in_place(theirs, mine, sample, values=by.values)
-        return (
-            derivatives.assignment(sample)
-            if case.check == "setitem"
-            else checks.error(theirs, mine, sample.sample_input)
-        )
+        if case.check == "setitem":
+            return derivatives.assignment(sample)
+        return checks.error(theirs, mine, sample.sample_input)
     except Exception as error:
         if isinstance(error, AttributeError) and (error.obj is gp or isinstance(error.obj, gp.Tensor)):
             return f"{MISSING}: {error.name}"
