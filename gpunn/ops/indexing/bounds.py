@@ -32,6 +32,5 @@ def check_index(op: str, index: Any, dtypes: str = "int64") -> None:
         raise ArgumentTypeError(f"{op}: the index must be a Tensor, got {type(index).__name__}")
     if index.array.dtype.name not in dtypes.split():
         raise DtypeError(
-            f"{op}: Expected dtype {dtypes.replace(' ', '/')} for index, got {index.array.dtype}; use "
-            "index.long()"
+            f"{op}: Expected dtype {dtypes.replace(' ', '/')} for index, got {index.array.dtype}; use index.long()"
         )

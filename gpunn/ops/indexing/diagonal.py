@@ -93,9 +93,7 @@ def fill_diagonal(input: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     if x.ndim < 2:
         raise ShapeError(f"fill_diagonal_: dimensions must larger than 1, got shape {x.shape}")
     if x.ndim > 2 and len(set(x.shape)) > 1:
-        raise ShapeError(
-            f"fill_diagonal_: all dimensions of input must be of equal length, got shape {x.shape}"
-        )
+        raise ShapeError(f"fill_diagonal_: all dimensions of input must be of equal length, got shape {x.shape}")
     columns = x.shape[-1]
     step = 1 + sum(columns**d for d in range(1, x.ndim))
     end = x.size if wrap and x.ndim == 2 else min(x.size, columns**x.ndim)

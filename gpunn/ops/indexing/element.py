@@ -20,7 +20,7 @@ def element(op: str, value: Any, target: Array, *, saturate: bool = False) -> bo
     """The number `value` as the dtype of `target` holds it, as a Python number.
 
     Fractions are cut off where `target` holds integers. A number that is too large is an ArgumentError; but
-    with `saturate` it is infinite in a floating type. The uint8 numbers 255 and -1 are the same.
+    with `saturate` it is infinite in a floating type. For uint8 the integers 255 and -1 are the same.
     """
     if not isinstance(value, (bool, int, float, np.number, np.bool_)):
         raise ArgumentTypeError(f"{op}: expected a number or a Tensor, got {type(value).__name__}")
@@ -34,7 +34,7 @@ def element(op: str, value: Any, target: Array, *, saturate: bool = False) -> bo
     if to.category == dtypes.BOOL:
         return bool(value)
     info = np.iinfo(to.numpy)
-    lowest = info.min if to.is_signed else -info.max
+    lowest = info.min if to.is_signed or isinstance(value, float) else -info.max
     if not math.isfinite(value) or not lowest <= value <= info.max:
         raise _too_large(op, value, to)
     return int(value) % 256 if to is dtypes.uint8 else int(value)
@@ -50,8 +50,7 @@ def filling(op: str, input: Tensor, value: Any) -> Any:
         return element(op, value, input.array)
     if value.array.ndim:
         raise ShapeError(
-            f"{op} only supports a 0-dimensional value tensor, but got tensor with {value.array.ndim} "
-            "dimension(s)."
+            f"{op} only supports a 0-dimensional value tensor, but got tensor with {value.array.ndim} dimension(s)."
         )
     tensor: Any = value
     return tensor.to(input.device, input.dtype)

@@ -80,9 +80,7 @@ def check_along(op: str, input: Any, d: int, index: Any, source: Any = None) -> 
                 "shape "
                 f"{index.array.shape} and {name} of shape {other}"
             )
-        if any(
-            n > m and (k != d or name == "src") for k, (n, m) in enumerate(zip(wanted, other, strict=True))
-        ):
+        if any(n > m and (k != d or name == "src") for k, (n, m) in enumerate(zip(wanted, other, strict=True))):
             apart = f" apart from dimension {d}" if name == "input" else ""
             raise ShapeError(
                 f"{op}: Expected index of shape {wanted} to be no larger than {name} of shape {other}{apart}"

@@ -105,9 +105,7 @@ def placed(axes: tuple[int, ...], indices: Sequence[Array]) -> tuple[Any, ...]:
     return tuple(full)
 
 
-def checked(
-    op: str, advanced: list[Advanced], shape: tuple[int, ...]
-) -> tuple[tuple[int, ...], list[Tensor]]:
+def checked(op: str, advanced: list[Advanced], shape: tuple[int, ...]) -> tuple[tuple[int, ...], list[Tensor]]:
     """Axes and index tensors of `advanced`, expanded, for a view of `shape`; every index is in range."""
     integers = expanded(advanced)
     for axis, dim, index in integers:

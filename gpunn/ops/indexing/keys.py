@@ -44,8 +44,7 @@ def row_keys(shape: tuple[int, ...], axes: Sequence[int], indices: Sequence[Arra
 
 
 def result_shape(shape: tuple[int, ...], axes: Sequence[int], common: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of x[:, i, j] for indices of shape `common`: at their axes, or in front if those are "
-    "apart."""
+    """The shape of x[:, i, j] for indices of shape `common`: at their axes, or in front if those are apart."""
     first, last = axes[0], axes[-1]
     if len(axes) == last - first + 1:
         return *shape[:first], *common, *shape[last + 1 :]

@@ -32,8 +32,7 @@ class Advanced(NamedTuple):
 
 
 class Parsed(NamedTuple):
-    """`basic`: integers, slices and Nones, for every dimension; `advanced`: what is to be done to that "
-    "view."""
+    """`basic`: integers, slices and Nones, for every dimension; `advanced`: what is to be done to that view."""
 
     basic: tuple[Any, ...]
     advanced: list[Advanced]
@@ -45,8 +44,7 @@ class Parsed(NamedTuple):
 
 
 def parse(index: Any, array: Array) -> Parsed:
-    """`index` for an array like `array`; integers, dtypes and shapes of masks are checked, slices in "
-    "range."""
+    """`index` for an array like `array`; integers, dtypes and shapes of masks are checked, slices in range."""
     items = _items(index)
     shape = array.shape
     used = sum(_dims_taken(item) for item in items)
@@ -155,8 +153,7 @@ def _counts_as_tuple(index: Any) -> bool:
 
 
 def _item(part: Any) -> Any:
-    """One part of an index in its simplest form: 0-d tensors as int or bool, sequences and arrays as "
-    "tensors."""
+    """One part of an index in its simplest form: 0-d tensors as int or bool, sequences and arrays as tensors."""
     if isinstance(part, (*_SINGLE, bool, int)):
         return part
     if isinstance(part, np.generic) and not isinstance(part, np.bool_) and hasattr(part, "__index__"):
@@ -186,9 +183,7 @@ def index_tensor(index: Variable) -> Variable:
         raise ArgumentTypeError(f"an index must be a Tensor, got {type(index).__name__}")
     name = index.array.dtype.name
     if name == "uint8":
-        warnings.warn(
-            "indexing with dtype uint8 is deprecated, use a mask of bools: x[mask.bool()]", stacklevel=6
-        )
+        warnings.warn("indexing with dtype uint8 is deprecated, use a mask of bools: x[mask.bool()]", stacklevel=6)
         return Variable.result_type(index.array != 0)
     if name not in ("int64", "int32", "bool"):
         raise IndexRangeError(f"tensors used as indices must be long, int, byte or bool tensors, got {name}")
@@ -205,9 +200,7 @@ def _too_many(rank: int, used: int, items: list[Any]) -> IndexRangeError:
     if rank == 0 and isinstance(items[0], slice):
         return IndexRangeError("slice() cannot be applied to a 0-dim tensor.")
     if rank == 0:
-        return IndexRangeError(
-            "invalid index of a 0-dim tensor. Use `tensor.item()` to get its value as a number"
-        )
+        return IndexRangeError("invalid index of a 0-dim tensor. Use `tensor.item()` to get its value as a number")
     return IndexRangeError(f"too many indices for tensor of dimension {rank}: got {used}")
 
 
@@ -216,9 +209,7 @@ def _forward(item: slice, size: int) -> slice:
     try:
         start, stop, step = item.indices(size)
     except TypeError:
-        raise ArgumentTypeError(
-            f"slice indices must be integers or None or have __index__, got {item}"
-        ) from None
+        raise ArgumentTypeError(f"slice indices must be integers or None or have __index__, got {item}") from None
     if step < 1:
         raise ArgumentError(f"step must be greater than zero, got {item}; x.flip(dim) reverses a dimension")
     if start == 0 and stop == size and step == 1:

@@ -65,9 +65,7 @@ class IndexPut(Scattering):
         return grad_x, grad_values, *[None] * len(indices)
 
 
-def index_put(
-    input: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: bool = False
-) -> Tensor:
+def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy of `input` with input[indices] = values, or += values with `accumulate`.
 
     The index tensors broadcast together, `values` to the shape of input[indices]; None stands for a full
@@ -102,8 +100,7 @@ def check_values(op: str, values: Tensor, shape: tuple[int, ...]) -> None:
 
 
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
-    """A copy of `input` where element index[i], counted in one row, is source[i], or with `accumulate` += "
-    "it."""
+    """A copy of `input` where element index[i], counted in one row, is source[i], or with `accumulate` += it."""
     check_index("put", index)
     if source.array.dtype != input.array.dtype:
         raise DtypeError(
@@ -123,8 +120,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
 
 
 def take(input: Tensor, index: Tensor) -> Tensor:
-    """The elements of `input`, counted in one row, that `index` names (negative: from the end), in its "
-    "shape."""
+    """The elements of `input`, counted in one row, that `index` names (negative: from the end), in its shape."""
     check_index("take", index)
     n = input.array.size
     check_bounds("take", index.array, 0, n, negative=True)

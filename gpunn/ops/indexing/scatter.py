@@ -51,8 +51,7 @@ def scatter(
 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """A copy of `input` with src[i, j, k] added to out[i, index[i, j, k], k] for dim = 1, likewise for "
-    "others."""
+    """A copy of `input` with src[i, j, k] added to out[i, index[i, j, k], k] for dim = 1, likewise for others."""
     d = one_dim("scatter_add", dim, input.array.ndim)
     check_source("scatter_add", input, d, index, src)
     return ScatterAdd(d)(input, src, index)
@@ -67,9 +66,7 @@ def scatter_reduce(
     False.
     """
     if reduce not in KINDS:
-        raise ArgumentError(
-            f"scatter_reduce: reduce argument must be either {', '.join(KINDS)}, got {reduce}"
-        )
+        raise ArgumentError(f"scatter_reduce: reduce argument must be either {', '.join(KINDS)}, got {reduce}")
     d = one_dim("scatter_reduce", dim, input.array.ndim)
     check_source("scatter_reduce", input, d, index, src)
     return reduced("scatter_reduce", input, d, index, src, reduce, include_self)
@@ -89,9 +86,7 @@ def reduced(op: str, x: Tensor, d: int, index: Tensor, src: Tensor, how: str, in
         return total
     count = _count(x.array, d, index, include_self)
     return (
-        total / count.to(x.dtype)
-        if x.array.dtype.kind in "fV"
-        else total.div(count, rounding_mode="floor").to(x.dtype)
+        total / count.to(x.dtype) if x.array.dtype.kind in "fV" else total.div(count, rounding_mode="floor").to(x.dtype)
     )
 
 

@@ -11,8 +11,7 @@ from gpunn.ops.indexing import rows_cuda, rows_numpy
 
 
 class Scattering(Function):
-    """A Function that writes by key: `scatter` gets the module rows_numpy or rows_cuda in front of the "
-    "arrays."""
+    """A Function that writes by key: `scatter` gets the module rows_numpy or rows_cuda in front of the arrays."""
 
     def forward_numpy(self, *arrays: Any) -> Any:
         return self.scatter(rows_numpy, *arrays)

@@ -25,9 +25,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of `input` along `dim` that the vector `index` names, one after the other; a copy."""
     d, at, where = _prepared("index_select", input, dim, index, "int32 int64")
     if input.array.ndim == 0 and index.array.size != 1:
-        raise ShapeError(
-            f"index_select(): Index to scalar can have only 1 value, got {index.array.size} value(s)"
-        )
+        raise ShapeError(f"index_select(): Index to scalar can have only 1 value, got {index.array.size} value(s)")
     result: Tensor = Index((d,))(where, at)
     return result if input.array.ndim else View(())(result)
 
@@ -55,8 +53,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 
 
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """A copy of `input` with `value`, a number or 0-d tensor, in the slices along `dim` that `index` "
-    "names."""
+    """A copy of `input` with `value`, a number or 0-d tensor, in the slices along `dim` that `index` names."""
     d, at, where = _prepared("index_fill", input, dim, index, "int64", negative=True)
     filled = filling("index_fill_", input, value)
     chosen = array_module(at.array).zeros(where.array.shape[d], bool)
@@ -69,12 +66,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 def index_reduce(
     input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
 ) -> Tensor:
-    """A copy of `input` with slice index[i] along `dim` reduced with source[i]: "prod", "mean", "amax", "
-    ""amin"."""
+    """A copy of `input` with slice index[i] along `dim` reduced with source[i]: "prod", "mean", "amax", "amin"."""
     if reduce not in ("prod", "mean", "amax", "amin"):
-        raise ArgumentError(
-            f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}."
-        )
+        raise ArgumentError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     d, at, where = _prepared("index_reduce", input, dim, index, "int32 int64")
     _check_source("index_reduce", input, d, at, source)
     shape = source.array.shape or (1,)
@@ -111,8 +105,7 @@ def _check_source(op: str, input: Tensor, d: int, at: Tensor, source: Any) -> No
         )
     if given and given[d] != count:
         raise IndexRangeError(
-            f"{op}_(): Number of indices ({count}) should be equal to source.size(dim): ({given[d]}), for "
-            f"dim: {d}"
+            f"{op}_(): Number of indices ({count}) should be equal to source.size(dim): ({given[d]}), for dim: {d}"
         )
 
 

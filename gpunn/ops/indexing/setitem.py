@@ -114,8 +114,7 @@ def _owned(input: Tensor, value: Any) -> Any:
 
 
 def _fitted(value: Any, shape: tuple[int, ...]) -> Any:
-    """`value` without surplus leading dimensions of length 1; ShapeError if it does not broadcast to "
-    "`shape`."""
+    """`value` without surplus leading dimensions of length 1; ShapeError if it does not broadcast to `shape`."""
     given = value.array.shape
     extra = len(given) - len(shape)
     if extra > 0 and all(n == 1 for n in given[:extra]):

@@ -1,0 +1,54 @@
+"""Matrix products added to a tensor: addmm, addmv, addbmm, baddbmm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpunn.errors import ShapeError
+from gpunn.ops.linalg.products import bmm, check_batches, check_operands, mm, mv
+from gpunn.ops.shape.permutation import Permute
+from gpunn.ops.shape.views import View
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta * input + alpha * (mat1 @ mat2); `input` broadcasts. With beta = 0 it is not read at all."""
+    check_operands("addmm", input, mat1, mat2)
+    return _sum("addmm", input, mm(mat1, mat2), beta, alpha)
+
+
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta * input + alpha * (mat @ vec); `input` broadcasts. With beta = 0 it is not read at all."""
+    check_operands("addmv", input, mat, vec)
+    return _sum("addmv", input, mv(mat, vec), beta, alpha)
+
+
+def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta * input + alpha * the sum of all batch1[i] @ batch2[i]: one GEMM, (n, b k) @ (b k, m)."""
+    check_operands("addbmm", input, batch1, batch2)
+    check_batches("addbmm", batch1, batch2)
+    count, n, k = batch1.array.shape
+    left = View((n, count * k))(Permute((1, 0, 2))(batch1))
+    right = View((count * k, batch2.array.shape[2]))(batch2)
+    return _sum("addbmm", input, mm(left, right), beta, alpha)
+
+
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta * input + alpha * (batch1 @ batch2), for batches of matrices; `input` broadcasts."""
+    check_operands("baddbmm", input, batch1, batch2)
+    return _sum("baddbmm", input, bmm(batch1, batch2), beta, alpha)
+
+
+def _sum(op: str, input: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
+    """beta * input + alpha * product, in the shape of `product`."""
+    shape, given = product.array.shape, input.array.shape
+    added = len(shape) - len(given)
+    if added < 0 or any(n not in (1, m) for n, m in zip(given, shape[added:], strict=True)):
+        raise ShapeError(f"{op}: input of shape {given} does not broadcast to {shape}, the shape of the product")
+    if product.array.dtype.kind in "iu":
+        beta, alpha = int(beta), int(alpha)
+    if alpha != 1:
+        product = product * alpha
+    return product if beta == 0 else product.add(input, alpha=beta)
