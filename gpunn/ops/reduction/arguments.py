@@ -36,9 +36,7 @@ def numpy_names(function: Callable[P, R]) -> Callable[P, R]:
         if kwargs and not NUMPY_NAMES.keys().isdisjoint(kwargs):
             translated: Any = {NUMPY_NAMES.get(name, name): value for name, value in kwargs.items()}
             if len(translated) < len(kwargs):
-                raise ArgumentTypeError(
-                    f"{function.__name__}: two names for one argument in {sorted(kwargs)}"
-                )
+                raise ArgumentTypeError(f"{function.__name__}: two names for one argument in {sorted(kwargs)}")
             return function(*args, **translated)
         return function(*args, **kwargs)
 
@@ -66,6 +64,4 @@ def refuse_dtypes(op: str, array: Array, *refused: dtypes.dtype) -> None:
     """Raise if the elements of `array` are of one of the `refused` types."""
     have = dtypes.of(array)
     if have in refused:
-        raise UnsupportedError(
-            f"{op}: not implemented for {have}; convert the tensor first: x.to(gpunn.int64)"
-        )
+        raise UnsupportedError(f"{op}: not implemented for {have}; convert the tensor first: x.to(gpunn.int64)")

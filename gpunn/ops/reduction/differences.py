@@ -58,9 +58,7 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = 
         raise IndexRangeError(f"trapezoid: Dimension specified as {dim} but tensor has no dimensions")
     axis = one_dim("trapezoid", dim, array.ndim)
     if dtypes.of(array) is dtypes.bool_:
-        raise DtypeError(
-            "trapezoid: received a bool input for `y`, but bool is not supported; convert it: y.float()"
-        )
+        raise DtypeError("trapezoid: received a bool input for `y`, but bool is not supported; convert it: y.float()")
     length = array.shape[axis]
     if length == 0:
         return y.sum(axis)
@@ -76,14 +74,11 @@ def _places(x: Tensor, rank: int, axis: int, length: int) -> Tensor:
     """`x` with as many dimensions as the samples."""
     shape = array_of("trapezoid", x).shape
     if dtypes.of(x.array) is dtypes.bool_:
-        raise DtypeError(
-            "trapezoid: received a bool input for `x`, but bool is not supported; convert it: x.float()"
-        )
+        raise DtypeError("trapezoid: received a bool input for `x`, but bool is not supported; convert it: x.float()")
     if len(shape) == 1:
         if shape[0] != length:
             raise ShapeError(
-                f"trapezoid: There must be one `x` value for each sample point, got {shape[0]} for "
-                f"{length} samples"
+                f"trapezoid: There must be one `x` value for each sample point, got {shape[0]} for {length} samples"
             )
         return x.reshape([length if d == axis else 1 for d in range(rank)])
     return x.reshape((1,) * (rank - len(shape)) + shape)

@@ -93,9 +93,7 @@ def ties(x: Array, winner: Array, axes: tuple[int, ...]) -> Array:
 
 
 @numpy_names
-def max(
-    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, other: Tensor | None = None
-) -> Any:
+def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, other: Tensor | None = None) -> Any:
     """The largest element; with `dim`, (values, indices) along it; with a tensor, `maximum(input, other)`.
 
     The indices are those of the first largest elements, which receive the gradient; without `dim`, equal
@@ -108,9 +106,7 @@ def max(
 
 
 @numpy_names
-def min(
-    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, other: Tensor | None = None
-) -> Any:
+def min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, other: Tensor | None = None) -> Any:
     """The smallest element; with `dim`, (values, indices) along it; with a tensor, `minimum(input, other)`.
 
     The indices are those of the first smallest elements, which receive the gradient; without `dim`, equal

@@ -140,9 +140,7 @@ def var_mean(
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(variance, mean) over `dim`, or of all elements; arguments as in `var`."""
-    result: tuple[Tensor, Tensor] = VarMean(
-        *_settings("var_mean", input, dim, unbiased, correction), keepdim
-    )(input)
+    result: tuple[Tensor, Tensor] = VarMean(*_settings("var_mean", input, dim, unbiased, correction), keepdim)(input)
     return result
 
 
@@ -156,9 +154,7 @@ def std_mean(
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(standard deviation, mean) over `dim`, or of all elements; arguments as in `var`."""
-    result: tuple[Tensor, Tensor] = StdMean(
-        *_settings("std_mean", input, dim, unbiased, correction), keepdim
-    )(input)
+    result: tuple[Tensor, Tensor] = StdMean(*_settings("std_mean", input, dim, unbiased, correction), keepdim)(input)
     return result
 
 
@@ -171,8 +167,7 @@ def _settings(
         dim, unbiased = None, dim
     if not dtypes.of(array).is_floating_point:
         raise DtypeError(
-            f"{op}: std and var only support floating point dtypes, got {dtypes.of(array)}; "
-            "convert it: x.float()"
+            f"{op}: std and var only support floating point dtypes, got {dtypes.of(array)}; convert it: x.float()"
         )
     if unbiased is not None:
         if correction is not None or not isinstance(unbiased, bool):

@@ -77,9 +77,7 @@ def vector_norm(
     array = array_of(op, input)
     have = dtypes.of(array)
     if not have.is_floating_point:
-        raise DtypeError(
-            f"{op}: Expected a floating point tensor as input. Got {have}; convert it: x.float()"
-        )
+        raise DtypeError(f"{op}: Expected a floating point tensor as input. Got {have}; convert it: x.float()")
     if dtype is not None:
         wanted = dtypes.as_dtype(dtype)
         if not wanted.is_floating_point or dtypes.promote_types(have, wanted) is not wanted:

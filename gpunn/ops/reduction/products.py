@@ -34,9 +34,7 @@ class Prod(Reduction):
     def reduce(self, x: Array) -> Array:
         if x.dtype.kind in "fV":
             return widened(x).prod(axis=self.axes, dtype=np.float64, keepdims=self.keepdim).astype(x.dtype)
-        return x.prod(
-            axis=self.axes, dtype=self.dtype.numpy if self.dtype else np.int64, keepdims=self.keepdim
-        )
+        return x.prod(axis=self.axes, dtype=self.dtype.numpy if self.dtype else np.int64, keepdims=self.keepdim)
 
     def backward(self, grad: Tensor) -> Tensor:
         """The product of all elements before, times that of all elements after."""
@@ -71,9 +69,7 @@ class Cumprod(Function):
 
 
 @numpy_names
-def prod(
-    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: dtype | None = None
-) -> Tensor:
+def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """The product along `dim`, or of all elements; 1 where there are none.
 
     Integers and booleans are multiplied in int64; with `dtype` the elements are converted first.

@@ -73,13 +73,10 @@ def _quantile(
 def _checked_fractions(op: str, array: Array, q: Any, interpolation: str) -> Any:
     """`q` as a tensor of the type of `array`."""
     if interpolation not in INTERPOLATIONS:
-        raise ArgumentError(
-            f"{op}() interpolation must be one of {', '.join(INTERPOLATIONS)}, but got {interpolation}"
-        )
+        raise ArgumentError(f"{op}() interpolation must be one of {', '.join(INTERPOLATIONS)}, but got {interpolation}")
     if dtypes.of(array) not in (dtypes.float32, dtypes.float64):
         raise DtypeError(
-            f"{op}() input tensor must be either float or double dtype, got {dtypes.of(array)}; "
-            f"convert it: x.float()"
+            f"{op}() input tensor must be either float or double dtype, got {dtypes.of(array)}; convert it: x.float()"
         )
     if array.size == 0:
         raise ArgumentError(f"{op}() input tensor must be non-empty, got shape {array.shape}")
@@ -91,8 +88,7 @@ def _checked_fractions(op: str, array: Array, q: Any, interpolation: str) -> Any
         raise ShapeError(f"{op}() q must be a scalar or 1D tensor, got shape {q.array.shape}")
     if q.array.dtype != array.dtype:
         raise DtypeError(
-            f"{op}() q tensor must be same dtype as the input tensor, got {dtypes.of(q.array)} and "
-            f"{dtypes.of(array)}"
+            f"{op}() q tensor must be same dtype as the input tensor, got {dtypes.of(q.array)} and {dtypes.of(array)}"
         )
     if not bool(((q.array >= 0) & (q.array <= 1)).all()):
         raise ArgumentError(f"{op}() q values must be in the range [0, 1]")

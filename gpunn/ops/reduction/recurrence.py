@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
 
-def along(
-    axis: int, start: int | None, stop: int | None = None, step: int | None = None
-) -> tuple[slice, ...]:
+def along(axis: int, start: int | None, stop: int | None = None, step: int | None = None) -> tuple[slice, ...]:
     """The index of a range of `axis`."""
     return (*(slice(None),) * axis, slice(start, stop, step))
 

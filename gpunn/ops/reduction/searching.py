@@ -91,27 +91,19 @@ def searchsorted(
     return Searchsorted(right or side == "right", out)(sorted_sequence, values, sorter)
 
 
-def bucketize(
-    input: Tensor | float, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
-) -> Tensor:
+def bucketize(input: Tensor | float, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
     """The i with boundaries[i-1] < input <= boundaries[i] for each value; if `right`, with <= and <."""
     if not isinstance(boundaries, Variable):
-        raise ArgumentTypeError(
-            f"bucketize: argument 'boundaries' must be a Tensor, not {type(boundaries).__name__}"
-        )
+        raise ArgumentTypeError(f"bucketize: argument 'boundaries' must be a Tensor, not {type(boundaries).__name__}")
     if boundaries.array.ndim != 1:
-        raise ShapeError(
-            f"bucketize: boundaries tensor must be 1 dimension, but got dim({boundaries.array.ndim})"
-        )
+        raise ShapeError(f"bucketize: boundaries tensor must be 1 dimension, but got dim({boundaries.array.ndim})")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
 def _check_rows(rows: Array, values: Array) -> None:
     """Raise unless sequence and values fit each other."""
     if rows.ndim == 0:
-        raise ShapeError(
-            "searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension"
-        )
+        raise ShapeError("searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension")
     if rows.ndim != 1 and (values.ndim != rows.ndim or values.shape[:-1] != rows.shape[:-1]):
         raise ShapeError(
             "searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of "
@@ -131,8 +123,6 @@ def _check_sorter(rows: Array, sorter: Array) -> None:
             f"{rows.shape} and got sorter tensor {sorter.shape}"
         )
     if dtypes.of(sorter) is not dtypes.int64:
-        raise DtypeError(
-            f"searchsorted(): sorter must be a tensor of long dtype but got dtype {dtypes.of(sorter)}"
-        )
+        raise DtypeError(f"searchsorted(): sorter must be a tensor of long dtype but got dtype {dtypes.of(sorter)}")
     if sorter.size and bool(((sorter < 0) | (sorter >= rows.shape[-1])).any()):
         raise IndexRangeError(f"searchsorted(): sorter index out of range [0, {rows.shape[-1]})")

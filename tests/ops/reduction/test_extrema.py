@@ -2,7 +2,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import gpunn as gp
@@ -49,9 +50,7 @@ def test_of_all(op, reference, place, shape, device):
 @pytest.mark.parametrize(("op", "reference"), SEVERAL)
 def test_over_several_dims(op, reference, shape, dim, keepdim, device):
     axis = (tuple(dim) if isinstance(dim, list) else dim) if shape else None
-    check_op(
-        lambda x: op(x, dim, keepdim), lambda x: reference(x, axis=axis, keepdims=keepdim), [shape], device
-    )
+    check_op(lambda x: op(x, dim, keepdim), lambda x: reference(x, axis=axis, keepdims=keepdim), [shape], device)
 
 
 @pytest.mark.parametrize(("op", "reference"), SEVERAL)

@@ -59,7 +59,9 @@ def test_positional_arguments():
 @pytest.mark.parametrize("op", [gp.var, gp.std])
 def test_half_types(op, device):
     reference = {gp.var: np.var, gp.std: np.std}[op]
-    check_dtypes(lambda x: op(x, 0), lambda x: reference(x, axis=0, ddof=1), [np.linspace(0, 1, 60).reshape(20, 3)], device)
+    check_dtypes(
+        lambda x: op(x, 0), lambda x: reference(x, axis=0, ddof=1), [np.linspace(0, 1, 60).reshape(20, 3)], device
+    )
 
 
 @pytest.mark.parametrize(("center", "limit"), [(0, 1e-6), (1000, 5e-5)])

@@ -99,7 +99,7 @@ def test_dtype(device):
     found = gp.norm(x, dtype=gp.float64)
     assert found.dtype is gp.float64
     assert found.item() == 5
-    with pytest.raises(DtypeError, match="norm: the dtype of the input .* without narrowing"):
+    with pytest.raises(DtypeError, match=r"norm: the dtype of the input .* without narrowing"):
         gp.norm(x.double(), dtype=gp.float32)
     with pytest.raises(DtypeError, match="without narrowing"):
         gp.norm(x, dtype=gp.int64)
@@ -119,7 +119,7 @@ def test_empty(device):
 
 
 def test_errors():
-    with pytest.raises(DtypeError, match="norm: Expected a floating point tensor as input. Got gpunn.int64"):
+    with pytest.raises(DtypeError, match=r"norm: Expected a floating point tensor as input. Got gpunn.int64"):
         gp.norm(gp.tensor([1, 2]))
     with pytest.raises(ArgumentError, match="norm: Order foo not supported"):
         gp.norm(gp.zeros(2), "foo")
