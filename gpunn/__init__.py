@@ -1,7 +1,11 @@
 """gpunn: neural networks on NumPy and CuPy, with PyTorch's names and numbers."""
 
 from gpunn import autograd as autograd
+from gpunn import cuda as cuda
 from gpunn import nn as nn
+from gpunn import optim as optim
+from gpunn import utils as utils
+from gpunn import vision as vision
 from gpunn.backend import device as device
 from gpunn.backend import get_default_device as get_default_device
 from gpunn.backend import set_default_device as set_default_device
@@ -34,6 +38,8 @@ from gpunn.engine import is_grad_enabled as is_grad_enabled
 from gpunn.engine import is_inference_mode_enabled as is_inference_mode_enabled
 from gpunn.engine import no_grad as no_grad
 from gpunn.engine import set_grad_enabled as set_grad_enabled
+from gpunn.io import load as load
+from gpunn.io import save as save
 from gpunn.ops import *  # noqa: F403
 from gpunn.ops.shape.conversion import channels_last as channels_last
 from gpunn.ops.shape.conversion import channels_last_3d as channels_last_3d
