@@ -10,6 +10,7 @@ from gpunn.backend import Array
 from gpunn.dtypes import dtype
 from gpunn.engine import Function, Variable, share_memory_of
 from gpunn.errors import ArgumentTypeError, DtypeError, ShapeError
+from gpunn.ops.shape.conversion import contiguous
 from gpunn.ops.shape.dims import inferred_shape, ints, one_dim
 
 if TYPE_CHECKING:
@@ -133,5 +134,5 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 
 
 def ravel(input: Tensor) -> Tensor:
-    """`input` with one dimension; a view wherever one is possible."""
-    return View((input.array.size,))(input)
+    """`input` with one dimension; a view if it is contiguous, else a copy."""
+    return View((input.array.size,))(contiguous(input))
