@@ -88,8 +88,7 @@ class CreationMethods(Variable):
             return _overwritten(self, array, "fill_")
         if value.array.ndim > 0:
             raise ShapeError(
-                "fill_ only supports 0-dimension value tensor but got tensor with "
-                f"{value.array.ndim} dimensions."
+                f"fill_ only supports 0-dimension value tensor but got tensor with {value.array.ndim} dimensions."
             )
         return _overwritten(self, value, "fill_")
 
@@ -106,8 +105,7 @@ class CreationMethods(Variable):
         shape = broadcast_shape("copy_", self, src)
         if shape != self.array.shape:
             raise ShapeError(
-                f"copy_: output with shape {list(self.array.shape)} doesn't match the broadcast shape "
-                f"{list(shape)}"
+                f"copy_: output with shape {list(self.array.shape)} doesn't match the broadcast shape {list(shape)}"
             )
         engine.check_in_place(self, "copy_")
         return _overwritten(self, src, "copy_")
@@ -115,9 +113,7 @@ class CreationMethods(Variable):
     def uniform_(self, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None) -> Tensor:
         """Numbers from the uniform distribution on [from, to)."""
         if not from_ <= to:
-            raise ArgumentError(
-                f"uniform_ expects to return a [from, to) range, but found from={from_} > to={to}"
-            )
+            raise ArgumentError(f"uniform_ expects to return a [from, to) range, but found from={from_} > to={to}")
         u = _drawn(self, "uniform_", random.uniform, generator)
         return _overwritten(self, widened(u) * (to - from_) + from_, "uniform_")
 
@@ -132,9 +128,7 @@ class CreationMethods(Variable):
         if not lambd > 0:
             raise ArgumentError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
         if self.array.dtype.kind not in "fV":
-            raise DtypeError(
-                f"exponential_: dtype must be a floating point but you specified {self.array.dtype}"
-            )
+            raise DtypeError(f"exponential_: dtype must be a floating point but you specified {self.array.dtype}")
         u = widened(_drawn(self, "exponential_", random.uniform, generator))
         return _overwritten(self, -backend.array_module(u).log1p(-u) / lambd, "exponential_")
 
@@ -142,14 +136,10 @@ class CreationMethods(Variable):
         """1 with probability `p`, a number or a tensor that broadcasts to the shape of this one, else 0."""
         chance = draw.check_probability("bernoulli_", p.array if isinstance(p, Variable) else p)
         if isinstance(p, Variable) and broadcast_shape("bernoulli_", self, p) != self.array.shape:
-            raise ShapeError(
-                f"bernoulli_: p of shape {p.array.shape} does not broadcast to {self.array.shape}"
-            )
+            raise ShapeError(f"bernoulli_: p of shape {p.array.shape} does not broadcast to {self.array.shape}")
         return _overwritten(self, _drawn(self, "bernoulli_", draw.bernoulli, generator, chance), "bernoulli_")
 
-    def random_(
-        self, from_: int | None = None, to: int | None = None, *, generator: Generator | None = None
-    ) -> Tensor:
+    def random_(self, from_: int | None = None, to: int | None = None, *, generator: Generator | None = None) -> Tensor:
         """Integers from the uniform distribution on [from, to), or [0, to) if one number is given.
 
         Without numbers [0, n], where n is the largest value of an integer type, and for a floating type the
@@ -160,9 +150,7 @@ class CreationMethods(Variable):
         else:
             low, high = (0, from_) if to is None else (from_ or 0, to)  # type: ignore[assignment]
         if low >= high:
-            raise ArgumentError(
-                f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
-            )
+            raise ArgumentError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
         return _overwritten(self, _drawn(self, "random_", random.integers, generator, low, high), "random_")
 
 

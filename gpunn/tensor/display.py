@@ -46,9 +46,7 @@ def set_printoptions(
     """
     if profile is not None:
         if profile not in PROFILES:
-            raise ArgumentError(
-                f"set_printoptions: expected a profile among {list(PROFILES)}, got {profile!r}"
-            )
+            raise ArgumentError(f"set_printoptions: expected a profile among {list(PROFILES)}, got {profile!r}")
         for name, value in dataclasses.asdict(PROFILES[profile]).items():
             setattr(OPTIONS, name, value)
     given = {

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 _CPU_MEMORY = (1, 3)  # DLPack's numbers for plain and for page-locked memory
 
 
-def tensor(
-    data: Any, *, dtype: dtype | None = None, device: DeviceLike = None, requires_grad: bool = False
-) -> Tensor:
+def tensor(data: Any, *, dtype: dtype | None = None, device: DeviceLike = None, requires_grad: bool = False) -> Tensor:
     """A new tensor, without history, with a copy of `data`: a number, nested lists, an array or a tensor.
 
     Lists may hold numbers, tensors and arrays. Of Python numbers, integers become int64 and floats the
@@ -70,8 +68,7 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
     """A tensor on the memory of `ext_tensor`, an array or tensor of any library that speaks DLPack."""
     if not hasattr(ext_tensor, "__dlpack__") or not hasattr(ext_tensor, "__dlpack_device__"):
         raise ArgumentTypeError(
-            "from_dlpack: expected an array with __dlpack__ and __dlpack_device__, got "
-            f"{type(ext_tensor).__name__}"
+            f"from_dlpack: expected an array with __dlpack__ and __dlpack_device__, got {type(ext_tensor).__name__}"
         )
     kind = int(ext_tensor.__dlpack_device__()[0])
     module: Any = np if kind in _CPU_MEMORY else backend.cuda_module()
@@ -80,9 +77,7 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
     except BufferError:
         raise  # the other library refuses
     except RuntimeError as error:
-        raise DtypeError(
-            f"from_dlpack: {error} Its type may be one that NumPy lacks, as bfloat16 is"
-        ) from None
+        raise DtypeError(f"from_dlpack: {error} Its type may be one that NumPy lacks, as bfloat16 is") from None
     dtypes.of(array)
     return Variable.result_type(array)
 
@@ -109,9 +104,7 @@ def _check_shareable(op: str, array: Array) -> None:
     """Raise unless a tensor can use the memory of `array` as it is."""
     fix = "Copy it: array.copy()"
     if array.size and any([s < 0 for s in array.strides]):
-        raise ArgumentError(
-            f"{op}: At least one stride in the given numpy array is negative: {array.strides}. {fix}"
-        )
+        raise ArgumentError(f"{op}: At least one stride in the given numpy array is negative: {array.strides}. {fix}")
     if any([s % array.dtype.itemsize for s in array.strides]):
         raise ArgumentError(
             f"{op}: given numpy array strides {array.strides} not a multiple of the element byte size. {fix}"

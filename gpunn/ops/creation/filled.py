@@ -207,9 +207,7 @@ def eye(
 def scalar(op: str, value: Any) -> Any:
     """The Python number `value`, which may also be a NumPy number or a 0-d tensor."""
     if isinstance(value, Variable) and value.array.ndim > 0:
-        raise ShapeError(
-            f"{op}: only supports 0-dimensional tensors here, got one of shape {value.array.shape}"
-        )
+        raise ShapeError(f"{op}: only supports 0-dimensional tensors here, got one of shape {value.array.shape}")
     if isinstance(value, (Variable, np.generic)):
         return value.item()  # type: ignore[union-attr]
     if not isinstance(value, (bool, int, float)):

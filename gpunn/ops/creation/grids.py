@@ -29,8 +29,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
         raise ArgumentError(f'meshgrid: indexing must be one of "xy" or "ij", but received: {indexing!r}')
     shape = tuple([x.array.size for x in axes])
     grids = [
-        Expand(shape)(View((1,) * d + (x.array.size,) + (1,) * (len(axes) - 1 - d))(x))
-        for d, x in enumerate(axes)
+        Expand(shape)(View((1,) * d + (x.array.size,) + (1,) * (len(axes) - 1 - d))(x)) for d, x in enumerate(axes)
     ]
     if indexing == "xy" and len(axes) > 1:
         grids = [transpose(grid, 0, 1) for grid in grids]
@@ -56,13 +55,10 @@ def _vectors(op: str, tensors: tuple[Any, ...]) -> list[Any]:
         if not isinstance(x, Variable):
             raise ArgumentTypeError(f"{op}: expected Tensors, got {type(x).__name__}")
         if x.array.ndim > 1:
-            raise ShapeError(
-                f"{op}: Expected 0D or 1D tensor in the tensor list but got shape {x.array.shape}"
-            )
+            raise ShapeError(f"{op}: Expected 0D or 1D tensor in the tensor list but got shape {x.array.shape}")
         if x.array.dtype != axes[0].array.dtype:
             raise DtypeError(
-                f"{op} expects all tensors to have the same dtype, got {axes[0].array.dtype} and "
-                f"{x.array.dtype}"
+                f"{op} expects all tensors to have the same dtype, got {axes[0].array.dtype} and {x.array.dtype}"
             )
     return axes
 
@@ -81,9 +77,7 @@ def triu_indices(
     return _triangle("triu_indices", row, col, offset, False, dtype, device)
 
 
-def _triangle(
-    op: str, row: int, col: int, offset: int, lower: bool, dtype: dtype, device: DeviceLike
-) -> Tensor:
+def _triangle(op: str, row: int, col: int, offset: int, lower: bool, dtype: dtype, device: DeviceLike) -> Tensor:
     rows, columns, diagonal = (*ints(op, "row", row), *ints(op, "col", col), *ints(op, "offset", offset))
     for name, length in (("row", rows), ("col", columns)):
         if length < 0:

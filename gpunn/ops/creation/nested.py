@@ -132,9 +132,7 @@ def _check_range(op: str, array: np.ndarray[Any, Any], to: dtype) -> None:
     info = np.iinfo(to.numpy)
     low, high = array.min(), array.max()
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise ArgumentError(
-            f"{op}: value {low} or {high} cannot be converted to type {to.name} without overflow"
-        )
+        raise ArgumentError(f"{op}: value {low} or {high} cannot be converted to type {to.name} without overflow")
     for value in (low.item(), high.item()):
         if not (info.min if to.is_signed else -info.max) <= value <= info.max:
             raise ArgumentError(f"{op}: value {value} cannot be converted to type {to.name} without overflow")

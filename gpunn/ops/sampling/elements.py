@@ -109,10 +109,9 @@ def randint_like(
     memory_format: memory_format = preserve_format,
 ) -> Tensor:
     """`randint` with the shape, dtype, device and layout of `input`: (input, low, high) or (input, high)."""
-    to = dtypes.of(input.array) if dtype is None else dtypes.as_dtype(dtype)
     limits = _limits("randint_like", *((0, low) if high is None else (low, high)))
     kind = random.integers
-    return _like("randint_like", kind, input, generator, to, device, requires_grad, memory_format, *limits)
+    return _like("randint_like", kind, input, generator, dtype, device, requires_grad, memory_format, *limits)
 
 
 def _like(

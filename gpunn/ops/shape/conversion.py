@@ -82,9 +82,7 @@ def copied(x: Array, layout: memory_format) -> Array:
         return x.copy(order="C")
     order = CHANNELS_LAST_ORDER.get(x.ndim)
     if order is None or (layout is channels_last) != (x.ndim == 4):
-        raise ArgumentError(
-            f"{layout!r} needs a tensor of 4 dimensions (5 for channels_last_3d), got {x.ndim}"
-        )
+        raise ArgumentError(f"{layout!r} needs a tensor of 4 dimensions (5 for channels_last_3d), got {x.ndim}")
     back = tuple(sorted(range(x.ndim), key=order.__getitem__))
     return x.transpose(order).copy(order="C").transpose(back)
 
@@ -147,6 +145,7 @@ def to(
     Called as to(dtype), to(device), to(device, dtype) or to(other), where non_blocking and copy may follow,
     or with names. Transfers always wait, so `non_blocking` has no effect.
     """
+    _check_tensor("to", input)
     rest = list(args)
     if rest and isinstance(rest[0], Variable):
         other: Any = rest.pop(0)
@@ -158,15 +157,18 @@ def to(
         if rest and not isinstance(rest[0], bool):
             dtype = _only(dtype, rest.pop(0))
     if len(rest) > 2 or not all([isinstance(flag, bool) for flag in rest]):
-        raise ArgumentTypeError(
-            f"to: expected a dtype, a device or a Tensor, then non_blocking and copy; got {args}"
-        )
+        raise ArgumentTypeError(f"to: expected a dtype, a device or a Tensor, then non_blocking and copy; got {args}")
     copy = rest[1] if len(rest) == 2 else copy
     result = input if dtype is None else cast(input, dtypes.as_dtype(dtype))
     result = result if device is None else to_device(result, device)
     if memory_format is not preserve_format:
         result = contiguous(result, memory_format)
     return clone(result) if copy and result is input else result
+
+
+def _check_tensor(op: str, input: object) -> None:
+    if not isinstance(input, Variable):
+        raise ArgumentTypeError(f"{op}: argument 'input' must be a Tensor, not {type(input).__name__}")
 
 
 def _only(named: Any, positional: Any) -> Any:
@@ -182,16 +184,19 @@ def type_as(input: Tensor, other: Tensor) -> Tensor:
 
 def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> Tensor:
     """A copy of `input` with memory of its own, through which gradients flow."""
+    _check_tensor("clone", input)
     return Clone(memory_format)(input)
 
 
 def contiguous(input: Tensor, memory_format: memory_format = contiguous_format) -> Tensor:
     """`input` laid out in memory as asked: itself if it is already, else a copy."""
+    _check_tensor("contiguous", input)
     return input if is_laid_out(input.array, memory_format) else Clone(memory_format)(input)
 
 
 def detach(input: Any) -> Tensor:
     """A tensor on the same memory that requires no gradient and has no history."""
+    _check_tensor("detach", input)
     tensor = Variable.result_type(input.array)
     tensor._version = input._version
     return tensor

@@ -17,8 +17,7 @@ def one_dim(op: str, dim: int, rank: int) -> int:
     d, length = int(dim), max(rank, 1)
     if not -length <= d < length:
         raise IndexRangeError(
-            f"{op}: Dimension out of range (expected to be in range of [{-length}, {length - 1}], but got "
-            f"{d})"
+            f"{op}: Dimension out of range (expected to be in range of [{-length}, {length - 1}], but got {d})"
         )
     return d % length
 

@@ -12,6 +12,7 @@ from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentTypeError, ShapeError
 from gpunn.ops.arithmetic.promotion import broadcast_shape
 from gpunn.ops.reduction.accumulate import total
+from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.dims import ints
 
 if TYPE_CHECKING:
@@ -81,17 +82,17 @@ def sum_to_size(x: Tensor, size: Sequence[int]) -> Tensor:
 
 def expand(input: Tensor, size: Sequence[int]) -> Tensor:
     """A view of `input` with dimensions of 1 repeated to `size`; -1 keeps one, new ones come in front."""
-    return Expand(_expanded("expand", input.array.shape, ints("expand", "size", size)))(input)
+    return Expand(_expanded("expand", input, size))(input)
 
 
 def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
     """`expand` under NumPy's name."""
-    return Expand(_expanded("broadcast_to", input.array.shape, ints("broadcast_to", "size", size)))(input)
+    return Expand(_expanded("broadcast_to", input, size))(input)
 
 
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
     """A view of `input` expanded to the shape of `other`."""
-    return Expand(_expanded("expand_as", input.array.shape, other.array.shape))(input)
+    return Expand(_expanded("expand_as", input, array_of("expand_as", other).shape))(input)
 
 
 def broadcast_tensors(*tensors: Any) -> list[Tensor]:
@@ -104,8 +105,9 @@ def broadcast_tensors(*tensors: Any) -> list[Tensor]:
     return [Expand(shape)(x) for x in items]
 
 
-def _expanded(op: str, was: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
-    """`size` with each -1 replaced, once it is clear that `was` can be expanded to it."""
+def _expanded(op: str, input: Tensor, given: Sequence[int]) -> tuple[int, ...]:
+    """The size that is `given`, with each -1 replaced, once it is clear that `input` can be expanded to it."""
+    was, size = array_of(op, input).shape, ints(op, "size", given)
     added = len(size) - len(was)
     if added < 0:
         raise ShapeError(
@@ -116,8 +118,7 @@ def _expanded(op: str, was: tuple[int, ...], size: tuple[int, ...]) -> tuple[int
     for d, n in enumerate(size[:added]):
         if n < 0:
             raise ShapeError(
-                f"{op}: The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing "
-                f"dimension {d}"
+                f"{op}: The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {d}"
             )
     wanted = [m if n == -1 else n for m, n in zip(was, size[added:], strict=True)]
     for d, (m, n) in enumerate(zip(was, wanted, strict=True), added):

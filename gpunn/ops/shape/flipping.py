@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ArgumentError, IndexRangeError, ShapeError
+from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.conversion import clone, contiguous_format
 from gpunn.ops.shape.dims import distinct_dims, ints, one_dim
 from gpunn.ops.shape.permutation import transpose
@@ -47,19 +48,19 @@ class Roll(Function):
 
 def flip(input: Tensor, dims: Sequence[int]) -> Tensor:
     """A copy of `input` in reverse order along each of `dims`."""
-    return Flip(distinct_dims("flip", ints("flip", "dims", dims), input.array.ndim))(input)
+    return Flip(distinct_dims("flip", ints("flip", "dims", dims), array_of("flip", input).ndim))(input)
 
 
 def fliplr(input: Tensor) -> Tensor:
     """A copy of `input`, of 2 dimensions or more, in reverse order along dimension 1."""
-    if input.array.ndim < 2:
+    if array_of("fliplr", input).ndim < 2:
         raise ShapeError(f"fliplr: Input must be >= 2-d, got shape {input.array.shape}.")
     return Flip((1,))(input)
 
 
 def flipud(input: Tensor) -> Tensor:
     """A copy of `input`, of 1 dimension or more, in reverse order along dimension 0."""
-    if input.array.ndim < 1:
+    if array_of("flipud", input).ndim < 1:
         raise ShapeError("flipud: Input must be >= 1-d, got a 0-d tensor.")
     return Flip((0,))(input)
 
@@ -69,7 +70,7 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
 
     Without `dims` the elements move as if they stood in one row.
     """
-    shape, steps = input.array.shape, ints("roll", "shifts", shifts)
+    shape, steps = array_of("roll", input).shape, ints("roll", "shifts", shifts)
     along = () if dims is None else ints("roll", "dims", dims)
     if not steps:
         raise ArgumentError("roll: `shifts` required")
@@ -87,7 +88,7 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
 
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """A copy of `input` turned by k · 90° in the plane of two `dims`, from the first towards the second."""
-    rank, plane = input.array.ndim, ints("rot90", "dims", dims)
+    rank, plane = array_of("rot90", input).ndim, ints("rot90", "dims", dims)
     if len(plane) != 2:
         raise ArgumentError(f"rot90: expected total rotation dims == 2, but got dims = {len(plane)}")
     if rank < 2:

@@ -105,8 +105,7 @@ def _tensors(op: str, tensors: Any) -> list[Any]:
 def _check_fit(first: tuple[int, ...], shape: tuple[int, ...], dim: int, i: int) -> None:
     if len(shape) != len(first):
         raise ShapeError(
-            f"cat: Tensors must have same number of dimensions: got {len(first)} and {len(shape)}: {first} "
-            f"and {shape}"
+            f"cat: Tensors must have same number of dimensions: got {len(first)} and {len(shape)}: {first} and {shape}"
         )
     for d, (m, n) in enumerate(zip(first, shape, strict=True)):
         if m != n and d != dim:

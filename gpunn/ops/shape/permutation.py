@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gpunn.backend import Array
 from gpunn.engine import Function
 from gpunn.errors import ArgumentError, ShapeError
+from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.dims import ints, one_dim
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def inverse(axes: Sequence[int]) -> tuple[int, ...]:
 
 def permute(input: Tensor, dims: Sequence[int]) -> Tensor:
     """A view of `input` whose dimension i is dimension dims[i] of `input`."""
-    rank, wanted = input.array.ndim, ints("permute", "dims", dims)
+    rank, wanted = array_of("permute", input).ndim, ints("permute", "dims", dims)
     if len(wanted) != rank:
         raise ShapeError(
             "permute: number of dimensions in the tensor input does not match the length of the desired "
@@ -51,7 +52,7 @@ def permute(input: Tensor, dims: Sequence[int]) -> Tensor:
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """A view of `input` with two dimensions swapped."""
-    rank = input.array.ndim
+    rank = array_of("transpose", input).ndim
     d0, d1 = one_dim("transpose", dim0, rank), one_dim("transpose", dim1, rank)
     axes = list(range(rank))
     if axes:
@@ -71,27 +72,24 @@ def swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor:
 
 def t(input: Tensor) -> Tensor:
     """The transposed matrix, as a view; a vector or a 0-d tensor stays as it is."""
-    rank = input.array.ndim
+    rank = array_of("t", input).ndim
     if rank > 2:
-        raise ShapeError(
-            f"t() expects a tensor with <= 2 dimensions, but self is {rank}D: {input.array.shape}"
-        )
+        raise ShapeError(f"t() expects a tensor with <= 2 dimensions, but self is {rank}D: {input.array.shape}")
     return Permute(tuple(range(rank))[::-1])(input)
 
 
 def adjoint(input: Tensor) -> Tensor:
     """A view with the last two dimensions swapped (real numbers need no conjugation)."""
-    if input.array.ndim < 2:
+    if array_of("adjoint", input).ndim < 2:
         raise ShapeError(
-            "adjoint: tensor.mT is only supported on matrices or batches of matrices. Got "
-            f"{input.array.ndim}-D tensor."
+            f"adjoint: tensor.mT is only supported on matrices or batches of matrices. Got {input.array.ndim}-D tensor."
         )
     return transpose(input, -2, -1)
 
 
 def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """A view with the dimensions `source` at the places `destination`, the others in their order."""
-    rank = input.array.ndim
+    rank = array_of("movedim", input).ndim
     sources, places = ints("movedim", "source", source), ints("movedim", "destination", destination)
     if len(sources) != len(places):
         raise ShapeError(

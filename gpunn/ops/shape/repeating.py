@@ -9,7 +9,7 @@ from gpunn.backend import Array, array_module
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, IndexRangeError, ShapeError, UnsupportedError
 from gpunn.ops.indexing.select import index_select
-from gpunn.ops.reduction.arguments import numpy_names
+from gpunn.ops.reduction.arguments import array_of, numpy_names
 from gpunn.ops.shape.conversion import clone, contiguous_format
 from gpunn.ops.shape.dims import ints, one_dim
 from gpunn.ops.shape.expand import Expand
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def repeat(input: Tensor, repeats: Sequence[int]) -> Tensor:
     """A copy of `input`, repeats[d] times along each dimension d; new dimensions come in front."""
-    times, shape = ints("repeat", "repeats", repeats), input.array.shape
+    times, shape = ints("repeat", "repeats", repeats), array_of("repeat", input).shape
     if len(times) < len(shape):
         raise ShapeError(
             "repeat: Number of dimensions of repeat dims can not be smaller than number of dimensions of "
@@ -34,7 +34,7 @@ def repeat(input: Tensor, repeats: Sequence[int]) -> Tensor:
 def tile(input: Tensor, dims: Sequence[int]) -> Tensor:
     """A copy of `input`, repeated `dims` times, where the last of `dims` belongs to the last dimension."""
     times = ints("tile", "dims", dims)
-    return _repeated("tile", input, (1,) * (input.array.ndim - len(times)) + times)
+    return _repeated("tile", input, (1,) * (array_of("tile", input).ndim - len(times)) + times)
 
 
 def _repeated(op: str, input: Tensor, times: tuple[int, ...]) -> Tensor:
@@ -63,14 +63,15 @@ def repeat_interleave(
     `repeats`: how often, one number for all or a tensor of one for each. Called with a vector alone, as
     repeat_interleave(repeats), it gives the index i repeats[i] times. `output_size` is checked if given.
     """
+    given = array_of("repeat_interleave", input)
     if repeats is None:
-        return Variable.result_type(_positions(input, output_size).astype(input.array.dtype))
+        return Variable.result_type(_positions(input, output_size).astype(given.dtype))
     if dim is None:
-        x, d = View((input.array.size,))(input), 0
-    elif input.array.ndim == 0:
+        x, d = View((given.size,))(input), 0
+    elif given.ndim == 0:
         raise IndexRangeError(f"repeat_interleave: Dimension out of range, got {dim} for a 0-d tensor")
     else:
-        x, d = input, one_dim("repeat_interleave", dim, input.array.ndim)
+        x, d = input, one_dim("repeat_interleave", dim, given.ndim)
     n = x.array.shape[d]
     if isinstance(repeats, Variable):
         counts: Tensor = repeats
@@ -100,17 +101,11 @@ def _each_repeated(x: Any, repeats: Any, d: int, output_size: int | None) -> Ten
 
 def _positions(repeats: Any, output_size: int | None) -> Array:
     """The index i repeats[i] times, for all i in order, as int64."""
-    if not isinstance(repeats, Variable):
-        raise ArgumentTypeError(f"repeat_interleave: expected a Tensor, got {type(repeats).__name__}")
     counts = repeats.array
     if counts.ndim != 1:
-        raise ShapeError(
-            f"repeat_interleave: repeats must be 0-dim or 1-dim tensor, got shape {counts.shape}"
-        )
+        raise ShapeError(f"repeat_interleave: repeats must be 0-dim or 1-dim tensor, got shape {counts.shape}")
     if counts.dtype.name not in ("int32", "int64"):
-        raise UnsupportedError(
-            f"repeat_interleave: not implemented for repeats of {counts.dtype}; use long()"
-        )
+        raise UnsupportedError(f"repeat_interleave: not implemented for repeats of {counts.dtype}; use long()")
     if counts.size and counts.min() < 0:
         raise ArgumentError("repeat_interleave: repeats can not be negative")
     xp = array_module(counts)
@@ -123,6 +118,5 @@ def _positions(repeats: Any, output_size: int | None) -> Array:
 def _check_size(found: int, output_size: int | None) -> None:
     if output_size is not None and output_size != found:
         raise ArgumentError(
-            f"repeat_interleave: allocated size does not match required size: output_size={output_size}, "
-            f"needed {found}"
+            f"repeat_interleave: allocated size does not match required size: output_size={output_size}, needed {found}"
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
 from gpunn.errors import DtypeError, IndexRangeError, ShapeError
-from gpunn.ops.reduction.arguments import numpy_names
+from gpunn.ops.reduction.arguments import array_of, numpy_names
 from gpunn.ops.shape.dims import ints, one_dim
 
 if TYPE_CHECKING:
@@ -57,13 +57,12 @@ def slice_dim(input: Tensor, dim: int, start: int, stop: int) -> Tensor:
 @numpy_names
 def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     """The view input[…, start : start + length, …] at `dim`; `start` may count from the end."""
-    shape = input.array.shape
+    shape = array_of("narrow", input).shape
     if not shape:
         raise ShapeError("narrow() cannot be applied to a 0-dim tensor.")
     if isinstance(start, Variable) and (start.array.ndim > 0 or start.array.dtype.kind not in "iu"):
         raise DtypeError(
-            f"narrow: start must be an 0-dim integral Tensor, got shape {start.array.shape}, "
-            f"{start.array.dtype}"
+            f"narrow: start must be an 0-dim integral Tensor, got shape {start.array.shape}, {start.array.dtype}"
         )
     d = one_dim("narrow", dim, len(shape))
     first, count = (*ints("narrow", "start", start), *ints("narrow", "length", length))
@@ -78,22 +77,18 @@ def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
         )
     first += n if first < 0 else 0
     if first + count > n:
-        raise ShapeError(
-            f"narrow: start ({first}) + length ({count}) exceeds dimension size ({n}) of shape {shape}."
-        )
+        raise ShapeError(f"narrow: start ({first}) + length ({count}) exceeds dimension size ({n}) of shape {shape}.")
     return slice_dim(input, d, first, first + count)
 
 
 @numpy_names
 def select(input: Tensor, dim: int, index: int | Tensor) -> Tensor:
     """The view input[…, index, …] at `dim`: one dimension less."""
-    shape = input.array.shape
+    shape = array_of("select", input).shape
     if not shape:
         raise IndexRangeError("select() cannot be applied to a 0-dim tensor.")
     d = one_dim("select", dim, len(shape))
     (i,) = ints("select", "index", index)
     if not -shape[d] <= i < shape[d]:
-        raise IndexRangeError(
-            f"select(): index {i} out of range for tensor of size {list(shape)} at dimension {d}"
-        )
+        raise IndexRangeError(f"select(): index {i} out of range for tensor of size {list(shape)} at dimension {d}")
     return Select((slice(None),) * d + (i, ...))(input)

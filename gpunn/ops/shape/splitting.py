@@ -47,8 +47,7 @@ def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) ->
     d, length = _dim_and_length("split_with_sizes", input, dim)
     if sizes and min(sizes) < 0:
         raise ArgumentError(
-            "split_with_sizes expects split_sizes have only non-negative entries, but got "
-            f"split_sizes={list(sizes)}"
+            f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(sizes)}"
         )
     if sum(sizes) != length:
         raise ShapeError(
@@ -100,8 +99,7 @@ def _range(start: int, stop: int, length: int) -> tuple[int, int]:
 def _listed(x: Variable) -> Any:
     if x.array.dtype != "int64":
         raise DtypeError(
-            "tensor_split expected tensor_indices_or_sections to have dtype of int64, but got "
-            f"{x.array.dtype}"
+            f"tensor_split expected tensor_indices_or_sections to have dtype of int64, but got {x.array.dtype}"
         )
     if x.array.ndim > 1:
         raise ShapeError(
@@ -131,8 +129,7 @@ def _split_evenly(op: str, input: Tensor, sections: Any, rank: int, dim: int) ->
     shape = input.array.shape
     if len(shape) < rank:
         raise ShapeError(
-            f"{op} requires a tensor with at least {rank} dimension, but got a tensor with {len(shape)} "
-            "dimensions!"
+            f"{op} requires a tensor with at least {rank} dimension, but got a tensor with {len(shape)} dimensions!"
         )
     if isinstance(sections, int) and (sections <= 0 or shape[dim] % sections):
         raise ShapeError(

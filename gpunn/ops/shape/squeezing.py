@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentTypeError
-from gpunn.ops.reduction.arguments import numpy_names
+from gpunn.ops.reduction.arguments import array_of, numpy_names
 from gpunn.ops.shape.dims import distinct_dims, ints, one_dim
 from gpunn.ops.shape.views import View
 
@@ -26,7 +26,7 @@ class Unsqueeze(View):
 @numpy_names
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """`input` without its dimensions of length 1, or without those among `dim`."""
-    shape = input.array.shape
+    shape = array_of("squeeze", input).shape
     if dim is None:
         return Squeeze(tuple([n for n in shape if n != 1]))(input)
     dims = distinct_dims("squeeze", ints("squeeze", "dim", dim), len(shape))
@@ -36,7 +36,7 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
 @numpy_names
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """`input` with a new dimension of length 1 at `dim`."""
-    shape = input.array.shape
+    shape = array_of("unsqueeze", input).shape
     d = one_dim("unsqueeze", dim, len(shape) + 1)
     return Unsqueeze((*shape[:d], 1, *shape[d:]))(input)
 

@@ -10,6 +10,7 @@ from gpunn.backend import Array
 from gpunn.dtypes import dtype
 from gpunn.engine import Function, Variable, share_memory_of
 from gpunn.errors import ArgumentTypeError, DtypeError, ShapeError
+from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.conversion import contiguous
 from gpunn.ops.shape.dims import inferred_shape, ints, one_dim
 
@@ -35,7 +36,7 @@ class View(Function):
 
 def reshape(input: Tensor, shape: Sequence[int]) -> Tensor:
     """The elements of `input` in `shape`, whose -1 stands for what is left; a view where possible."""
-    return View(inferred_shape("reshape", ints("reshape", "shape", shape), input.array.size))(input)
+    return View(inferred_shape("reshape", ints("reshape", "shape", shape), array_of("reshape", input).size))(input)
 
 
 def view(input: Tensor, size: Sequence[int] | dtype | None = None, *, dtype: dtype | None = None) -> Tensor:
@@ -48,7 +49,7 @@ def view(input: Tensor, size: Sequence[int] | dtype | None = None, *, dtype: dty
         return _reinterpreted(input, dtypes.as_dtype(size if dtype is None else dtype))
     if size is None:
         raise ArgumentTypeError("view: expected a shape or a dtype")
-    x = input.array
+    x = array_of("view", input)
     shape = inferred_shape("view", ints("view", "size", size), x.size)
     if not (x.flags.c_contiguous or x.size == 0 or backend.is_view(x.reshape(shape), x)):
         raise ShapeError(
@@ -80,24 +81,22 @@ def _check_other_size(x: Array, was: dtype, to: dtype) -> None:
         ratio = to.itemsize // was.itemsize
         raise DtypeError(f"view: self.size(-1) must be divisible by {ratio} {change}, but got {x.shape[-1]}")
     if any(s % to.itemsize for s in x.strides[:-1]) or backend.data_pointer(x) % to.itemsize:
-        raise DtypeError(
-            f"view: rows must start at a multiple of {to.itemsize} bytes {change}; use contiguous()"
-        )
+        raise DtypeError(f"view: rows must start at a multiple of {to.itemsize} bytes {change}; use contiguous()")
 
 
 def view_as(input: Tensor, other: Tensor) -> Tensor:
     """A view of `input` with the shape of `other`."""
-    return view(input, other.array.shape)
+    return view(input, array_of("view_as", other).shape)
 
 
 def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     """`input` in the shape of `other`; a view wherever one is possible."""
-    return reshape(input, other.array.shape)
+    return reshape(input, array_of("reshape_as", other).shape)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """`input` with the dimensions from `start_dim` to `end_dim` as one; itself if that is one already."""
-    shape = input.array.shape
+    shape = array_of("flatten", input).shape
     if not shape:
         one_dim("flatten", start_dim, 0)
         one_dim("flatten", end_dim, 0)
@@ -119,7 +118,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """`input` with dimension `dim` as several of `sizes`, one of which may be -1; a view."""
-    shape, parts = input.array.shape, ints("unflatten", "sizes", sizes, also_one=False)
+    shape, parts = array_of("unflatten", input).shape, ints("unflatten", "sizes", sizes, also_one=False)
     d = one_dim("unflatten", dim, len(shape))
     if not parts:
         raise ShapeError("unflatten: sizes must be non-empty")
@@ -135,4 +134,4 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 
 def ravel(input: Tensor) -> Tensor:
     """`input` with one dimension; a view if it is contiguous, else a copy."""
-    return View((input.array.size,))(contiguous(input))
+    return View((array_of("ravel", input).size,))(contiguous(input))
