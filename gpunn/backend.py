@@ -235,7 +235,7 @@ def data_pointer(array: Array) -> int:
     return int(array.data.ptr if is_cuda(array) else array.ctypes.data)
 
 
-def cache_pieces(*arrays: Array, size: int = 1 << 14) -> Iterator[tuple[Array, ...]]:
+def cache_pieces(*arrays: Array, size: int = 1 << 17) -> Iterator[tuple[Array, ...]]:
     """Equally shaped `arrays` in flat pieces that stay in the CPU's cache over several passes.
 
     Whole arrays where there is no gain: on a GPU, if they are small, or if one is not contiguous.

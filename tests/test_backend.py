@@ -107,7 +107,7 @@ def test_views():
     assert not backend.is_view(x.copy(), x) and not backend.is_view(x, np.arange(6.0))
 
 
-@pytest.mark.parametrize("n", [3, 1 << 14, (1 << 14) + 1, 40_000])
+@pytest.mark.parametrize("n", [3, 1 << 17, (1 << 17) + 1, 400_000])
 def test_cache_pieces_cover_everything_once(n):
     x, y = np.zeros((n, 1)), np.arange(float(n)).reshape(n, 1)
     for a, b in backend.cache_pieces(x, y):
