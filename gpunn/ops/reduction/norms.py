@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from gpunn import dtypes
 from gpunn.backend import Array, array_module
 from gpunn.dtypes import dtype
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, IndexRangeError
 from gpunn.ops.arithmetic.elementwise import masked
-from gpunn.ops.reduction.accumulate import accumulated, widened
+from gpunn.ops.reduction.accumulate import accumulated, reduced_size, widened
 from gpunn.ops.reduction.arguments import Dims, array_of
 from gpunn.ops.reduction.extrema import ties
 from gpunn.ops.reduction.subgradient import ratio
@@ -36,19 +34,29 @@ class VectorNorm(Reduction):
         self.p = p
 
     def reduce(self, x: Array) -> Array:
-        xp, axes, keepdim = array_module(x), self.axes, self.keepdim
+        xp, axes, keepdim, p = array_module(x), self.axes, self.keepdim, self.p
         size = xp.abs(widened(x))
-        if math.isinf(self.p):
-            extreme = xp.amax if self.p > 0 else xp.amin
+        if math.isinf(p):
+            extreme = xp.amax if p > 0 else xp.amin
             return extreme(size, axis=axes, keepdims=keepdim).astype(x.dtype)
-        if self.p == 0:
+        if p == 0:
             return (size != 0).sum(axis=axes, keepdims=keepdim).astype(x.dtype)
-        if self.p == 1:
+        if p == 1 or reduced_size(x.shape, axes) == 0:
             return accumulated(size, axes, keepdim).astype(x.dtype)
-        size = size.astype(np.float64)  # |x|^p overflows float32 early
-        powers = size * size if self.p == 2 else size**self.p
-        added = powers.sum(axis=axes, keepdims=keepdim)
-        return (xp.sqrt(added) if self.p == 2 else added ** (1 / self.p)).astype(x.dtype)
+        return self.root_of_powers(size).astype(x.dtype)
+
+    def root_of_powers(self, size: Array) -> Array:
+        """s (Σ (|x| / s)^p)^(1/p) with s = max |x|, or min |x| if p < 0: |x|^p soon leaves the range of float32."""
+        xp, p = array_module(size), self.p
+        extreme = (xp.amax if p > 0 else xp.amin)(size, axis=self.axes, keepdims=True)
+        scale = xp.where((extreme > 0) & (extreme < math.inf), extreme, 1)
+        size /= scale  # in place: the caller gave its only copy away
+        if p == 2:
+            size *= size
+        else:
+            size **= p
+        added = accumulated(size, self.axes, self.keepdim)
+        return (xp.sqrt(added) if p == 2 else added ** (1 / p)) * scale.reshape(added.shape)
 
     def backward(self, grad: Tensor) -> Tensor | None:
         """sgn(x) |x|^(p-1) norm^(1-p), and 0 where that is not defined, as in PyTorch."""

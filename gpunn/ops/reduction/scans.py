@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -43,31 +44,58 @@ class Cumsum(Function):
 def summed_up(x: Array, axis: int, scan: Any, dtype: dtype | None) -> Array:
     """`scan` (cumsum or cumprod) of floats in float64, rounded once; of integers in int64, or in `dtype`."""
     if x.dtype.kind in "fV":
-        return scan(widened(x), axis=axis, dtype=np.float64).astype(x.dtype, copy=False)
+        return scan(x.astype(np.float64), axis=axis).astype(x.dtype, copy=False)
     return scan(x, axis=axis, dtype=np.int64 if dtype is None else dtype.numpy)
 
 
-class Cummax(Function):
-    """The largest of the first 1, 2, ... elements, and where the last of them is."""
+Run: TypeAlias = Callable[[Any, Array, int], Array]
 
-    takes_none = True
+
+class Scan(Function):
+    """A Function that applies ufuncs to the first 1, 2, ... elements along `axis`."""
 
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
-    def forward(self, x: Array) -> tuple[Array, Array]:
-        xp, row = array_module(x), x.reshape(x.shape or (1,))
-        along = [-1 if axis == self.axis else 1 for axis in range(row.ndim)]
-        place = xp.arange(row.shape[self.axis], dtype=np.int64).reshape(along)
-        index = xp.broadcast_to(place, row.shape).copy()
-        values, index = running(self.better, self.axis, widened(row).copy(), index)
-        if self.needs[0]:
-            self.kept = index == place
-        return values.astype(x.dtype).reshape(x.shape), index.reshape(x.shape)
+    def forward_numpy(self, x: Array) -> Any:
+        return self.scan(x, _accumulated)
 
-    def better(self, v0: Array, i0: Array, v1: Array, i1: Array) -> tuple[Array, Array]:
-        """Of two values the larger, of equals the later, NaN before all; and its index."""
-        return _chosen((v0 > v1) | _only_first_nan(v0, v1), v0, i0, v1, i1)
+    def forward_cuda(self, x: Array) -> Any:
+        return self.scan(x, _combined)
+
+    def scan(self, x: Array, run: Run) -> Any:
+        """The values. `run(ufunc, array, axis)` applies a ufunc."""
+        raise UnsupportedError(f"{type(self).__name__} has no forward")
+
+
+def _accumulated(ufunc: Any, x: Array, axis: int) -> Array:
+    return ufunc.accumulate(x, axis=axis)
+
+
+def _combined(ufunc: Any, x: Array, axis: int) -> Array:
+    """What `ufunc.accumulate` gives, which CuPy lacks."""
+
+    def combine(earlier: Array, later: Array) -> tuple[Array]:
+        return (ufunc(earlier, later),)
+
+    return running(combine, axis, x.copy())[0]
+
+
+class Cummax(Scan):
+    """The largest of the first 1, 2, ... elements, and where the last of them is."""
+
+    takes_none = True
+    better = "maximum"
+
+    def scan(self, x: Array, run: Run) -> tuple[Array, Array]:
+        xp, row = array_module(x), widened(x).reshape(x.shape or (1,))
+        values = run(getattr(xp, self.better), row, self.axis)
+        is_new = (row == values) | (row != row)
+        place = xp.arange(row.shape[self.axis]).reshape([-1 if d == self.axis else 1 for d in range(row.ndim)])
+        index = run(xp.maximum, xp.where(is_new, place, 0), self.axis)
+        if self.needs[0]:
+            self.kept = is_new
+        return values.astype(x.dtype).reshape(x.shape), index.reshape(x.shape)
 
     def backward(self, grad: Tensor | None, _: Any) -> tuple[Tensor | None]:
         """What was the largest from here to there gets the gradients of that stretch."""
@@ -83,36 +111,18 @@ class Cummax(Function):
 class Cummin(Cummax):
     """The smallest of the first 1, 2, ... elements, and where the last of them is."""
 
-    def better(self, v0: Array, i0: Array, v1: Array, i1: Array) -> tuple[Array, Array]:
-        """Of two values the smaller, of equals the later, NaN before all; and its index."""
-        return _chosen((v0 < v1) | _only_first_nan(v0, v1), v0, i0, v1, i1)
+    better = "minimum"
 
 
-def _only_first_nan(v0: Array, v1: Array) -> Array:
-    return (v0 != v0) & (v1 == v1)
-
-
-def _chosen(first: Array, v0: Array, i0: Array, v1: Array, i1: Array) -> tuple[Array, Array]:
-    where = array_module(first).where
-    return where(first, v0, v1), where(first, i0, i1)
-
-
-class Logcumsumexp(Function):
+class Logcumsumexp(Scan):
     """log Σ exp(x) over the first 1, 2, ... elements, added in float64."""
 
     saves = {0: (0,)}
     saves_output = True
 
-    def __init__(self, axis: int) -> None:
-        self.axis = axis
-
-    def forward(self, x: Array) -> Array:
-        (values,) = running(self._add, self.axis, x.reshape(x.shape or (1,)).astype(np.float64))
-        return values.astype(x.dtype).reshape(x.shape)
-
-    @staticmethod
-    def _add(a: Array, b: Array) -> tuple[Array]:
-        return (array_module(a).logaddexp(a, b),)
+    def scan(self, x: Array, run: Run) -> Array:
+        row = x.reshape(x.shape or (1,)).astype(np.float64)
+        return run(array_module(x).logaddexp, row, self.axis).astype(x.dtype).reshape(x.shape)
 
     def backward(self, grad: Tensor) -> Tensor:
         """exp(x_i - y_i) Σ_k>=i g_k exp(y_i - y_k), whose exponents are all 0 or less."""
