@@ -17,7 +17,7 @@ collect_ignore_glob = ["test_*.py"] if MISSING else []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--every", action="store_true", help="oracle: all samples, not up to 60 of each operation")
+    parser.addoption("--every", action="store_true", help="oracle: all samples, not up to 100 of each operation")
 
 
 def pytest_configure(config: pytest.Config) -> None:

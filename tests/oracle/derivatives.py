@@ -23,7 +23,8 @@ def leaves(sample: Any) -> Any:
 
 
 def _copy(x: torch.Tensor) -> torch.Tensor:
-    overlaps = any(s == 0 and n > 1 for s, n in zip(x.stride(), x.shape, strict=True))
+    room = 1 + sum(s * (n - 1) for s, n in zip(x.stride(), x.shape, strict=True))
+    overlaps = x.numel() > room
     return x.clone() if overlaps else torch.empty_strided(x.shape, x.stride(), dtype=x.dtype).copy_(x)
 
 
@@ -82,7 +83,7 @@ def _gradients_differ(ours: Any, theirs: Any, inputs: list[torch.Tensor], order:
     return None
 
 
-def in_place(theirs: Function, mine: Function, sample: Any, *, values: bool = True) -> str | None:
+def in_place(theirs: Function, mine: Function, sample: Any, by: checks.Judgement) -> str | None:
     """In place: torch's values in the same memory, a counted change, torch's gradients; or an error too."""
     if not checks.takes(theirs, sample):
         return None
@@ -100,8 +101,8 @@ def in_place(theirs: Function, mine: Function, sample: Any, *, values: bool = Tr
         return found
     if not found.requires_grad and found.numel() and not np.shares_memory(found.array, memory):
         return "the result is not in the memory of its tensor"
-    wrong = difference(found, expected, lambda: checks.in_float64(theirs, sample, 0), values=values)
-    if wrong or not expected.requires_grad or not values:
+    wrong = checks.results_differ(found, expected, theirs, sample, by)
+    if wrong or not expected.requires_grad or not by.values:
         return wrong
     inputs = [x for x in bridge.tensors_in(bridge.arguments(target)) if x.requires_grad]
     our_inputs = [x for x in bridge.tensors_in(arguments) if x.requires_grad]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -78,7 +79,7 @@ def refusal(theirs: Any, sample: Any) -> Exception | None:
         with torch.no_grad():
             bridge.call(theirs, copied(sample))
     except Exception as error:
-        return None if "Overflow when unpacking" in str(error) else error  # Python's integers have no width
+        return None if re.search("Overflow when unpacking|UInt64", str(error)) else error  # C++'s integers
     return None
 
 

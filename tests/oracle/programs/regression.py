@@ -49,7 +49,7 @@ def train(model):
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-6)
     for _ in range(30):
         loss = loss_fn(model(x), y)
-        losses.append(float(loss))
+        losses.append(loss.item())
         model.zero_grad()
         loss.backward()
         optimizer.step()
