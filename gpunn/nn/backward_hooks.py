@@ -16,7 +16,6 @@ Grads = tuple[Any, ...]
 class Passing(Function):
     """Passes tensors on unchanged, and their gradients through `see`."""
 
-    takes_none = True
     returns_fresh = False
 
     def __init__(self, see: Callable[[Grads], Grads]) -> None:
@@ -27,6 +26,12 @@ class Passing(Function):
 
     def backward(self, *grads: Any) -> Grads:
         return self.see(grads)
+
+
+class PassingOut(Passing):
+    """Passing of outputs: those that nothing is computed from have the gradient None, not zeros."""
+
+    takes_none = True
 
 
 class BackwardWatch:
@@ -42,14 +47,14 @@ class BackwardWatch:
         """The arguments, with the tensors among them passed through the place where grad_input is seen."""
         self.count_in = len(args)
         self.places_in = _differentiable(args) if self.after else []
-        return _passed(args, self.places_in, self._see_inputs)
+        return _passed(args, self.places_in, Passing(self._see_inputs))
 
     def outputs(self, result: Any) -> Any:
         """The result, with its tensors passed through the place where grad_output is seen."""
         several = result if isinstance(result, tuple) else (result,)
         self.count_out = len(several)
         self.places_out = _differentiable(several)
-        passed = _passed(several, self.places_out, self._see_outputs)
+        passed = _passed(several, self.places_out, PassingOut(self._see_outputs))
         return passed if isinstance(result, tuple) else passed[0]
 
     def _see_outputs(self, grads: Grads) -> Grads:
@@ -80,14 +85,15 @@ def _differentiable(values: tuple[Any, ...]) -> list[int]:
     return [i for i, x in enumerate(values) if isinstance(x, Tensor) and x.requires_grad]
 
 
-def _passed(values: tuple[Any, ...], places: list[int], see: Callable[[Grads], Grads]) -> tuple[Any, ...]:
+def _passed(values: tuple[Any, ...], places: list[int], passing: Passing) -> tuple[Any, ...]:
     """`values` with the tensors at `places` passed through one node. They are views of what they were."""
     if not places:
         return values
     result = list(values)
-    for i, tensor in zip(places, Passing(see)(*[values[i] for i in places]), strict=True):
+    for i, tensor in zip(places, passing(*[values[i] for i in places]), strict=True):
+        base = values[i].root()
         share_memory_of(tensor, values[i])
-        tensor._base = values[i].root() or values[i]  # without a way to replay it: an in-place change is refused
+        tensor._base = values[i] if base is None else base  # but no way to replay it: in-place changes are refused
         result[i] = tensor
     return tuple(result)
 

@@ -4,8 +4,10 @@ from gpunn.ops.activation import relu as relu
 from gpunn.ops.activation import relu_ as relu_
 from gpunn.ops.arithmetic.exponential import sigmoid as sigmoid
 from gpunn.ops.arithmetic.hyperbolic import tanh as tanh
+from gpunn.ops.conv.conv2d import conv2d as conv2d
 from gpunn.ops.dropout import dropout as dropout
 from gpunn.ops.indexing.one_hot import one_hot as one_hot
+from gpunn.ops.linalg.linear import linear as linear
 from gpunn.ops.loss.binary import binary_cross_entropy as binary_cross_entropy
 from gpunn.ops.loss.binary import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from gpunn.ops.loss.cross_entropy import cross_entropy as cross_entropy

@@ -79,7 +79,7 @@ def trunc_normal_(
     low, high = (math.erf((end - mean) / (std * math.sqrt(2))) for end in (a, b))  # 2 Φ - 1
     xp = array_module(tensor.array)
     with backend.placed_on(tensor.device):
-        u = random.uniform(xp, generator or random.default_generator, tuple(tensor.shape), np.float64)
+        u = random.uniform(xp, generator or random.default_generator, tensor.array.shape, np.float64)
         x = mean + std * math.sqrt(2) * erfinv(low + (high - low) * u)
     return _filled("trunc_normal_", tensor, xp.clip(x, a, b))
 
@@ -119,13 +119,13 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
         raise ShapeError(
             f"dirac_: Only tensors with 3, 4, or 5 dimensions are supported, got shape {tuple(tensor.shape)}"
         )
-    outs, ins, *kernel = tensor.shape
+    outs, ins, *kernel = tensor.array.shape
     if outs % groups != 0:
         raise ShapeError(f"dirac_: dim 0 must be divisible by groups, got {outs} and {groups}")
-    values = np.zeros(tuple(tensor.shape))
+    values = np.zeros(tensor.array.shape)
     channels = np.arange(min(outs // groups, ins))
     for first in range(0, outs, max(outs // groups, 1)):
-        values[(first + channels, channels, *(n // 2 for n in kernel))] = 1
+        values[(first + channels, channels, *[n // 2 for n in kernel])] = 1
     return _filled("dirac_", tensor, values)
 
 
@@ -200,13 +200,14 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
         )
     if tensor.numel() == 0:
         return tensor
-    xp, rows = array_module(tensor.array), tensor.shape[0]
+    xp, shape = array_module(tensor.array), tensor.array.shape
+    rows, columns = shape[0], math.prod(shape[1:])
     dtype = np.float64 if tensor.dtype.itemsize == 8 else np.float32
     with backend.placed_on(tensor.device):
-        x = random.normal(xp, generator or random.default_generator, (rows, tensor.numel() // rows), dtype)
-        q, r = xp.linalg.qr(x.T if rows < x.shape[1] else x)
+        x = random.normal(xp, generator or random.default_generator, (rows, columns), dtype)
+        q, r = xp.linalg.qr(x.T if rows < columns else x)
         q = q * (xp.sign(xp.diagonal(r)) * gain)
-    return _filled("orthogonal_", tensor, (q.T if rows < x.shape[1] else q).reshape(tuple(tensor.shape)))
+    return _filled("orthogonal_", tensor, (q.T if rows < columns else q).reshape(shape))
 
 
 @engine.no_grad()
@@ -217,7 +218,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     """
     _matrix("sparse_", tensor)
     draw = generator or random.default_generator
-    values = random.normal(np, draw, tuple(tensor.shape), np.float32) * std
+    values = random.normal(np, draw, tensor.array.shape, np.float32) * std
     order = np.argsort(random.uniform(np, draw, values.shape, np.float64), axis=0)
     np.put_along_axis(values, order[: math.ceil(sparsity * len(values))], 0, axis=0)
     return _filled("sparse_", tensor, values)
@@ -242,8 +243,8 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
             "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions, "
             f"got shape {tuple(tensor.shape)}"
         )
-    kernel = math.prod(tensor.shape[2:])
-    return tensor.shape[1] * kernel, tensor.shape[0] * kernel
+    outs, ins, *kernel = tensor.array.shape
+    return ins * math.prod(kernel), outs * math.prod(kernel)
 
 
 def _kaiming_std(tensor: Tensor, a: float, mode: Any, nonlinearity: str) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype
+from gpunn.errors import ShapeError
 from gpunn.nn import functional as F
 from gpunn.nn import init
 from gpunn.nn.module import Module
@@ -61,7 +62,25 @@ class Linear(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """(*, in_features) → (*, out_features)"""
-        return F.linear(input, self.weight, self.bias)
+        try:
+            return F.linear(input, self.weight, self.bias)
+        except ShapeError as error:
+            raise _explained(error, input, self) from None
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+def _explained(error: ShapeError, input: Tensor, layer: Linear) -> ShapeError:
+    """`error`, or if the number of features is wrong, one that says where they come from and what would fit them."""
+    shape, (outs, ins) = tuple(input.shape), layer.weight.shape
+    if not shape or shape[-1] == ins:
+        return error
+    got = shape[-1]
+    before = getattr(input.grad_fn, "was", ())  # the shape before Flatten, if the graph knows
+    parts = before[input.ndim - 1 :]
+    flat = f" {got} = {' × '.join(map(str, parts))} of the flattened {before}." if math.prod(parts) == got != 1 else ""
+    return ShapeError(
+        f"got {got} features, expects {ins}: the input is {shape}, the weight {(outs, ins)}.{flat} "
+        f"Use Linear({got}, {outs}), or change what comes before"
+    )

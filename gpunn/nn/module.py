@@ -74,7 +74,7 @@ class Module(ModuleState, ModuleMoving):
         elif isinstance(value, Parameter):
             self._forget(name, keep="_parameters")
             self.register_parameter(name, value)
-        elif isinstance(value, Module):
+        elif isinstance(value, Module) and name not in parameters:
             self._forget(name, keep="_modules")
             self._modules[name] = value
         else:
@@ -146,7 +146,7 @@ class Module(ModuleState, ModuleMoving):
     def add_module(self, name: str, module: Module | None) -> None:
         """Register `module` as `self.<name>`."""
         if module is not None and not isinstance(module, Module):
-            raise ArgumentTypeError(f"{type(module).__name__} is not a Module subclass")
+            raise ArgumentTypeError(no_module(module))
         self._check_name("module", name, "_modules")
         self._modules[name] = module
 
@@ -158,7 +158,7 @@ class Module(ModuleState, ModuleMoving):
         if not isinstance(name, str):
             raise ArgumentTypeError(f"{kind} name should be a string. Got {type(name).__name__}")
         if "." in name or name == "":
-            raise KeyError(f"{kind} name can't be empty and can't contain \".\", got: {name!r}")
+            raise KeyError(f'{kind} name must not be empty or contain ".", got "{name}"')
         if hasattr(self, name) and name not in self.__dict__[table]:
             raise KeyError(f"attribute '{name}' already exists")
 
@@ -211,6 +211,13 @@ class Module(ModuleState, ModuleMoving):
         if not children and len(extra) <= 1:
             return f"{self._get_name()}({text})"
         return f"{self._get_name()}(\n  " + "\n  ".join(extra + children) + "\n)"
+
+
+def no_module(value: object) -> str:
+    """What to say of `value`, which is no module although one was expected."""
+    if isinstance(value, type):
+        return f"the class {value.__name__} is not a module; make one with {value.__name__}()"
+    return f"{type(value).__name__} is not a Module subclass"
 
 
 KINDS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpunn import dtypes
 from gpunn.backend import Array, array_module
@@ -56,7 +56,7 @@ class Softmax(Function):
 class SoftmaxBackward(Function):
     """g y - y Σ g y, with y = softmax(x)."""
 
-    saves = {0: (1,), 1: (0, 1)}
+    saves: ClassVar = {0: (1,), 1: (0, 1)}
 
     def __init__(self, axis: int) -> None:
         self.axis = axis
@@ -92,7 +92,7 @@ class LogSoftmax(Function):
 class LogSoftmaxBackward(Function):
     """g - exp(y) Σ g, with y = log_softmax(x)."""
 
-    saves = {0: (1,), 1: (0, 1)}
+    saves: ClassVar = {0: (1,), 1: (0, 1)}
 
     def __init__(self, axis: int) -> None:
         self.axis = axis

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from gpunn.errors import ArgumentError, ArgumentTypeError, IndexRangeError
 from gpunn.nn.container.pairs import pairs
-from gpunn.nn.module import Module
+from gpunn.nn.module import Module, no_module
 
 
 class _Numbered(Module):
@@ -49,7 +49,7 @@ class _Numbered(Module):
 
     def _insert(self, index: int, module: Module) -> None:
         if not isinstance(module, Module):
-            raise ArgumentTypeError(f"{type(self).__name__}: expected a Module, got {type(module).__name__}")
+            raise ArgumentTypeError(no_module(module))
         modules = list(self)
         modules.insert(index, module)
         self._renumber(modules)
@@ -69,11 +69,13 @@ class _Numbered(Module):
         """Add all `modules` at the end; returns self."""
         if not isinstance(modules, Iterable):
             name = type(self).__name__
-            raise ArgumentTypeError(f"{name}.extend should be called with an iterable, but got {_name(modules)}")
+            raise ArgumentTypeError(
+                f"{name}.extend should be called with an iterable, but got {type(modules).__name__}"
+            )
         added = list(modules)
         for module in added:
             if not isinstance(module, Module):
-                raise ArgumentTypeError(f"{_name(module)} is not a Module subclass")
+                raise ArgumentTypeError(no_module(module))
         for module in added:
             self.append(module)
         return self
@@ -87,9 +89,9 @@ class Sequential(_Numbered):
 
     def __init__(self, *args: Any) -> None:
         super().__init__()
-        named = len(args) == 1 and isinstance(args[0], OrderedDict)
-        for name, module in args[0].items() if named else enumerate(args):
-            self.add_module(name if named else str(name), module)
+        is_named = len(args) == 1 and isinstance(args[0], OrderedDict)
+        for name, module in args[0].items() if is_named else {str(i): m for i, m in enumerate(args)}.items():
+            self.add_module(name, module)
 
     def forward(self, input: Any) -> Any:
         """What the first module takes → what the last one gives."""
@@ -227,7 +229,3 @@ class ModuleDict(Module):
         """Put in the modules of a mapping, or of a sequence of (name, module) pairs."""
         for key, module in pairs(type(self).__name__, modules):
             self[key] = module
-
-
-def _name(value: Any) -> str:
-    return type(value).__name__

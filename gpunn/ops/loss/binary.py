@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class BinaryCrossEntropy(Function):
     """-(t log p + (1-t) log(1-p)), with logarithms no smaller than -100."""
 
-    saves = {0: (0, 1), 1: (0, 1)}
+    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
 
     def forward(self, p: Array, t: Array) -> Array:
         xp = array_module(p)
@@ -36,7 +36,7 @@ class BinaryCrossEntropy(Function):
 class LogisticLoss(Function):
     """log(1 + exp(-x)) = max(-x, 0) + log1p(exp(-|x|))."""
 
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def forward(self, x: Array) -> Array:
         xp = array_module(x)

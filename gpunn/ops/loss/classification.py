@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -145,7 +145,7 @@ class NLLLossBackward(Function):
 class CrossEntropy(Function):
     """log_softmax and nll_loss in one: only the scores are kept for backward."""
 
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def __init__(self, labels: Labels, reduction: str) -> None:
         self.labels, self.reduction = labels, reduction
@@ -161,7 +161,7 @@ class CrossEntropy(Function):
 class CrossEntropyBackward(Function):
     """(softmax(x) Σ_c share - share) · scale."""
 
-    saves = {0: (0, 1), 1: (0, 1)}
+    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
 
     def __init__(self, labels: Labels, reduction: str) -> None:
         self.labels, self.reduction = labels, reduction

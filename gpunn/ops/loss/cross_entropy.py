@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from gpunn import backend, dtypes
@@ -132,7 +131,7 @@ def _with_labels(
 
 def _check_label_shape(op: str, scores: tuple[int, ...], labels: tuple[int, ...]) -> None:
     expected = () if len(scores) == 1 else (scores[0], *scores[2:])
-    if scores[min(1, len(scores) - 1)] == 0 and math.prod(labels):
+    if scores[min(1, len(scores) - 1)] == 0 and 0 not in labels:
         raise ShapeError(f"{op}: there are labels but no classes: shapes {scores} and {labels}")
     if labels == expected:
         return

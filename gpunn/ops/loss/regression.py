@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class MSELoss(Function):
     """mean or sum of (a - b)^2 in one pass, accumulated in float64."""
 
-    saves = {0: (0, 1), 1: (0, 1)}
+    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
 
     def __init__(self, reduction: str) -> None:
         self.reduction = reduction
