@@ -117,3 +117,22 @@ def test_cache_pieces_cover_everything_once(n):
     for a, b in backend.cache_pieces(strided, y):
         a += b
     np.testing.assert_array_equal(strided, y)
+
+
+def test_broadcast_view_can_be_written_to_if_its_source_can():
+    x = np.arange(3.0)
+    view = backend.broadcast_view(x, (2, 3))
+    view[1] = 7
+    assert x.tolist() == [7, 7, 7] and backend.is_view(view, x)
+    x.flags.writeable = False
+    assert not backend.broadcast_view(x, (2, 3)).flags.writeable
+
+
+def test_placed_on(device):
+    for name in {device, f"{device}:0" if device == "cuda" else device}:
+        where = backend.device(name)
+        with backend.placed_on(where):
+            assert backend.device_of(backend.module_of(where).zeros(2)).type == where.type
+    if device == "cuda":
+        with pytest.raises(RuntimeError, match=r"cuda:77.*numbered from 0"):
+            backend.placed_on(backend.device("cuda:77"))
