@@ -97,15 +97,13 @@ class Cummax(Scan):
             self.kept = is_new
         return values.astype(x.dtype).reshape(x.shape), index.reshape(x.shape)
 
-    def backward(self, grad: Tensor | None, _: Any) -> tuple[Tensor | None]:
+    def backward(self, grad: Tensor, _: Any) -> Tensor:
         """What was the largest from here to there gets the gradients of that stretch."""
-        if grad is None:
-            return (None,)
         if not grad.array.shape:
-            return (grad,)
+            return grad
         is_new = Variable.result_type(self.kept)
         runs = Variable.result_type((~self.kept).astype(grad.array.dtype))
-        return (masked(Recurrence(self.axis, reverse=True)(runs, grad), is_new),)
+        return masked(Recurrence(self.axis, reverse=True)(runs, grad), is_new)
 
 
 class Cummin(Cummax):

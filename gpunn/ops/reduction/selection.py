@@ -43,8 +43,8 @@ class Selection(Function):
             return selected.reshape(())
         return selected if self.keepdim else selected.squeeze(self.axis)
 
-    def backward(self, grad: Tensor | None, _: Any) -> tuple[Tensor | None]:
-        return (None if grad is None else Place(self.axis, self.shape)(grad, self.kept),)
+    def backward(self, grad: Tensor, _: Any) -> Tensor:
+        return Place(self.axis, self.shape)(grad, self.kept)
 
 
 class Place(Function):

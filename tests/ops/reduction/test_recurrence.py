@@ -33,6 +33,14 @@ def test_recurrence_in_half_types(device):
     )
 
 
+def test_constant_factors_need_no_gradient(device):
+    a = gp.tensor([9.0, 2.0, 3.0], device=device)
+    b = gp.ones(3, device=device, requires_grad=True)
+    Recurrence(0, False)(a, b).sum().backward()
+    assert b.grad.tolist() == [1 + 2 + 6, 1 + 3, 1]
+    assert a.grad is None
+
+
 def test_recurrence_leaves_its_inputs_alone(device):
     a, b = gp.ones(5, device=device), gp.ones(5, device=device)
     Recurrence(0, False)(a, b)

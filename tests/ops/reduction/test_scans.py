@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 import gpunn as gp
 from gpunn.errors import IndexRangeError, UnsupportedError
+from gpunn.ops.reduction.scans import Scan
 from tests.harness import check_dtypes, check_op
 
 inf, nan = math.inf, math.nan
@@ -145,6 +146,11 @@ def test_errors(op):
         op(gp.zeros(2), 1)
     with pytest.raises(TypeError, match=op.__name__):
         op(gp.zeros(2), None)
+
+
+def test_a_scan_without_values_says_so():
+    with pytest.raises(NotImplementedError, match="Scan has no forward"):
+        Scan(0)(gp.zeros(2))
 
 
 def test_in_place(device):
