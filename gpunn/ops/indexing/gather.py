@@ -76,8 +76,7 @@ def check_along(op: str, input: Any, d: int, index: Any, source: Any = None) -> 
     for name, other in arrays:
         if len(other) != len(wanted):
             raise ShapeError(
-                f"{op}: Index tensor must have the same number of dimensions as {name} tensor, got index of "
-                "shape "
+                f"{op}: Index tensor must have the same number of dimensions as {name} tensor, got index of shape "
                 f"{index.array.shape} and {name} of shape {other}"
             )
         if any(n > m and (k != d or name == "src") for k, (n, m) in enumerate(zip(wanted, other, strict=True))):
@@ -100,7 +99,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         return take(input, indices.reshape(-1))
     if input.array.ndim != indices.array.ndim:
         raise ShapeError(
-            f"take_along_dim(): input and indices should have the same number of dimensions, but got "
+            "take_along_dim(): input and indices should have the same number of dimensions, but got "
             f"{input.array.shape} and {indices.array.shape}"
         )
     d = one_dim("take_along_dim", dim, input.array.ndim)

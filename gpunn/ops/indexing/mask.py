@@ -50,8 +50,7 @@ class MaskedScatter(Function):
         count = int(mask.sum())
         if count > source.size:
             raise ShapeError(
-                f"masked_scatter: Number of elements of source < number of ones in mask: {source.size} in "
-                "shape "
+                f"masked_scatter: Number of elements of source < number of ones in mask: {source.size} in shape "
                 f"{source.shape}, {count} in the mask"
             )
         out[mask] = source.reshape(-1)[:count]

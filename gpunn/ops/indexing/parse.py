@@ -102,8 +102,7 @@ class _Walk:
         mask = item.array.dtype.kind == "b"
         if mask and item.array.shape != (part := self.array.shape[self.dim : self.dim + item.array.ndim]):
             raise IndexRangeError(
-                f"The shape of the mask {item.array.shape} at position {position} of the index does not "
-                f"match {part}, "
+                f"The shape of the mask {item.array.shape} at position {position} of the index does not match {part}, "
                 f"that part of the shape of the indexed tensor {self.array.shape}"
             )
         self._advance(item)
@@ -124,8 +123,8 @@ class _Walk:
             return index if isinstance(index, Variable) else Variable.result_type(given)
         if backend.is_cuda(given):
             raise DeviceError(
-                f"indices should be either on cpu or on the same device as the indexed tensor ({home}), "
-                f"got {backend.device_of(given)}"
+                f"indices should be either on cpu or on the same device as the indexed tensor ({home}), got "
+                f"{backend.device_of(given)}"
             )
         return Variable.result_type(backend.to_device(given, home))
 
@@ -136,8 +135,7 @@ def _items(index: Any) -> list[Any]:
         return [_item(part) for part in index]
     if _counts_as_tuple(index):
         warnings.warn(
-            "Using a non-tuple sequence for multidimensional indexing is deprecated; use x[tuple(seq)] or, "
-            "for an "
+            "Using a non-tuple sequence for multidimensional indexing is deprecated; use x[tuple(seq)] or, for an "
             "index array, x[tensor(seq)]",
             stacklevel=4,
         )
@@ -156,8 +154,8 @@ def _item(part: Any) -> Any:
     """One part of an index in its simplest form: 0-d tensors as int or bool, sequences and arrays as tensors."""
     if isinstance(part, (*_SINGLE, bool, int)):
         return part
-    if isinstance(part, np.generic) and not isinstance(part, np.bool_) and hasattr(part, "__index__"):
-        return int(part)
+    if isinstance(part, np.generic) and part.dtype.kind in "biu":
+        return part.item()
     if isinstance(part, (Sequence, np.ndarray)) and not isinstance(part, str):
         array = np.asarray(part)
         if array.size == 0 and not isinstance(part, np.ndarray):
@@ -167,8 +165,7 @@ def _item(part: Any) -> Any:
         part = Variable.result_type(array)
     if not isinstance(part, Variable):
         raise IndexRangeError(
-            "only integers, slices (`:`), ellipsis (`...`), None, lists and tensors of integers or bools are "
-            "valid "
+            "only integers, slices (`:`), ellipsis (`...`), None, lists and tensors of integers or bools are valid "
             f"indices, got {type(part).__name__}"
         )
     if part.array.ndim == 0 and part.array.dtype.kind in "biu":

@@ -77,8 +77,8 @@ def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, a
         raise ArgumentTypeError(f"index_put: values must be a Tensor, got {type(values).__name__}")
     if values.array.dtype != input.array.dtype:
         raise DtypeError(
-            f"Index put requires the source and destination dtypes match, got {input.array.dtype} for the "
-            f"destination and {values.array.dtype} for the source; use values.to(input.dtype)"
+            f"Index put requires the source and destination dtypes match, got {input.array.dtype} for the destination "
+            f"and {values.array.dtype} for the source; use values.to(input.dtype)"
         )
     axes, tensors = checked("index_put", parse_tensors(indices, input.array), input.array.shape)
     if not axes:
@@ -94,8 +94,8 @@ def check_values(op: str, values: Tensor, shape: tuple[int, ...]) -> None:
     added = len(shape) - len(given)
     if added < 0 or any(n not in (1, m) for n, m in zip(given, shape[added:], strict=True)):
         raise ShapeError(
-            f"{op}: shape mismatch: value tensor of shape {given} cannot be broadcast to indexing result of "
-            f"shape {shape}"
+            f"{op}: shape mismatch: value tensor of shape {given} cannot be broadcast to indexing result of shape "
+            f"{shape}"
         )
 
 
@@ -109,7 +109,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         )
     if source.array.size != index.array.size:
         raise IndexRangeError(
-            f"put_(): Expected source and index to have the same number of elements, but got source of shape "
+            "put_(): Expected source and index to have the same number of elements, but got source of shape "
             f"{source.array.shape} and index of shape {index.array.shape}"
         )
     n = input.array.size

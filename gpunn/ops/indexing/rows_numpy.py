@@ -36,16 +36,23 @@ def combine(how: str, target: Array, key: Array, rows: Array) -> None:
 
 def _add(target: Array, key: Array, rows: Array) -> None:
     """In float64, on the rows that occur only: a gradient may have many more rows than there are indices."""
-    counts = np.bincount(key, minlength=len(target))
-    used = np.flatnonzero(counts)
+    used, place = _compact(key, len(target))
     if len(used) == len(key):
         target[key] += rows
         return
-    place = np.empty(len(target), np.int64)
-    place[used] = np.arange(len(used))
     total = np.zeros((len(used), target.shape[1]))
-    _at(np.add, total, place[key], rows)
+    _at(np.add, total, place, rows)
     target[used] = total + target[used]
+
+
+def _compact(key: Array, n: int) -> tuple[Array, Array]:
+    """The different values in `key`, sorted, and for each key the number of its value among them."""
+    if len(key) < n // 8:
+        return np.unique(key, return_inverse=True)
+    used = np.flatnonzero(np.bincount(key, minlength=n))
+    number = np.empty(n, np.int64)
+    number[used] = np.arange(len(used))
+    return used, number[key]
 
 
 def _at(ufunc: np.ufunc, target: Array, key: Array, rows: Array) -> None:

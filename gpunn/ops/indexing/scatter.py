@@ -45,7 +45,7 @@ def scatter(
     else:
         check_along("scatter", input, d, index)
         number: Any = value if src is None else src
-        values = element("scatter", number.item() if isinstance(number, Variable) else number, input.array)
+        values = element("scatter", number.item() if hasattr(number, "item") else number, input.array)
     node = Scatter(d) if reduce is None else ScatterAdd(d) if reduce == "add" else ScatterProd(d)
     return node(input, values, index)
 

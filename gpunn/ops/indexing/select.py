@@ -100,8 +100,8 @@ def _check_source(op: str, input: Tensor, d: int, at: Tensor, source: Any) -> No
     shape, given, count = input.array.shape, source.array.shape, at.array.size
     if len(given) != len(shape) or (given[:d], given[d + 1 :]) != (shape[:d], shape[d + 1 :]):
         raise ShapeError(
-            f"{op}_(): source tensor shape must match self tensor shape, excluding the specified dimension. "
-            f"Got self.shape = {shape} source.shape = {given}, dim = {d}"
+            f"{op}_(): source tensor shape must match self tensor shape, excluding the specified dimension. Got "
+            f"self.shape = {shape} source.shape = {given}, dim = {d}"
         )
     if given and given[d] != count:
         raise IndexRangeError(

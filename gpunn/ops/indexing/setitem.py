@@ -50,7 +50,7 @@ def _assign(view: Tensor, value: Any, recorded: bool) -> None:
     """view[...] = value."""
     shape, to = view.array.shape, dtypes.of(view.array)
     if isinstance(value, Variable):
-        value = _fitted(to_device(value, view.device), shape)
+        value = _fitted(_beside(view, value), shape)
         value = cast(value, to) if recorded else value
     elif recorded:
         value = Variable.result_type(array_module(view.array).asarray(value, to.numpy))
@@ -70,7 +70,7 @@ def _fill(view: Tensor, chosen: Advanced, value: Any, recorded: bool) -> None:
     """view[:, mask] = one number."""
     axis, _, mask = chosen
     if isinstance(value, Variable):
-        value = cast(to_device(value, view.device), dtypes.of(view.array))
+        value = cast(_beside(view, value), dtypes.of(view.array))
     if recorded:
         behind = view.array.ndim - axis - mask.array.ndim
         whole = Expand(view.array.shape)(View((*mask.array.shape, *(1,) * behind))(mask))
@@ -86,8 +86,7 @@ def _put(view: Tensor, advanced: list[Advanced], value: Any, recorded: bool) -> 
     if isinstance(value, Variable):
         if value.array.dtype != view.array.dtype:
             raise DtypeError(
-                f"setitem: Index put requires the source and destination dtypes match, got {view.dtype} for "
-                "the "
+                f"setitem: Index put requires the source and destination dtypes match, got {view.dtype} for the "
                 f"destination and {dtypes.of(value.array)} for the source; use value.to(x.dtype)"
             )
         common = broadcast_indices([i.array for i in indices])
@@ -96,6 +95,11 @@ def _put(view: Tensor, advanced: list[Advanced], value: Any, recorded: bool) -> 
         engine.write(view, IndexPut(axes)(view, value, *indices), "setitem")
     else:
         IndexPut(axes, in_place=True)(view, value, *indices)
+
+
+def _beside(view: Tensor, value: Any) -> Any:
+    """`value` on the device of `view`."""
+    return to_device(value, view.device)
 
 
 def _number(input: Tensor, value: Any) -> bool | int | float:
@@ -122,8 +126,7 @@ def _fitted(value: Any, shape: tuple[int, ...]) -> Any:
     added = len(shape) - value.array.ndim
     if added < 0 or any(n not in (1, m) for n, m in zip(value.array.shape, shape[added:], strict=True)):
         raise ShapeError(
-            f"setitem: shape mismatch: value tensor of shape {given} cannot be broadcast to indexing result "
-            "of "
-            f"shape {shape}"
+            f"setitem: shape mismatch: value tensor of shape {given} cannot be broadcast to indexing result of shape "
+            f"{shape}"
         )
     return value

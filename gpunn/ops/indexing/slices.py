@@ -67,7 +67,7 @@ def _replaced(op: str, input: Tensor, view: Function, src: Tensor) -> Tensor:
     shape = view.forward(input.array).shape
     if src.array.shape != shape:
         raise ShapeError(
-            f"{op}: expected src to have a size equal to the slice of self. src size = {src.array.shape}, "
-            f"slice size = {shape}"
+            f"{op}: expected src to have a size equal to the slice of self. src size = {src.array.shape}, slice size = "
+            f"{shape}"
         )
     return ViewScatter(view)(input, cast(src, dtypes.of(input.array)))

@@ -98,10 +98,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     for m, n in zip(left, right, strict=True):
         if a.array.shape[m] != b.array.shape[n] and 1 not in (a.array.shape[m], b.array.shape[n]):
             raise ShapeError(
-                f"tensordot: contracted dimensions need to match, but first has size {a.array.shape[m]} in "
-                f"dim {m} and "
-                f"second has size {b.array.shape[n]} in dim {n}; the shapes are {a.array.shape} and "
-                f"{b.array.shape}"
+                f"tensordot: contracted dimensions need to match, but first has size {a.array.shape[m]} in dim {m} and "
+                f"second has size {b.array.shape[n]} in dim {n}; the shapes are {a.array.shape} and {b.array.shape}"
             )
     rank = a.array.ndim
     a_labels: Labels = list(range(rank))
@@ -121,8 +119,7 @@ def _pairs(a: Tensor, b: Tensor, dims: Any) -> tuple[tuple[int, ...], tuple[int,
         return distinct_dims("tensordot", first, a.array.ndim), distinct_dims("tensordot", second, b.array.ndim)
     if not 0 <= dims <= min(a.array.ndim, b.array.ndim):
         raise ArgumentError(
-            f"tensordot: expects 0 <= dims <= the number of dimensions of both, but got dims={dims} for "
-            "shapes "
+            f"tensordot: expects 0 <= dims <= the number of dimensions of both, but got dims={dims} for shapes "
             f"{a.array.shape} and {b.array.shape}"
         )
     return tuple(range(a.array.ndim - dims, a.array.ndim)), tuple(range(dims))

@@ -46,8 +46,7 @@ def _parsed(args: tuple[Any, ...]) -> tuple[list[Labels], Labels | None, list[Te
     """The labels of each operand (Ellipsis is one, too), those of the output (None: not given), the operands."""
     if len(args) < 2:
         raise ArgumentError(
-            "einsum(): must specify the equation string and at least one operand, or at least one operand "
-            "and its "
+            "einsum(): must specify the equation string and at least one operand, or at least one operand and its "
             "subscripts list"
         )
     if not isinstance(args[0], str):
@@ -103,10 +102,8 @@ def _labelled(i: int, term: Labels, x: Tensor) -> tuple[Labels, Tensor]:
     rank, letters = x.array.ndim, len(term) - (... in term)
     if letters > rank or (letters < rank and ... not in term):
         raise ShapeError(
-            f"einsum(): the number of subscripts in the equation ({letters}) does not match the number of "
-            "dimensions "
-            f"({rank}) for operand {i} of shape "
-            f"{x.array.shape}{' and no ellipsis was given' if letters < rank else ''}"
+            f"einsum(): the number of subscripts in the equation ({letters}) does not match the number of dimensions "
+            f"({rank}) for operand {i} of shape {x.array.shape}{' and no ellipsis was given' if letters < rank else ''}"
         )
     labels: Labels = []
     for label in term:
@@ -154,7 +151,6 @@ def _check_sizes(labelled: list[tuple[Labels, Tensor]]) -> None:
             elif n not in (1, seen):
                 name = "of the ellipsis" if isinstance(label, int) else label
                 raise ShapeError(
-                    f"einsum(): subscript {name} has size {n} for operand {i} which does not broadcast with "
-                    "previously "
+                    f"einsum(): subscript {name} has size {n} for operand {i} which does not broadcast with previously "
                     f"seen size {seen}"
                 )

@@ -126,9 +126,8 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     a, b, w = input1.array.shape, input2.array.shape, weight.array.shape
     if len(w) != 3 or not a or a[:-1] != b[:-1] or (a[-1], b[-1]) != w[1:]:
         raise ShapeError(
-            "bilinear: expected input1 (..., i), input2 (..., j) and weight (o, i, j), with equal "
-            "dimensions in front; "
-            f"got {a}, {b} and {w}"
+            "bilinear: expected input1 (..., i), input2 (..., j) and weight (o, i, j), with equal dimensions in "
+            f"front; got {a}, {b} and {w}"
         )
     if bias is not None and bias.array.shape != w[:1]:
         raise ShapeError(f"bilinear: expected a bias of shape {w[:1]}, got {bias.array.shape}")

@@ -102,8 +102,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
         return dot(input, other)
     if a[-1] != (b[0] if len(b) == 1 else b[-2]):
         raise ShapeError(
-            f"matmul: mat1 and mat2 shapes cannot be multiplied: {a} @ {b}; the last dimension of the first, "
-            f"{a[-1]}, "
+            f"matmul: mat1 and mat2 shapes cannot be multiplied: {a} @ {b}; the last dimension of the first, {a[-1]}, "
             f"must be equal to the {'' if len(b) == 1 else 'second to '}last of the second"
         )
     if len(b) <= 2:
