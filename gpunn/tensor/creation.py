@@ -14,7 +14,8 @@ from gpunn.ops import creation
 from gpunn.ops.arithmetic.promotion import Number, broadcast_shape
 from gpunn.ops.indexing.element import element
 from gpunn.ops.reduction.accumulate import widened
-from gpunn.ops.sampling import draw
+from gpunn.ops.sampling import choice, draw
+from gpunn.ops.sampling import elements as sampling
 from gpunn.ops.shape.conversion import cast, to_device
 from gpunn.ops.shape.expand import Copy
 from gpunn.random import Generator
@@ -139,6 +140,9 @@ class CreationMethods(Variable):
             raise ShapeError(f"bernoulli_: p of shape {p.array.shape} does not broadcast to {self.array.shape}")
         return _overwritten(self, _drawn(self, "bernoulli_", draw.bernoulli, generator, chance), "bernoulli_")
 
+    bernoulli = sampling.bernoulli
+    multinomial = choice.multinomial
+
     def random_(self, from_: int | None = None, to: int | None = None, *, generator: Generator | None = None) -> Tensor:
         """Integers from the uniform distribution on [from, to), or [0, to) if one number is given.
 
@@ -166,7 +170,7 @@ def _overwritten(target: Any, source: Any, op: str) -> Tensor:
     """`target` with the values of `source`, a tensor or array that broadcasts to its shape, in its memory."""
     engine.check_history(target, op)
     array = target.array
-    source = source if isinstance(source, Variable) else Variable.result_type(source)
+    source = source if isinstance(source, Variable) else Variable.result_type(backend.as_array(source))
     value = cast(to_device(source, backend.device_of(array)), dtypes.of(array))
     return engine.write(target, Copy()(target, value), op)
 

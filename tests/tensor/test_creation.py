@@ -130,6 +130,18 @@ class TestRandom:
         assert set(x.random_(-1, 1).tolist()) == {-1, 0}
         assert set(x.random_(to=2).tolist()) == {0, 1}
 
+    @pytest.mark.parametrize("dtype", [gp.bfloat16, gp.float64])
+    def test_0d(self, dtype, device):
+        x = gp.tensor(0.5, dtype=dtype, device=device)
+        for draw in (x.uniform_, x.normal_, x.exponential_, x.random_, x.bernoulli_):
+            y = draw()
+            assert y is x and y.shape == () and y.dtype is dtype and not isinstance(y.array, np.generic)
+
+    def test_out_of_place_methods(self, device):
+        x = gp.ones(4, device=device)
+        assert x.bernoulli().tolist() == [1, 1, 1, 1] and x.bernoulli(p=0).sum() == 0
+        assert sorted(x.multinomial(4).tolist()) == [0, 1, 2, 3]
+
     def test_is_recorded(self):
         x = gp.ones(2, requires_grad=True)
         y = x * 2

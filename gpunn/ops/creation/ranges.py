@@ -31,18 +31,19 @@ def arange(
 ) -> Tensor:
     """start, start + step, … up to but without `end`; arange(end) counts from 0.
 
-    Of integers int64, with a float among the arguments the default float type.
+    Of integers int64, with a float among the arguments the default float type. For dtype=int64 the fractions of
+    the arguments are cut off first.
     """
     if end is None:
         start, end = 0, start
     first, last, by = (scalar("arange", value) for value in (start, end, step))
     exact = not any([isinstance(value, float) for value in (first, last, by)])
     to = _dtype("arange", dtype, dtypes.int64 if exact else dtypes.get_default_dtype())
+    if to is dtypes.int64 and not exact:
+        first, last, by = (_whole("arange", value) for value in (first, last, by))
     count = _count(first, last, by)
-    if not to.is_floating_point and not exact:
+    if not to.is_floating_point:
         first, by = int(first), int(by)
-        if by == 0:
-            raise ArgumentError(f"arange: step must be nonzero, got {step} as {to.name}")
     xp, where = _module_and_device(device)
     with backend.placed_on(where), np.errstate(all="ignore"):
         steps = xp.arange(count, dtype=xp.float64 if to.is_floating_point else xp.int64)
@@ -75,8 +76,8 @@ def linspace(
     requires_grad: bool = False,
 ) -> Tensor:
     """`steps` numbers at equal distances from `start` to `end`, both included."""
-    first, last = scalar("linspace", start), scalar("linspace", end)
     to = _dtype("linspace", dtype, dtypes.get_default_dtype())
+    first, last = _ends("linspace", start, end, to)
     xp, where = _module_and_device(device)
     with backend.placed_on(where), np.errstate(all="ignore"):
         array = _evenly_spaced(xp, "linspace", first, last, steps).astype(to.numpy)
@@ -94,13 +95,25 @@ def logspace(
     requires_grad: bool = False,
 ) -> Tensor:
     """`base` to the power of `steps` numbers at equal distances from `start` to `end`."""
-    first, last, root = (scalar("logspace", value) for value in (start, end, base))
     to = _dtype("logspace", dtype, dtypes.get_default_dtype())
+    (first, last), root = _ends("logspace", start, end, to), scalar("logspace", base)
     xp, where = _module_and_device(device)
     with backend.placed_on(where), np.errstate(all="ignore"):
         powers = xp.float64(root) ** _evenly_spaced(xp, "logspace", first, last, steps)
         array = powers.astype(to.numpy)
     return Variable.result_type(array, requires_grad)
+
+
+def _ends(op: str, start: Any, end: Any, to: dtype) -> tuple[Any, Any]:
+    """The numbers `start` and `end`; for an integer type without their fractions."""
+    first, last = scalar(op, start), scalar(op, end)
+    return (first, last) if to.is_floating_point else (_whole(op, first), _whole(op, last))
+
+
+def _whole(op: str, value: Any) -> int:
+    if not math.isfinite(value):
+        raise ArgumentError(f"{op}: {value} has no integer value")
+    return int(value)
 
 
 def _evenly_spaced(xp: Any, op: str, first: Any, last: Any, steps: int) -> Array:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gpunn import backend, dtypes, random
-from gpunn.backend import DeviceLike
+from gpunn.backend import Array, DeviceLike
 from gpunn.dtypes import dtype
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from gpunn.ops.arithmetic.promotion import broadcast_shape
 from gpunn.ops.creation.filled import layout_order, new_array
+from gpunn.ops.reduction.accumulate import widened
 from gpunn.ops.sampling.draw import bernoulli as draw_bernoulli
 from gpunn.ops.sampling.draw import check_probability, check_std, draw
 from gpunn.ops.shape.conversion import memory_format, memory_order, preserve_format
@@ -157,13 +158,18 @@ def normal(
     if not tensors:
         shape, to = new_shape("normal", () if size is None else (size,)), _dtype(dtype)
         z = draw("normal", random.normal, shape, to, backend.as_device(device), generator)
-        return Variable.result_type(z * std + mean, requires_grad)
+        return Variable.result_type(_shifted(z, std, mean), requires_grad)
     if size is not None:
         raise ArgumentTypeError("normal: size goes with numbers only; the tensors have shapes of their own")
     shape, like = broadcast_shape("normal", *tensors), tensors[0].array
     z = draw("normal", random.normal, shape, dtypes.of(like), backend.device_of(like), generator)
-    scale, offset = (x.array if isinstance(x, Variable) else x for x in (std, mean))
-    return Variable.result_type((z * scale + offset).astype(like.dtype, copy=False))
+    scale, offset = (widened(x.array) if isinstance(x, Variable) else x for x in (std, mean))
+    return Variable.result_type(_shifted(z, scale, offset))
+
+
+def _shifted(z: Array, scale: Any, offset: Any) -> Array:
+    """z * scale + offset in the dtype of z, rounded once."""
+    return backend.as_array(widened(z) * scale + offset).astype(z.dtype, copy=False)
 
 
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:

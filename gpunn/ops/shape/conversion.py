@@ -161,9 +161,9 @@ def to(
     copy = rest[1] if len(rest) == 2 else copy
     result = input if dtype is None else cast(input, dtypes.as_dtype(dtype))
     result = result if device is None else to_device(result, device)
-    if memory_format is not preserve_format:
+    if memory_format is not preserve_format and (result is not input or layout(input.array) is not memory_format):
         result = contiguous(result, memory_format)
-    return clone(result) if copy and result is input else result
+    return Clone(memory_format)(input) if copy and result is input else result
 
 
 def _check_tensor(op: str, input: object) -> None:

@@ -21,6 +21,7 @@ import gpunn as gp
         ((3,), {"dtype": gp.float16}, gp.float16, [0, 1, 2]),
         ((2048, 2051), {"dtype": gp.float16}, gp.float16, [2048, 2048, 2050]),
         ((2.5,), {"dtype": gp.int32}, gp.int32, [0, 1, 2]),
+        ((1.5, 5.5, 2.5), {"dtype": gp.int64}, gp.int64, [1, 3]),
         ((-3, 300, 100), {"dtype": gp.uint8}, gp.uint8, [253, 97, 197, 41]),
         ((2**62, 2**62 + 2), {}, gp.int64, [2**62, 2**62 + 1]),
         ((True,), {}, gp.int64, [0]),
@@ -55,6 +56,7 @@ def test_arange_agrees_with_range(start, end, step):
         (lambda: gp.arange(3, dtype=gp.bool), NotImplementedError, "bool"),
         (lambda: gp.arange("a"), TypeError, "expected a number"),
         (lambda: gp.arange(3, requires_grad=True), RuntimeError, "floating point"),
+        (lambda: gp.linspace(math.nan, 1, 3, dtype=gp.int32), RuntimeError, "no integer value"),
         (lambda: gp.linspace(0, 1, -1), RuntimeError, "number of steps must be non-negative"),
         (lambda: gp.linspace(0, 1, 2.5), TypeError, "steps must be ints"),
         (lambda: gp.linspace(gp.zeros(1), 1, 3), RuntimeError, "0-dimensional"),
@@ -75,6 +77,7 @@ def test_errors(call, error, words):
         ((3, 9, 0), None, []),
         ((0, 10, 4), gp.int32, [0, 3, 6, 10]),
         ((-5, 5, 4), gp.int64, [-5, -1, 1, 5]),
+        ((4.7, 0.9, 5), gp.int64, [4, 3, 2, 1, 0]),
         ((0, 1, 3), gp.bfloat16, [0, 0.5, 1]),
     ],
 )
@@ -97,6 +100,7 @@ def test_linspace_meets_both_ends(start, end, steps):
         ((0, 3, 4, 2), None, [1, 2, 4, 8]),
         ((0, 3, 4, -2), None, [1, -2, 4, -8]),
         ((0, 2, 4), gp.int64, [1, 4, 21, 100]),
+        ((1, 1.9, 2, 5.0), gp.int32, [5, 5]),
         ((5, 9, 1), None, [1e5]),
     ],
 )

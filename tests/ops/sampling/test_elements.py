@@ -137,6 +137,13 @@ class TestNormal:
         assert distance((x.cpu().array - 3) / 2, NORMAL_CDF) < 1.95
         assert gp.normal(1, 0, size=(2,), dtype=gp.float64).tolist() == [1, 1]
 
+    @pytest.mark.parametrize("dtype", [gp.bfloat16, gp.float16, gp.float64])
+    def test_dtypes_and_0d(self, dtype, device):
+        assert gp.normal(0.5, 2, (3,), dtype=dtype, device=device).dtype is dtype
+        single = gp.tensor(2.0, dtype=dtype, device=device)
+        assert gp.normal(single, 0.0).item() == gp.normal(2.0, single * 0).item() == 2
+        assert gp.normal(single, single).dtype is dtype
+
     def test_tensors(self, device):
         mean = gp.tensor([[0.0], [100.0]], device=device)
         x = gp.normal(mean, gp.tensor([0.0, 1.0, 2.0], device=device), generator=seeded())

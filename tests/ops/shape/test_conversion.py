@@ -101,6 +101,14 @@ class TestLayout:
         assert is_laid_out(volume.array, gp.channels_last_3d)
         assert memory_order(last.array) == CHANNELS_LAST_ORDER[4]
 
+    def test_a_format_that_fits_nothing_else_changes_nothing(self):
+        """Strided memory counts as contiguous_format, as in PyTorch; with a change of dtype it becomes contiguous."""
+        x = counted(2, 3).t()
+        assert x.to(memory_format=gp.contiguous_format) is x
+        assert x.to(gp.float64, memory_format=gp.contiguous_format).is_contiguous()
+        assert x.to(copy=True, memory_format=gp.contiguous_format).is_contiguous()
+        assert x.to(copy=True).stride() == x.stride()
+
     def test_needs_four_dimensions(self):
         for wrong in (
             lambda x: x.clone(memory_format=gp.channels_last),
