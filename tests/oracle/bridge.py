@@ -1,7 +1,6 @@
 """The bridge between PyTorch and gpunn: values, and the callable of gpunn that an OpInfo speaks of.
 
-Tensors made here show the memory of the torch tensors they stand for, strides and all: what gpunn does to its
-inputs can be seen from the torch side.
+Tensors made here for the CPU show the memory of the torch tensors they stand for, strides and all.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 
 import gpunn as gp
+from gpunn import backend
 
 DTYPES = {getattr(torch, d.name): d for d in gp.dtypes.ALL}
 
@@ -34,11 +34,26 @@ def array_of(x: torch.Tensor) -> np.ndarray[Any, Any]:
     return x.numpy(force=True)  # force: torch keeps some gradients as zeros without memory
 
 
+def on_device(array: np.ndarray[Any, Any], name: str) -> Any:
+    """`array` itself on "cpu", else a copy in the memory of the device `name`, with the same strides."""
+    if name == "cpu":
+        return array
+    reach = 1 + sum(s * (n - 1) for s, n in zip(array.strides, array.shape, strict=True)) // array.itemsize
+    if array.size == 0 or array.flags.c_contiguous:
+        return backend.to_device(array, gp.device(name))
+    memory = np.lib.stride_tricks.as_strided(array, (reach,), (array.itemsize,))
+    copy = backend.to_device(memory, gp.device(name))
+    return backend.array_module(copy).lib.stride_tricks.as_strided(copy, array.shape, array.strides)
+
+
 class Twins:
     """Converts the arguments of one call; the same torch tensor always gives the same gpunn tensor."""
 
+    device = "cpu"  # of the tensors made; "cuda" with --device
+
     def __init__(self) -> None:
         self.pairs: dict[int, tuple[torch.Tensor, Any]] = {}
+        self._before: list[bytes] = []
 
     def of(self, value: Any) -> Any:
         """`value`, a tensor, a dtype, a device or a nest of them, as gpunn sees it."""
@@ -55,16 +70,25 @@ class Twins:
 
     def _tensor(self, x: torch.Tensor) -> Any:
         if id(x) not in self.pairs:
-            self.pairs[id(x)] = x, gp.Tensor(array_of(x), requires_grad=x.requires_grad)
+            array = array_of(x)
+            self._before.append(array.tobytes())
+            self.pairs[id(x)] = x, gp.Tensor(on_device(array, self.device), requires_grad=x.requires_grad)
         return self.pairs[id(x)][1]
+
+    def changed(self) -> str | None:
+        """Which of the tensors made is not any more what it was."""
+        for i, ((_, ours), before) in enumerate(zip(self.pairs.values(), self._before, strict=True)):
+            if backend.asnumpy(ours.array).tobytes() != before:
+                return f"tensor {i} of the arguments was changed"
+        return None
 
     def _setting(self, value: Any) -> Any:
         if isinstance(value, torch.dtype):
             if value not in DTYPES:
                 raise NotPromisedError(str(value))
             return DTYPES[value]
-        if isinstance(value, torch.device):
-            return gp.device(str(value))
+        if isinstance(value, torch.device) or (isinstance(value, str) and value == "cpu"):
+            return gp.device(self.device)
         if isinstance(value, torch.memory_format):
             return getattr(gp, str(value).removeprefix("torch."))
         if isinstance(value, torch.Generator):

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 import gpunn as gp
+from gpunn import backend
 from tests.oracle import bridge
 from tests.oracle.bridge import Twins
 from tests.oracle.compare import LOOSE, difference, flat
 
 Function = Callable[..., Any]
 FAMILIES = (RuntimeError, ValueError, TypeError, IndexError)  # classes of user errors in torch
-INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by size
 
 
 class Judgement(NamedTuple):
@@ -36,22 +36,18 @@ STRICT = Judgement()
 
 def value(theirs: Function, mine: Function, sample: Any, by: Judgement = STRICT) -> str | None:
     """Values, dtypes, shapes, named fields and shared memory are torch's, and the inputs are left alone."""
-    inputs = list(bridge.tensors_in(bridge.arguments(sample)))
-    before = [x.detach().clone() for x in inputs]
+    twins = Twins()
     try:
         with torch.no_grad():
             expected = bridge.call(theirs, sample)
     except FAMILIES as refusal:
-        return must_raise(lambda: Twins().call(mine, sample), refusal, inputs, before)
+        return must_raise(lambda: twins.call(mine, sample), refusal, twins)
     if expected is NotImplemented:
         return None
     with gp.no_grad():
-        found = Twins().call(mine, sample)
-    return (
-        results_differ(found, expected, theirs, sample, by)
-        or _other_memory(found, expected, inputs)
-        or _changed(before, inputs)
-    )
+        found = twins.call(mine, sample)
+    wrong = results_differ(found, expected, theirs, sample, by)
+    return wrong or _other_memory(found, expected, twins) or twins.changed()
 
 
 def results_differ(found: Any, expected: Any, theirs: Function, sample: Any, by: Judgement = STRICT) -> str | None:
@@ -78,16 +74,16 @@ def same_selection(x: torch.Tensor, mine: Any, theirs: torch.Tensor) -> bool:
     """Whether the indices `mine` and `theirs` along some dimension select equal values of `x`, none twice."""
     if theirs.is_floating_point() or tuple(mine.shape) != tuple(theirs.shape):
         return False
-    values, a, b = bridge.array_of(x), mine.array, theirs.numpy()
+    values, ours, wanted = bridge.array_of(x), backend.asnumpy(mine.array), theirs.numpy()
     for dim in range(x.dim()):
-        if mine.ndim < x.dim():
-            a, b = np.expand_dims(mine.array, dim), np.expand_dims(theirs.numpy(), dim)
+        drop = mine.ndim < x.dim()
+        a, b = (np.expand_dims(i, dim) if drop else i for i in (ours, wanted))
         rest = [n for k, n in enumerate(a.shape) if k != dim]
         if rest != [n for k, n in enumerate(values.shape) if k != dim] or a.max() >= values.shape[dim]:
             continue
-        ours, wanted = (np.take_along_axis(values, i, dim).astype(np.float64) for i in (a, b))
+        chosen = [np.take_along_axis(values, i, dim).astype(np.float64) for i in (a, b)]
         once = np.all(np.diff(np.sort(a, dim), axis=dim) > 0)
-        if once and np.array_equal(ours, wanted, equal_nan=True):
+        if once and np.array_equal(*chosen, equal_nan=True):
             return True
     return False
 
@@ -109,37 +105,27 @@ def in_float64(theirs: Function, sample: Any, i: int) -> Any:
     return found.numpy() if found.dtype is torch.float64 else None
 
 
-def _other_memory(found: Any, expected: Any, inputs: list[torch.Tensor]) -> str | None:
+def _other_memory(found: Any, expected: Any, twins: Twins) -> str | None:
     """Where a result shows the memory of an input although torch's does not, or the other way round."""
     for i, (a, b) in enumerate(zip(flat(found), flat(expected), strict=True)):
         if not isinstance(b, torch.Tensor) or not b.numel():
             continue
-        for x in inputs:
-            storage = x.untyped_storage()
-            begin, end = storage.data_ptr(), storage.data_ptr() + storage.nbytes()
-            ours, theirs = begin <= a.data_ptr() < end, begin <= b.data_ptr() < end
-            if ours != theirs:
-                return f"result {i} {'shares' if ours else 'does not share'} the memory of an input"
-            if theirs and (a.data_ptr() != b.data_ptr() or _steps(a) != _steps(b)):
-                return f"result {i} is another view: strides {a.stride()}, expected {b.stride()}"
+        for theirs, ours in twins.pairs.values():
+            shared, wanted = _place(a, ours), _place(b, theirs)
+            if (shared is None) != (wanted is None):
+                return f"result {i} {'does not share' if shared is None else 'shares'} the memory of an input"
+            if shared != wanted:
+                return f"result {i} is another view: offset and strides {shared}, expected {wanted}"
     return None
 
 
-def _steps(x: Any) -> list[int]:
-    return [s for s, n in zip(x.stride(), x.shape, strict=True) if n > 1]
-
-
-def _changed(before: list[torch.Tensor], after: list[torch.Tensor]) -> str | None:
-    for i, (old, new) in enumerate(zip(before, after, strict=True)):
-        if not torch.equal(_bits(old), _bits(new)):
-            return f"input tensor {i} was changed"
-    return None
-
-
-def _bits(x: torch.Tensor) -> torch.Tensor:
-    """The bits of `x` as integers, so that NaNs compare."""
-    x = x.detach()
-    return x.view(INTEGERS[x.element_size()]) if x.is_floating_point() else x
+def _place(view: Any, of: Any) -> tuple[Any, ...] | None:
+    """The offset in bytes and the strides of `view` if it lies in the memory that `of` spans; else None."""
+    span = 1 + sum(s * (n - 1) for s, n in zip(of.stride(), of.shape, strict=True))
+    offset = view.data_ptr() - of.data_ptr()
+    if not of.numel() or not 0 <= offset < span * of.element_size():
+        return None
+    return offset, *(s for s, n in zip(view.stride(), view.shape, strict=True) if n > 1)
 
 
 def method(theirs: Function, mine: Function, sample: Any, by: Judgement = STRICT) -> str | None:
@@ -160,10 +146,8 @@ def takes(function: Function, sample: Any) -> bool:
     return isinstance(sample.input, torch.Tensor) and not (is_operator and sample.kwargs)
 
 
-def must_raise(
-    call: Callable[[], Any], error: BaseException, inputs: list[torch.Tensor], before: list[torch.Tensor]
-) -> str | None:
-    """`call` raises an error of a class like that of `error`, and leaves `inputs` as they were `before`."""
+def must_raise(call: Callable[[], Any], error: BaseException, twins: Twins) -> str | None:
+    """`call` raises an error of a class like that of `error`, and leaves the tensors of `twins` alone."""
     wanted = type(error)
     try:
         call()
@@ -174,18 +158,17 @@ def must_raise(
             return f"raises {type(mine).__name__} ({mine}), expected {wanted.__name__}"
     else:
         return f"does not raise; torch raises {wanted.__name__}: {str(error).partition(chr(10))[0]}"
-    wrong = _changed(before, inputs)
+    wrong = twins.changed()
     return wrong and f"{wrong} by a call that failed"
 
 
 def error(theirs: Function, mine: Function, sample: Any) -> str | None:
     """The call fails if torch's does, and changes neither the inputs nor the random numbers nor the modes."""
-    twins, inputs = Twins(), list(bridge.tensors_in(bridge.arguments(sample)))
-    before, modes = [x.detach().clone() for x in inputs], state()
+    twins, modes = Twins(), state()
     try:
         bridge.call(theirs, sample)
     except Exception as expected:
-        wrong = must_raise(lambda: twins.call(mine, sample), expected, inputs, before)
+        wrong = must_raise(lambda: twins.call(mine, sample), expected, twins)
         if wrong:
             return wrong
     if modes != state():
@@ -197,4 +180,4 @@ def error(theirs: Function, mine: Function, sample: Any) -> str | None:
 def state() -> tuple[Any, ...]:
     """What a failed call must leave as it was, besides its arguments."""
     rng = getattr(gp, "get_rng_state", None)
-    return gp.is_grad_enabled(), gp.get_default_dtype(), rng and bytes(np.asarray(rng().array))
+    return gp.is_grad_enabled(), gp.get_default_dtype(), rng and backend.asnumpy(rng().array).tobytes()

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 import gpunn as gp
-from tests.oracle.bridge import DTYPES, array_of
+from gpunn import backend
+from tests.oracle.bridge import DTYPES, Twins, array_of
 
 Array = np.ndarray[Any, Any]
 Exact = Callable[[], Array | None]  # the result in float64, on demand
@@ -64,9 +65,11 @@ def difference(
         return f"shape {tuple(mine.shape)}, expected {tuple(theirs.shape)}"
     if theirs.dtype not in DTYPES or mine.dtype is not DTYPES[theirs.dtype]:
         return f"dtype {mine.dtype}, expected {theirs.dtype}"
+    if mine.device.type != Twins.device:
+        return f"on {mine.device}, expected {Twins.device}"
     if not values:
         return None
-    a, b = mine.array, array_of(theirs)
+    a, b = backend.asnumpy(mine.array), array_of(theirs)
     if np.array_equal(_bits(a), _bits(b)):
         return None
     if not mine.dtype.is_floating_point:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import gpunn as gp
+from gpunn import emulator
 from tests.oracle import scores
 
 HERE = Path(__file__).parent
@@ -17,6 +20,9 @@ collect_ignore_glob = ["test_*.py"] if MISSING else []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--device", default="cpu", choices=("cpu", "emulated", "cuda"), help="oracle: where gpunn computes"
+    )
     parser.addoption("--every", action="store_true", help="oracle: all samples, not up to 100 of each operation")
 
 
@@ -38,6 +44,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.oracle)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def chosen_device(request: pytest.FixtureRequest) -> Iterator[None]:
+    """gpunn computes where --device says; PyTorch always on the CPU."""
+    from tests.oracle.bridge import Twins
+
+    name = request.config.getoption("--device", default="cpu")
+    with emulator.enable() if name == "emulated" else contextlib.nullcontext():
+        Twins.device = "cpu" if name == "cpu" else "cuda"
+        gp.set_default_device(Twins.device)
+        yield
+        gp.set_default_device("cpu")
 
 
 @pytest.fixture

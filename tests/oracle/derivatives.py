@@ -6,7 +6,6 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 
 import gpunn as gp
@@ -77,7 +76,7 @@ def _gradients_differ(ours: Any, theirs: Any, inputs: list[torch.Tensor], order:
     """No gradient is a gradient of zeros."""
     for i, (a, b, x) in enumerate(zip(ours, theirs, inputs, strict=True)):
         b = torch.zeros_like(x) if b is None else b
-        a = gp.Tensor(np.zeros(x.shape, bridge.array_of(x).dtype)) if a is None else a
+        a = Twins().of(torch.zeros_like(x)) if a is None else a
         if wrong := difference(a, b, tolerance=GRADIENT[order]):
             return f"gradient {i}: {wrong}"
     return None
@@ -89,18 +88,15 @@ def in_place(theirs: Function, mine: Function, sample: Any, by: checks.Judgement
         return None
     target, other, twins = leaves(sample), leaves(sample), Twins()
     arguments = twins.of([other.input, *other.args]), twins.of(other.kwargs)
-    memory, copy = bridge.array_of(other.input), _working_copy(target.input)
+    copy = _working_copy(target.input)
     version = copy._version
     try:
         expected = theirs(copy, *target.args, **target.kwargs)
     except checks.FAMILIES as error:
-        before = other.input.detach().clone()
-        return checks.must_raise(lambda: _apply(mine, arguments), error, [other.input.detach()], [before])
+        return checks.must_raise(lambda: _apply(mine, arguments), error, twins)
     found = _apply(mine, arguments, counted=copy._version > version)
     if isinstance(found, str):
         return found
-    if not found.requires_grad and found.numel() and not np.shares_memory(found.array, memory):
-        return "the result is not in the memory of its tensor"
     wrong = checks.results_differ(found, expected, theirs, sample, by)
     if wrong or not expected.requires_grad or not by.values:
         return wrong
@@ -120,9 +116,11 @@ def _apply(mine: Function, arguments: tuple[list[Any], dict[str, Any]], counted:
     """The changed tensor, or what is wrong with it."""
     (first, *rest), settings = arguments
     tensor = _working_copy(first)
-    version = tensor._version[0]
+    version, address = tensor._version[0], tensor.data_ptr()
     if mine(tensor, *rest, **settings) is not tensor:
         return "the in-place form does not return its tensor"
+    if tensor.numel() and tensor.data_ptr() != address:
+        return "the result is not in the memory of its tensor"
     return "the change was not counted" if counted and tensor._version[0] == version else tensor
 
 
@@ -146,7 +144,7 @@ def _one_assignment(sample: Any, index: Any, v: Any) -> str | None:
     try:
         copy[index] = v
     except checks.FAMILIES as error:
-        return checks.must_raise(lambda: operator.setitem(ours, our_index, our_v), error, [], [])
+        return checks.must_raise(lambda: operator.setitem(ours, our_index, our_v), error, twins)
     ours[our_index] = our_v
     wrong = difference(ours, copy)
     inputs = [t for t in (x, v) if isinstance(t, torch.Tensor) and t.requires_grad]

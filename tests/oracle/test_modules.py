@@ -184,12 +184,10 @@ def error(ours: Any, case: Any, training: bool) -> str | None:
 
     expected = case.error_type(case.error_regex)
     if case.error_on is ModuleErrorEnum.CONSTRUCTION_ERROR:
-        return checks.must_raise(make, expected, [], [])
+        return checks.must_raise(make, expected, twins)
     try:
         layer = make()
     except Exception as early:
         return f"raises {type(early).__name__} when it is made: {early}"
-    given = list(bridge.tensors_in([call.args, call.kwargs]))
-    before = [x.clone() for x in given]
     arguments, settings = twins.of(call.args), twins.of(call.kwargs)
-    return checks.must_raise(lambda: layer(*arguments, **settings), expected, given, before)
+    return checks.must_raise(lambda: layer(*arguments, **settings), expected, twins)

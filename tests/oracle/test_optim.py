@@ -108,4 +108,4 @@ def error(ours: Any, case: Any) -> str | None:
         if case.error_on is OptimizerErrorEnum.STEP_ERROR:
             optimizer.step()
 
-    return checks.must_raise(act, case.error_type(case.error_regex), [], [])
+    return checks.must_raise(act, case.error_type(case.error_regex), twins)
