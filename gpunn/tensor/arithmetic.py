@@ -246,8 +246,7 @@ class ArithmeticMethods(Variable):
         """In-place form of `float_power`, for float64 tensors."""
         if self.array.dtype != np.float64:
             raise DtypeError(
-                f"the base given to float_power_ has dtype {self.dtype} but the operation's result requires "
-                "dtype gpunn.float64"
+                f"the base given to float_power_ has dtype {self.dtype}, the result requires gpunn.float64"
             )
         return self.pow_(exponent)
 

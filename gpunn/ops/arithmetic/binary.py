@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpunn import dtypes
 from gpunn.backend import Array
@@ -57,7 +57,7 @@ class Sub(Elementwise):
 
 
 class Mul(Elementwise):
-    saves = {0: (1,), 1: (0,)}
+    saves: ClassVar = {0: (1,), 1: (0,)}
 
     def compute(self, xp: Any, a: Array, b: Array) -> Array:
         return a * b
@@ -119,9 +119,7 @@ def _check_alpha(op: str, alpha: Number, target: dtype) -> None:
     if isinstance(alpha, bool) and target is not dtypes.bool_:
         raise DtypeError(f"{op}: Boolean alpha only supported for Boolean results.")
     if isinstance(alpha, float) and not target.is_floating_point:
-        raise DtypeError(
-            f"{op}: For integral input tensors, argument alpha must not be a floating point number"
-        )
+        raise DtypeError(f"{op}: For integral input tensors, argument alpha must not be a floating point number")
 
 
 def _is_bool(x: object) -> bool:

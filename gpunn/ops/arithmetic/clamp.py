@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ClampMin(Elementwise):
-    saves = {0: (0, 1), 1: (0, 1)}
+    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
 
     def compute(self, xp: Any, x: Array, low: Any) -> Array:
         return xp.maximum(x, low)
@@ -30,7 +30,7 @@ class ClampMin(Elementwise):
 
 
 class ClampMax(Elementwise):
-    saves = {0: (0, 1), 1: (0, 1)}
+    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
 
     def compute(self, xp: Any, x: Array, high: Any) -> Array:
         return xp.minimum(x, high)
@@ -45,7 +45,7 @@ class ClampMax(Elementwise):
 class Clamp(Elementwise):
     """Between both limits; where they cross, the upper one wins."""
 
-    saves = {0: (0, 1, 2), 1: (0, 1, 2), 2: (0, 1, 2)}
+    saves: ClassVar = {0: (0, 1, 2), 1: (0, 1, 2), 2: (0, 1, 2)}
 
     def compute(self, xp: Any, x: Array, low: Any, high: Any) -> Array:
         return xp.minimum(xp.maximum(x, low), high)
@@ -66,7 +66,7 @@ class Clamp(Elementwise):
 class Extremum(Elementwise):
     """The larger or the smaller operand. Equal ones share the gradient; with a NaN, both get all of it."""
 
-    saves = {0: (0, 1), 1: (0, 1)}
+    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
 
     def grad_a(self, grad: Tensor) -> Tensor:
         return self._share(grad, self.saved(0), self.saved(1))
@@ -90,7 +90,7 @@ class Minimum(Extremum):
 
 
 class Fmax(Elementwise):
-    saves = {0: (0, 1), 1: (0, 1)}
+    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
 
     def compute(self, xp: Any, a: Array, b: Array) -> Array:
         return xp.fmax(a, b)

@@ -125,9 +125,7 @@ def isfinite(input: Tensor) -> Tensor:
     return Isfinite()(input)
 
 
-def isclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> Tensor:
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """|input - other| <= atol + rtol |other|, elementwise; equal infinities are close, too.
 
     With `equal_nan`, NaNs are close to each other. Both tensors must have the same dtype.
@@ -148,9 +146,7 @@ def isclose(
         return close | (isfinite(difference) & (difference <= (other * rtol).abs() + atol))
 
 
-def allclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> bool:
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether all elements are close, as `isclose` says."""
     return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpunn.backend import Array
 from gpunn.errors import ArgumentError, DtypeError
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Div(Elementwise):
-    saves = {0: (1,), 1: (0, 1)}
+    saves: ClassVar = {0: (1,), 1: (0, 1)}
 
     def compute(self, xp: Any, a: Array, b: Array) -> Array:
         return a / b
@@ -67,7 +67,7 @@ class FloorDiv(Rounded):
 
 
 class Fmod(Rounded):
-    saves = {0: (1,), 1: (1,)}
+    saves: ClassVar = {0: (1,), 1: (1,)}
 
     def compute(self, xp: Any, a: Any, b: Any) -> Array:
         return xp.fmod(a, b)
@@ -80,7 +80,7 @@ class Fmod(Rounded):
 
 
 class Remainder(Rounded):
-    saves = {0: (1,), 1: (1,)}
+    saves: ClassVar = {0: (1,), 1: (1,)}
 
     def compute(self, xp: Any, a: Any, b: Any) -> Array:
         mod = xp.fmod(a, b)

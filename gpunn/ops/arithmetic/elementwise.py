@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -82,7 +82,7 @@ class Elementwise(Function):
 class Masked(Function):
     """x where the mask is true, else 0. NaN and infinity are masked, too."""
 
-    saves = {1: (0,)}
+    saves: ClassVar = {1: (0,)}
 
     def forward(self, x: Array, mask: Array) -> Array:
         # The bits times 0 or 1: exact, and 15 times as fast as np.where on a random mask (2026-11, one core).

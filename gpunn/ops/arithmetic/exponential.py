@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpunn.backend import Array
 from gpunn.errors import DtypeError
@@ -47,7 +47,7 @@ class Expm1(Unary):
 
 
 class Log(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return xp.log(x)
@@ -57,7 +57,7 @@ class Log(Unary):
 
 
 class Log2(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return xp.log2(x)
@@ -67,7 +67,7 @@ class Log2(Unary):
 
 
 class Log10(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return xp.log10(x)
@@ -77,7 +77,7 @@ class Log10(Unary):
 
 
 class Log1p(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return xp.log1p(x)
@@ -101,7 +101,7 @@ class Sigmoid(Unary):
 
 
 class Logaddexp(Elementwise):
-    saves = {0: (0, 1), 1: (0, 1)}
+    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
 
     def compute(self, xp: Any, a: Array, b: Array) -> Array:
         largest, gap = _largest_and_gap(xp, a, b)
@@ -115,7 +115,7 @@ class Logaddexp(Elementwise):
 
 
 class Logaddexp2(Elementwise):
-    saves = {0: (0, 1), 1: (0, 1)}
+    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
 
     def compute(self, xp: Any, a: Array, b: Array) -> Array:
         largest, gap = _largest_and_gap(xp, a, b)
@@ -130,7 +130,7 @@ class Logaddexp2(Elementwise):
 
 class Xlogy(Elementwise):
     wide = True
-    saves = {0: (0, 1), 1: (0, 1)}
+    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
 
     def compute(self, xp: Any, a: Any, b: Any) -> Array:
         log_b = number_log(b) if type(b) in NUMBERS else xp.log(b)

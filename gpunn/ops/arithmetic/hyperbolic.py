@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpunn.backend import Array
 from gpunn.ops.arithmetic.elementwise import Unary
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Sinh(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return xp.sinh(x)
@@ -23,7 +23,7 @@ class Sinh(Unary):
 
 
 class Cosh(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return xp.cosh(x)
@@ -44,7 +44,7 @@ class Tanh(Unary):
 
 
 class Asinh(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return xp.arcsinh(x)
@@ -55,7 +55,7 @@ class Asinh(Unary):
 
 
 class Acosh(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return xp.arccosh(x)
@@ -66,7 +66,7 @@ class Acosh(Unary):
 
 
 class Atanh(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return xp.arctanh(x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class PowNumber(Unary):
     """x ** p for a Python number p; the usual ones by multiplications and roots."""
 
     wide = True
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def __init__(self, p: Number) -> None:
         self.p = p
@@ -51,7 +51,7 @@ class NumberPow(Unary):
     """base ** x for a Python number base."""
 
     wide = True
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
     saves_output = True
 
     def __init__(self, base: Number) -> None:
@@ -66,7 +66,7 @@ class NumberPow(Unary):
 
 
 class Pow(Elementwise):
-    saves = {0: (0, 1), 1: (0, 1)}
+    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
     saves_output = True
 
     def compute(self, xp: Any, a: Array, b: Array) -> Array:
@@ -104,7 +104,7 @@ class Rsqrt(Unary):
 
 
 class Hypot(Elementwise):
-    saves = {0: (0,), 1: (1,)}
+    saves: ClassVar = {0: (0,), 1: (1,)}
     saves_output = True
 
     def compute(self, xp: Any, a: Array, b: Array) -> Array:

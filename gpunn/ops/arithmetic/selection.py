@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class Where(Function):
     """One of two operands, arrays or numbers, as a boolean array says."""
 
-    saves = {0: (1, 2)}
+    saves: ClassVar = {0: (1, 2)}
 
     def __init__(self, to: dtype) -> None:
         self.to = to.numpy
@@ -62,7 +62,7 @@ class Where(Function):
 
 class NanToNum(Unary):
     wide = True
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def __init__(self, nan: float, posinf: float, neginf: float) -> None:
         self.nan, self.posinf, self.neginf = nan, posinf, neginf
@@ -76,7 +76,7 @@ class NanToNum(Unary):
 
 class Lerp(Elementwise):
     wide = True
-    saves = {0: (2,), 1: (2,), 2: (0, 1)}
+    saves: ClassVar = {0: (2,), 1: (2,), 2: (0, 1)}
 
     def compute(self, xp: Any, a: Array, b: Array, weight: Any) -> Array:
         near_a, near_b = a + weight * (b - a), b - (b - a) * (1 - weight)  # each exact at its end
@@ -96,7 +96,7 @@ class Lerp(Elementwise):
 
 class Addcmul(Elementwise):
     wide = True
-    saves = {1: (2,), 2: (1,)}
+    saves: ClassVar = {1: (2,), 2: (1,)}
 
     def __init__(self, value: Number) -> None:
         self.value = value
@@ -116,7 +116,7 @@ class Addcmul(Elementwise):
 
 class Addcdiv(Elementwise):
     wide = True
-    saves = {1: (2,), 2: (1, 2)}
+    saves: ClassVar = {1: (2,), 2: (1, 2)}
 
     def __init__(self, value: Number) -> None:
         self.value = value

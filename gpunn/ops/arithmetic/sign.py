@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpunn.backend import Array
 from gpunn.errors import DtypeError
@@ -23,7 +23,7 @@ class Neg(Unary):
 
 
 class Abs(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return xp.abs(x)
@@ -46,7 +46,7 @@ class Signbit(Unary):
 
 
 class Copysign(Elementwise):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
     saves_output = True
 
     def compute(self, xp: Any, a: Any, b: Any) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import pi, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpunn.backend import Array
 from gpunn.errors import ArgumentError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Erf(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return special.erf(x)
@@ -27,7 +27,7 @@ class Erf(Unary):
 
 
 class Erfc(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return special.erfc(x)
@@ -49,7 +49,7 @@ class Erfinv(Unary):
 
 
 class Lgamma(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return special.lgamma(x)
@@ -59,7 +59,7 @@ class Lgamma(Unary):
 
 
 class Polygamma(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def __init__(self, n: int) -> None:
         self.n = n

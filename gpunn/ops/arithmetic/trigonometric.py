@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import pi
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpunn.backend import Array
 from gpunn.ops.arithmetic.binary import mul
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Sin(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return xp.sin(x)
@@ -25,7 +25,7 @@ class Sin(Unary):
 
 
 class Cos(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return xp.cos(x)
@@ -46,7 +46,7 @@ class Tan(Unary):
 
 
 class Asin(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return xp.arcsin(x)
@@ -57,7 +57,7 @@ class Asin(Unary):
 
 
 class Acos(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return xp.arccos(x)
@@ -68,7 +68,7 @@ class Acos(Unary):
 
 
 class Atan(Unary):
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         return xp.arctan(x)
@@ -79,7 +79,7 @@ class Atan(Unary):
 
 
 class Atan2(Elementwise):
-    saves = {0: (0, 1), 1: (0, 1)}
+    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
 
     def compute(self, xp: Any, a: Array, b: Array) -> Array:
         return xp.arctan2(a, b)
@@ -98,7 +98,7 @@ class Atan2(Elementwise):
 
 class Sinc(Unary):
     wide = True
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
         angle = x * pi
