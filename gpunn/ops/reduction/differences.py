@@ -41,7 +41,7 @@ def diff(
     x = cat(parts, axis) if len(parts) > 1 else input
     for _ in range(min(n, x.array.shape[axis])):
         length = x.array.shape[axis]
-        after, before = slice_dim(x, axis, 1, length), slice_dim(x, axis, 0, max(length - 1, 0))
+        after, before = slice_dim(x, axis, 1, length), slice_dim(x, axis, 0, length - 1)
         x = after != before if dtypes.of(x.array) is dtypes.bool_ else after - before
     return x
 

@@ -89,6 +89,12 @@ def test_second_derivative_at_zero_is_finite(p, device):
     assert np.isfinite(x.grad.cpu().numpy()).all()
 
 
+@pytest.mark.parametrize("p", [0.5, 1, 2, 3, inf])
+def test_inf(p, device):
+    assert gp.norm(gp.tensor([1.0, -inf], device=device), p).item() == inf
+    assert gp.norm(gp.tensor([1.0, -inf], device=device), -p).item() == 1
+
+
 @pytest.mark.parametrize("p", [2, 3, inf])
 def test_nan(p, device):
     assert math.isnan(gp.norm(gp.tensor([1.0, nan], device=device), p).item())

@@ -140,6 +140,13 @@ def test_gradient_of_logcumsumexp_does_not_overflow(device):
     np.testing.assert_allclose(x.grad.cpu().numpy(), [1, 2, 0])
 
 
+def test_second_derivative_of_logcumsumexp_does_not_overflow(device):
+    x = gp.tensor([-800.0, 0.0], dtype=gp.float64, device=device, requires_grad=True)
+    (slope,) = gp.autograd.grad(gp.logcumsumexp(x, 0)[0], x, create_graph=True)
+    slope.sum().backward()
+    assert x.grad.tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("op", [gp.cumsum, gp.cummax, gp.cummin, gp.logcumsumexp])
 def test_errors(op):
     with pytest.raises(IndexRangeError, match=rf"{op.__name__}: Dimension out of range"):

@@ -107,6 +107,16 @@ def test_any_shape(x, data):
     np.testing.assert_array_equal(np.take_along_axis(wide, best.indices.numpy(), dim), part)
 
 
+def test_equal_elements_keep_their_order_in_long_rows(device):
+    x = np.random.default_rng(0).integers(0, 5, 1000)
+    for name in ("uint8", "int64", "bfloat16", "float32", "float64"):
+        t = gp.tensor(x, dtype=getattr(gp, name), device=device)
+        for descending in (False, True):
+            np.testing.assert_array_equal(
+                gp.argsort(t, descending=descending).cpu().numpy(), ordered(x, 0, descending)[1]
+            )
+
+
 def test_stable_is_accepted(device):
     x = gp.tensor([2, 1], device=device)
     assert gp.sort(x, stable=True).values.tolist() == [1, 2]
