@@ -287,6 +287,7 @@ from gpunn.ops.shape.squeezing import atleast_3d as atleast_3d
 from gpunn.ops.shape.squeezing import squeeze as squeeze
 from gpunn.ops.shape.squeezing import unsqueeze as unsqueeze
 from gpunn.ops.shape.views import flatten as flatten
+from gpunn.ops.shape.views import numel as numel
 from gpunn.ops.shape.views import ravel as ravel
 from gpunn.ops.shape.views import reshape as reshape
 from gpunn.ops.shape.views import reshape_as as reshape_as

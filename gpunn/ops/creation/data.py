@@ -56,8 +56,7 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
         raise ArgumentTypeError(f"from_numpy: expected np.ndarray (got {type(ndarray).__name__})")
     if not ndarray.dtype.isnative:
         raise ArgumentError(
-            "from_numpy: given numpy array has byte order different from the native byte order: "
-            f"{ndarray.dtype}. "
+            f"from_numpy: given numpy array has byte order different from the native byte order: {ndarray.dtype}. "
             'Convert it: array.astype(array.dtype.newbyteorder("="))'
         )
     _check_shareable("from_numpy", ndarray)

@@ -78,8 +78,7 @@ def inferred_shape(op: str, shape: tuple[int, ...], numel: int) -> tuple[int, ..
     known = math.prod([n for n in shape if n != -1])
     if -1 in shape and numel == known == 0:
         raise ShapeError(
-            f"{op}: cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified "
-            "dimension "
+            f"{op}: cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension "
             "size -1 can be any value and is ambiguous"
         )
     if -1 not in shape or known == 0 or numel % known:

@@ -111,8 +111,7 @@ def _expanded(op: str, input: Tensor, given: Sequence[int]) -> tuple[int, ...]:
     added = len(size) - len(was)
     if added < 0:
         raise ShapeError(
-            f"{op}: the number of sizes provided ({len(size)}) must be greater or equal to the number of "
-            "dimensions "
+            f"{op}: the number of sizes provided ({len(size)}) must be greater or equal to the number of dimensions "
             f"in the tensor ({len(was)}): target sizes {list(size)}, tensor sizes {list(was)}"
         )
     for d, n in enumerate(size[:added]):
@@ -124,8 +123,7 @@ def _expanded(op: str, input: Tensor, given: Sequence[int]) -> tuple[int, ...]:
     for d, (m, n) in enumerate(zip(was, wanted, strict=True), added):
         if m != n and (m != 1 or n < 0):
             raise ShapeError(
-                f"{op}: The expanded size of the tensor ({n}) must match the existing size ({m}) at "
-                "non-singleton "
+                f"{op}: The expanded size of the tensor ({n}) must match the existing size ({m}) at non-singleton "
                 f"dimension {d}. Target sizes: {list(size)}. Tensor sizes: {list(was)}"
             )
     return (*size[:added], *wanted)

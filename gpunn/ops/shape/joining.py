@@ -110,7 +110,6 @@ def _check_fit(first: tuple[int, ...], shape: tuple[int, ...], dim: int, i: int)
     for d, (m, n) in enumerate(zip(first, shape, strict=True)):
         if m != n and d != dim:
             raise ShapeError(
-                f"cat: Sizes of tensors must match except in dimension {dim}. Expected size {m} but got size "
-                f"{n} for "
+                f"cat: Sizes of tensors must match except in dimension {dim}. Expected size {m} but got size {n} for "
                 f"tensor number {i} in the list: shapes {first} and {shape}."
             )

@@ -40,8 +40,7 @@ def permute(input: Tensor, dims: Sequence[int]) -> Tensor:
     rank, wanted = array_of("permute", input).ndim, ints("permute", "dims", dims)
     if len(wanted) != rank:
         raise ShapeError(
-            "permute: number of dimensions in the tensor input does not match the length of the desired "
-            "ordering of "
+            "permute: number of dimensions in the tensor input does not match the length of the desired ordering of "
             f"dimensions i.e. input.dim() = {rank} is not equal to len(dims) = {len(wanted)}"
         )
     axes = tuple([one_dim("permute", d, rank) for d in wanted])
@@ -93,8 +92,7 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     sources, places = ints("movedim", "source", source), ints("movedim", "destination", destination)
     if len(sources) != len(places):
         raise ShapeError(
-            f"movedim: Invalid source or destination dims: source ({list(sources)} dims) should contain the "
-            "same "
+            f"movedim: Invalid source or destination dims: source ({list(sources)} dims) should contain the same "
             f"number of dims as destination ({list(places)} dims)"
         )
     origin = {}

@@ -24,8 +24,7 @@ def repeat(input: Tensor, repeats: Sequence[int]) -> Tensor:
     times, shape = ints("repeat", "repeats", repeats), array_of("repeat", input).shape
     if len(times) < len(shape):
         raise ShapeError(
-            "repeat: Number of dimensions of repeat dims can not be smaller than number of dimensions of "
-            "tensor; "
+            "repeat: Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor; "
             f"got {times} for shape {shape}"
         )
     return _repeated("repeat", input, times)

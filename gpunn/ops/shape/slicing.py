@@ -71,8 +71,7 @@ def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     n = shape[d]
     if not -n <= first <= n:
         raise IndexRangeError(
-            f"narrow: start out of range (expected to be in range of [{-n}, {n}], but got {first}) at "
-            f"dimension {d} "
+            f"narrow: start out of range (expected to be in range of [{-n}, {n}], but got {first}) at dimension {d} "
             f"of shape {shape}"
         )
     first += n if first < 0 else 0

@@ -51,8 +51,7 @@ def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) ->
         )
     if sum(sizes) != length:
         raise ShapeError(
-            f"split_with_sizes expects split_sizes to sum exactly to {length} (input tensor's size at "
-            f"dimension {d}), "
+            f"split_with_sizes expects split_sizes to sum exactly to {length} (input tensor's size at dimension {d}), "
             f"but got split_sizes={list(sizes)} for shape {input.array.shape}"
         )
     return _pieces(Split(sizes, d)(input))
@@ -103,8 +102,7 @@ def _listed(x: Variable) -> Any:
         )
     if x.array.ndim > 1:
         raise ShapeError(
-            "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional "
-            "tensor, "
+            "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, "
             f"but got a tensor with {x.array.ndim} dims"
         )
     return x.array.tolist()
@@ -133,8 +131,7 @@ def _split_evenly(op: str, input: Tensor, sections: Any, rank: int, dim: int) ->
         )
     if isinstance(sections, int) and (sections <= 0 or shape[dim] % sections):
         raise ShapeError(
-            f"{op} attempted to split along dimension {dim}, but the size of the dimension {shape[dim]} is "
-            "not "
+            f"{op} attempted to split along dimension {dim}, but the size of the dimension {shape[dim]} is not "
             f"divisible by the split_size {sections}!"
         )
     return tensor_split(input, sections, dim)

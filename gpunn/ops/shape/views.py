@@ -53,8 +53,7 @@ def view(input: Tensor, size: Sequence[int] | dtype | None = None, *, dtype: dty
     shape = inferred_shape("view", ints("view", "size", size), x.size)
     if not (x.flags.c_contiguous or x.size == 0 or backend.is_view(x.reshape(shape), x)):
         raise ShapeError(
-            f"view: view size {list(shape)} is not compatible with input tensor's size {list(x.shape)} and "
-            "stride "
+            f"view: view size {list(shape)} is not compatible with input tensor's size {list(x.shape)} and stride "
             f"{list(input.stride())} (at least one dimension spans across two contiguous subspaces). "
             "Use .reshape(...) instead."
         )
@@ -94,6 +93,11 @@ def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     return reshape(input, array_of("reshape_as", other).shape)
 
 
+def numel(input: Tensor) -> int:
+    """The number of elements of `input`."""
+    return int(array_of("numel", input).size)
+
+
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """`input` with the dimensions from `start_dim` to `end_dim` as one; itself if that is one already."""
     shape = array_of("flatten", input).shape
@@ -104,8 +108,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     first, last = one_dim("flatten", start_dim, len(shape)), one_dim("flatten", end_dim, len(shape))
     if first > last:
         raise ShapeError(
-            f"flatten() has invalid args: start_dim cannot come after end_dim, got {start_dim} and {end_dim} "
-            "for "
+            f"flatten() has invalid args: start_dim cannot come after end_dim, got {start_dim} and {end_dim} for "
             f"shape {shape}"
         )
     if first == last:

@@ -46,6 +46,12 @@ def test_views_share_memory(device):
     assert not is_view(x[:, :4].ravel(), x)
 
 
+def test_numel():
+    assert gp.numel(gp.zeros(2, 3)) == 6 and gp.numel(gp.tensor(1)) == 1
+    with pytest.raises(TypeError, match=r"numel: .* must be a Tensor, not list"):
+        gp.numel([1])
+
+
 def test_flatten_of_one_dimension_is_the_tensor_itself():
     x = counted(2, 3)
     assert x.flatten(1, 1) is x
