@@ -106,7 +106,7 @@ def test_deletion():
     with pytest.raises(AttributeError):
         del h.nope
     with pytest.raises(AttributeError, match="'Holder' object has no attribute 'nope'"):
-        h.nope
+        _ = h.nope
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_errors_of_a_model_itself_name_the_model():
         def forward(self, x):
             return x + gp.ones(3)
 
-    with pytest.raises(ShapeError, match="^Net: add: The size of tensor a"):
+    with pytest.raises(ShapeError, match=r"^Net: add: The size of tensor a"):
         Net()(gp.ones(2))
     with pytest.raises(ShapeError, match=r"^Sequential.1.0 \(Net\): add: "):
         nn.Sequential(nn.ReLU(), nn.Sequential(Net()))(gp.ones(2))
@@ -306,7 +306,7 @@ def test_errors_that_are_not_ours_pass_unchanged():
         def forward(self, x):
             return x.nope
 
-    with pytest.raises(AttributeError, match="^'Tensor' object has no attribute 'nope'"):
+    with pytest.raises(AttributeError, match=r"^'Tensor' object has no attribute 'nope'"):
         nn.Sequential(Net())(gp.ones(1))
 
 

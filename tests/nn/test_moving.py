@@ -97,7 +97,7 @@ def test_own_apply_of_a_module_inside_is_called():
 def test_wrong_arguments_change_nothing():
     net = Net()
     with pytest.raises(
-        ArgumentTypeError, match="only accepts floating point dtypes, but got desired dtype=gpunn.int64"
+        ArgumentTypeError, match=r"only accepts floating point dtypes, but got desired dtype=gpunn.int64"
     ):
         net.to(gp.int64)
     with pytest.raises(ArgumentTypeError, match="to: expected a device, a dtype or a Tensor, got float"):

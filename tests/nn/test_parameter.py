@@ -49,7 +49,7 @@ def test_frozen_parameters_may_be_integers():
 
 
 def test_what_is_no_tensor_is_refused():
-    with pytest.raises(ArgumentTypeError, match="Parameter: expected a Tensor, got list; try gpunn.tensor"):
+    with pytest.raises(ArgumentTypeError, match=r"Parameter: expected a Tensor, got list; try gpunn.tensor"):
         nn.Parameter([1.0])
 
 

@@ -105,8 +105,8 @@ def changed(new):
         ),
         (
             changed({"0.bias": gp.ones(4)}),
-            "size mismatch for 0.bias: copying a param with shape gpunn.Size([4]) from checkpoint, the shape in current "
-            "model is gpunn.Size([3]).",
+            "size mismatch for 0.bias: copying a param with shape gpunn.Size([4]) from checkpoint, the shape in "
+            "current model is gpunn.Size([3]).",
         ),
         (
             changed({"0.bias": np.ones(3)}),

@@ -153,7 +153,7 @@ def test_module_dict():
 
 def test_module_dict_refuses():
     net = nn.ModuleDict({"a": nn.ReLU()})
-    with pytest.raises(ArgumentTypeError, match="module name should be a string. Got int"):
+    with pytest.raises(ArgumentTypeError, match=r"module name should be a string. Got int"):
         net[3] = nn.ReLU()
     with pytest.raises(KeyError, match="must not be empty or contain"):
         net["a.b"] = nn.ReLU()

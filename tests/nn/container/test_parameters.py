@@ -12,7 +12,7 @@ def test_list_registers_parameters_and_makes_them_of_tensors():
     values = nn.ParameterList([p, gp.zeros(3), "text"])
     assert list(values.state_dict()) == ["0", "1"] and values[0] is p
     assert isinstance(values[1], nn.Parameter) and values[1].requires_grad and values[2] == "text"
-    assert len(values) == 3 and list(values)[0] is p and values[-1] == "text"
+    assert len(values) == 3 and next(iter(values)) is p and values[-1] == "text"
 
 
 def test_list_methods():

@@ -1,0 +1,46 @@
+import pytest
+
+import gpunn as gp
+from gpunn import nn
+
+F = nn.functional
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"kernel_size": 2},
+        {"kernel_size": (3, 2), "stride": 1, "padding": 1},
+        {"kernel_size": 2, "stride": (3, 2), "ceil_mode": True},
+        {"kernel_size": 2, "dilation": 2},
+    ],
+)
+def test_max_pool2d(arguments, device):
+    x = gp.randn(2, 3, 7, 6, device=device)
+    assert nn.MaxPool2d(**arguments)(x).tolist() == F.max_pool2d(x, **arguments).tolist()
+    values, indices = nn.MaxPool2d(**arguments, return_indices=True)(x)
+    wanted = F.max_pool2d(x, **arguments, return_indices=True)
+    assert values.tolist() == wanted[0].tolist() and indices.tolist() == wanted[1].tolist()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"kernel_size": 2},
+        {"kernel_size": (3, 2), "stride": 1, "padding": 1, "count_include_pad": False},
+        {"kernel_size": 2, "stride": (3, 2), "ceil_mode": True},
+        {"kernel_size": 2, "divisor_override": 3},
+    ],
+)
+def test_avg_pool2d(arguments, device):
+    x = gp.randn(2, 3, 7, 6, device=device)
+    assert nn.AvgPool2d(**arguments)(x).tolist() == F.avg_pool2d(x, **arguments).tolist()
+
+
+def test_stride_is_the_kernel_size_unless_given():
+    assert nn.MaxPool2d((2, 3)).stride == (2, 3) and nn.AvgPool2d(2, 1).stride == 1
+
+
+def test_repr():
+    assert repr(nn.MaxPool2d(2)) == "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)"
+    assert repr(nn.AvgPool2d((2, 1), 2, (1, 0))) == "AvgPool2d(kernel_size=(2, 1), stride=2, padding=(1, 0))"
