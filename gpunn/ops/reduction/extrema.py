@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from gpunn import dtypes
 from gpunn.backend import Array, array_module
@@ -29,7 +29,7 @@ class MinMax(NamedTuple):
 class Tied(Reduction):
     """One element for many, all of which may equal it: the gradient is shared evenly among those that do."""
 
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
     saves_output = True
 
     def backward(self, grad: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Moments(Reduction):
     """What the operations of this file have in common."""
 
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def __init__(self, axes: tuple[int, ...], correction: float, keepdim: bool) -> None:
         super().__init__(axes, keepdim)
@@ -140,8 +140,7 @@ def var_mean(
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(variance, mean) over `dim`, or of all elements; arguments as in `var`."""
-    result: tuple[Tensor, Tensor] = VarMean(*_settings("var_mean", input, dim, unbiased, correction), keepdim)(input)
-    return result
+    return VarMean(*_settings("var_mean", input, dim, unbiased, correction), keepdim)(input)
 
 
 @numpy_names
@@ -154,8 +153,7 @@ def std_mean(
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(standard deviation, mean) over `dim`, or of all elements; arguments as in `var`."""
-    result: tuple[Tensor, Tensor] = StdMean(*_settings("std_mean", input, dim, unbiased, correction), keepdim)(input)
-    return result
+    return StdMean(*_settings("std_mean", input, dim, unbiased, correction), keepdim)(input)
 
 
 def _settings(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from gpunn import dtypes
 from gpunn.backend import Array, array_module
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class VectorNorm(Reduction):
     """(Σ |x|^p)^(1/p); for p = 0 how many elements are not 0, for ±inf the largest or smallest |x|."""
 
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
     saves_output = True
 
     def __init__(self, p: float, axes: tuple[int, ...], keepdim: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Prod(Reduction):
     """The product over one dimension; `dtype` is the type to multiply integers in."""
 
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def __init__(self, axes: tuple[int, ...], keepdim: bool, dtype: dtype | None = None) -> None:
         super().__init__(axes, keepdim)
@@ -50,7 +50,7 @@ class Prod(Reduction):
 class Cumprod(Function):
     """The products of the first 1, 2, ... elements, multiplied in float64, integers in `dtype`."""
 
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
     saves_output = True
 
     def __init__(self, axis: int, dtype: dtype | None = None) -> None:

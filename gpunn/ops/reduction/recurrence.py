@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
@@ -43,7 +43,7 @@ class Recurrence(Function):
     the incoming gradient in the other direction. So all derivatives are made of the same two recurrences.
     """
 
-    saves = {0: (0, 1)}
+    saves: ClassVar = {0: (0, 1)}
     saves_output = True
 
     def __init__(self, axis: int, reverse: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -115,7 +115,7 @@ class Cummin(Cummax):
 class Logcumsumexp(Scan):
     """log Σ exp(x) over the first 1, 2, ... elements, added in float64."""
 
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
     saves_output = True
 
     def scan(self, x: Array, run: Run) -> Array:

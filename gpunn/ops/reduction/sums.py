@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from gpunn import dtypes
 from gpunn.backend import Array, array_module, broadcast_view
@@ -73,7 +73,7 @@ class Sum(Reduction):
 class Nansum(Reduction):
     """The sum of the elements that are numbers."""
 
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
 
     def reduce(self, x: Array) -> Array:
         numbers = array_module(x).where(x == x, widened(x), 0)
@@ -98,7 +98,7 @@ class Mean(Reduction):
 class LogSumExp(Reduction):
     """log Σ exp(x), computed as m + log Σ exp(x - m) with the largest element m."""
 
-    saves = {0: (0,)}
+    saves: ClassVar = {0: (0,)}
     saves_output = True
 
     def reduce(self, x: Array) -> Array:
