@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from gpunn import dtypes, engine
 from gpunn.backend import array_module
 from gpunn.engine import Variable
-from gpunn.errors import ArgumentTypeError, DtypeError, ShapeError
+from gpunn.errors import ArgumentTypeError, DtypeError
 from gpunn.ops.indexing.element import element
 from gpunn.ops.indexing.getitem import checked, viewed
 from gpunn.ops.indexing.keys import broadcast_indices, result_shape
 from gpunn.ops.indexing.mask import MaskedFill
 from gpunn.ops.indexing.parse import Advanced, parse
-from gpunn.ops.indexing.put import IndexPut
+from gpunn.ops.indexing.put import IndexPut, check_values
 from gpunn.ops.shape.conversion import cast, to_device
 from gpunn.ops.shape.expand import Expand
 from gpunn.ops.shape.views import View
@@ -123,10 +123,5 @@ def _fitted(value: Any, shape: tuple[int, ...]) -> Any:
     extra = len(given) - len(shape)
     if extra > 0 and all(n == 1 for n in given[:extra]):
         value = View(given[extra:])(value)
-    added = len(shape) - value.array.ndim
-    if added < 0 or any(n not in (1, m) for n, m in zip(value.array.shape, shape[added:], strict=True)):
-        raise ShapeError(
-            f"setitem: shape mismatch: value tensor of shape {given} cannot be broadcast to indexing result of shape "
-            f"{shape}"
-        )
+    check_values("setitem", value, shape)
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gpunn.errors import ShapeError
-from gpunn.ops.linalg.products import bmm, check_batches, check_operands, mm, mv
+from gpunn.ops.linalg.products import bmm, broadcasts_to, check_batches, check_operands, mm, mv
 from gpunn.ops.shape.permutation import Permute
 from gpunn.ops.shape.views import View
 
@@ -44,8 +44,7 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, a
 def _sum(op: str, input: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
     """beta * input + alpha * product, in the shape of `product`."""
     shape, given = product.array.shape, input.array.shape
-    added = len(shape) - len(given)
-    if added < 0 or any(n not in (1, m) for n, m in zip(given, shape[added:], strict=True)):
+    if not broadcasts_to(given, shape):
         raise ShapeError(f"{op}: input of shape {given} does not broadcast to {shape}, the shape of the product")
     if product.array.dtype.kind in "iu":
         beta, alpha = int(beta), int(alpha)

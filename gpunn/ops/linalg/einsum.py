@@ -6,7 +6,6 @@ import string
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError
 from gpunn.ops.indexing.diagonal import Diagonal
 from gpunn.ops.linalg.contraction import Labels, arranged, contract, summed
@@ -97,8 +96,6 @@ def _from_numbers(term: Any) -> Labels:
 
 def _labelled(i: int, term: Labels, x: Tensor) -> tuple[Labels, Tensor]:
     """Operand `i` with a label for each dimension, all different; those of the ellipsis are …, -2, -1."""
-    if not isinstance(x, Variable):
-        raise ArgumentTypeError(f"einsum(): operand {i} must be a Tensor, got {type(x).__name__}")
     rank, letters = x.array.ndim, len(term) - (... in term)
     if letters > rank or (letters < rank and ... not in term):
         raise ShapeError(

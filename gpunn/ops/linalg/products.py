@@ -221,6 +221,12 @@ def check_batches(op: str, a: Tensor, b: Tensor) -> None:
         )
 
 
+def broadcasts_to(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of `shape` can be stretched to the shape `to`."""
+    added = len(to) - len(shape)
+    return added >= 0 and all(n in (1, m) for n, m in zip(shape, to[added:], strict=True))
+
+
 def _check_broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> None:
     """Raise ShapeError unless the dimensions in front of the matrices broadcast."""
     try:
