@@ -63,7 +63,7 @@ class Twins:
             items = [self.of(v) for v in value]
             return items if isinstance(value, list) else tuple(items)
         if isinstance(value, dict):
-            return {k: self.of(v) for k, v in value.items()}
+            return {k: self.of(v) for k, v in value.items() if v is not torch.strided}  # the only layout of gpunn
         if isinstance(value, slice):
             return slice(self.of(value.start), self.of(value.stop), self.of(value.step))
         return self._setting(value)

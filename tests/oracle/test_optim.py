@@ -74,6 +74,7 @@ def state_difference(ours: dict[str, Any], theirs: dict[str, Any]) -> str | None
     for i, entry in theirs["state"].items():
         for key, b in entry.items():
             a = ours["state"][i].get(key)
+            a = a.to(Twins.device) if key == "step" and a is not None else a  # a count, kept on the CPU
             if wrong := difference(a, b, tolerance=LIMIT):
                 return f"state {i}, {key}: {wrong}"
     for a, b in zip(ours["param_groups"], theirs["param_groups"], strict=True):
