@@ -141,6 +141,11 @@ def is_cuda(array: Array) -> bool:
     return _cuda_array is not None and isinstance(array, _cuda_array)
 
 
+def is_cuda_in_use() -> bool:
+    """Whether there can be arrays on a GPU at all."""
+    return _cuda_array is not None
+
+
 def any_cuda(values: list[Any]) -> bool:
     """True if one of `values` lives on a GPU."""
     return _cuda_array is not None and any([isinstance(v, _cuda_array) for v in values])

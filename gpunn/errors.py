@@ -24,8 +24,8 @@ class ShapeError(GpunnError, RuntimeError, ValueError):
     """Shapes that do not fit each other or the operation."""
 
 
-class DtypeError(GpunnError, RuntimeError, TypeError):
-    """A dtype that the operation does not take, or two that do not go together."""
+class DtypeError(GpunnError, NotImplementedError, TypeError):
+    """A dtype that the operation does not take, or two that do not go together. (A RuntimeError as well.)"""
 
 
 class DeviceError(GpunnError, RuntimeError, AssertionError):

@@ -56,6 +56,8 @@ class Function(Node):
             cls.forward_numpy = cls.forward_cuda = cls.forward
 
     def __call__(self, *inputs: Any) -> Any:
+        if backend.is_cuda_in_use():
+            inputs = _together(type(self).__name__, inputs)
         arrays: list[Any] = []
         needs: list[bool] = []
         for x in inputs:
@@ -84,7 +86,6 @@ class Function(Node):
     def _run_forward(self, arrays: list[Any]) -> Any:
         """The forward for the device that `arrays` are on."""
         if backend.any_cuda(arrays):
-            _same_device(type(self).__name__, arrays)
             return self.forward_cuda(*arrays)
         if self.is_view or modes.quiet.get():
             return self.forward_numpy(*arrays)
@@ -165,16 +166,35 @@ class Function(Node):
         return node
 
 
-def _same_device(op: str, arrays: list[Any]) -> None:
-    """All arrays on one GPU; a 0-d CPU array is moved there, as PyTorch allows."""
-    gpus = [a for a in arrays if backend.is_cuda(a)]
-    for i, a in enumerate(arrays):
-        if isinstance(a, np.ndarray):
-            if a.ndim > 0:
-                raise device_mismatch(op, gpus[0], a)
-            arrays[i] = backend.to_device(a, backend.device_of(gpus[0]))
-        elif backend.is_cuda(a) and backend.device_of(a) != backend.device_of(gpus[0]):
-            raise device_mismatch(op, gpus[0], a)
+class Placed(Function):
+    """A 0-d CPU tensor on a GPU, where an operation with a CUDA tensor needs it; its gradient comes back."""
+
+    def __init__(self, where: backend.device) -> None:
+        self.where = where
+
+    def forward(self, x: Array) -> Array:
+        self.back = backend.device_of(x)
+        return backend.to_device(x, self.where)
+
+    def backward(self, grad: Any) -> Any:
+        return Placed(self.back)(grad)
+
+
+def _together(op: str, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """`inputs` on one device: 0-d CPU tensors go to the GPU of the others, as in PyTorch; else DeviceError."""
+    tensors = [x for x in inputs if isinstance(x, Variable)]
+    first = next((x for x in tensors if backend.is_cuda(x.array)), None)
+    if first is None or len(tensors) == 1:
+        return inputs
+    where = backend.device_of(first.array)
+    placed: list[Any] = []
+    for x in inputs:
+        if isinstance(x, Variable) and backend.device_of(x.array) != where:
+            if backend.is_cuda(x.array) or x.array.ndim > 0:
+                raise device_mismatch(op, first.array, x.array)
+            x = Placed(where)(x)
+        placed.append(x)
+    return tuple(placed)
 
 
 def device_mismatch(op: str, first: Array, second: Array) -> DeviceError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import SupportsIndex, overload
 
 
 class Size(tuple[int, ...]):
@@ -23,6 +24,11 @@ class Size(tuple[int, ...]):
     def __mul__(self, times: int) -> Size:  # type: ignore[override]
         return Size(tuple(self) * times)
 
-    def __getitem__(self, index: int | slice) -> int | Size:  # type: ignore[override]
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> Size: ...
+
+    def __getitem__(self, index: SupportsIndex | slice) -> int | Size:
         part = tuple(self)[index]
         return part if isinstance(part, int) else Size(part)

@@ -59,7 +59,7 @@ def test_what_is_missing_is_named():
         Silent().backward(x)
 
 
-def test_devices_do_not_mix(device):
+def test_devices_mix_only_through_0d_tensors(device):
     if device == "cpu":
         pytest.skip("needs a second device")
     a, b = gp.ones(2, 3, device=device), gp.ones(3)
@@ -68,7 +68,11 @@ def test_devices_do_not_mix(device):
         match=r"Expected all tensors to be on the same device.*\(2, 3\) on cuda:0.*\(3,\) on cpu",
     ):
         a + b
-    assert (a + gp.tensor(2.0)).device.type == "cuda"  # PyTorch lets a 0-d CPU tensor in
+    scalar = gp.tensor(2.0, requires_grad=True)
+    y = a * scalar  # PyTorch lets a 0-d CPU tensor in
+    assert y.device.type == "cuda"
+    y.sum().backward()
+    assert scalar.grad.item() == 6.0 and scalar.grad.device.type == "cpu"
 
 
 def test_numpy_warnings_stay_off():
