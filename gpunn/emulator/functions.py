@@ -129,7 +129,7 @@ def asnumpy(
     if out is None:
         return host
     out[...] = host
-    return out  # type: ignore[no-any-return]
+    return out
 
 
 def get_array_module(*args: Any) -> Any:

@@ -82,7 +82,7 @@ def load(
 
 def _load_safetensors(content: bytes, place: Callable[[Tensor, str], Tensor]) -> Any:
     try:
-        entries = deserialize(content)
+        entries: Any = deserialize(content)  # type: ignore[no-untyped-call]
     except Exception as error:  # the library's own error class, which is not a subclass of anything narrower
         raise FileFormatError(f"load: not a file that gpunn, safetensors or PyTorch wrote: {error}") from error
     arrays = {name: _array(name, entry) for name, entry in entries}
