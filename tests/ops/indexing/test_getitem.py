@@ -156,12 +156,21 @@ SLICES = st.builds(slice, st.none() | st.integers(-5, 5), st.none() | st.integer
 
 @st.composite
 def indexed(draw):
-    """A shape and an index for it, of slices, Nones, an Ellipsis and index arrays."""
+    """A shape and an index for it, of slices, Nones, index arrays and perhaps an Ellipsis for at least one dimension.
+
+    (An Ellipsis for none parts index arrays in NumPy, but not in PyTorch.)
+    """
     shape = draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
     common = draw(st.sampled_from([(), (1,), (2,), (3, 1), (3, 2)]))
+    left_out = range(0)
+    if draw(st.booleans()):
+        start = draw(st.integers(0, len(shape) - 1))
+        left_out = range(start, draw(st.integers(start + 1, len(shape))))
     items = []
-    for n in shape[: draw(st.integers(0, len(shape)))]:
-        if common and draw(st.booleans()):
+    for d, n in enumerate(shape):
+        if d in left_out:
+            items += [...] if d == left_out[0] else []
+        elif common and draw(st.booleans()):
             size = draw(st.sampled_from([common, common[-1:], (1,)]))
             numbers = st.lists(st.integers(-n, n - 1), min_size=int(np.prod(size)), max_size=int(np.prod(size)))
             items.append(np.array(draw(numbers)).reshape(size))
@@ -169,8 +178,6 @@ def indexed(draw):
             items.append(draw(SLICES))
         if draw(st.integers(0, 4)) == 0:
             items.append(None)
-    if draw(st.booleans()) and sum(item is not None for item in items) < len(shape):
-        items.insert(draw(st.integers(0, len(items))), ...)  # one that stands for nothing still parts NumPy's indices
     return tuple(shape), tuple(items)
 
 
