@@ -19,7 +19,10 @@ CHUNK: Final = 1 << 16  # elements whose indices are alive at once
 
 def assign(target: Array, key: Array, rows: Array) -> None:
     """target[key] = rows; of rows with the same key the last one stays, as NumPy promises."""
-    target[key] = rows
+    if target.shape[1] == 1 and rows.ndim:
+        target[:, 0][key] = rows[:, 0]  # half the time
+    else:
+        target[key] = rows
 
 
 def combine(how: str, target: Array, key: Array, rows: Array) -> None:
@@ -35,19 +38,29 @@ def combine(how: str, target: Array, key: Array, rows: Array) -> None:
 
 
 def _add(target: Array, key: Array, rows: Array) -> None:
-    """In float64, on the rows that occur only: a gradient may have many more rows than there are indices."""
+    """Sums in float64, of the rows that occur only if they are few: a gradient may have many more than that."""
+    if len(target) <= 2 * len(key):
+        target[...] = target + _sums(len(target), key, rows)
+        return
     used, place = _compact(key, len(target))
     if len(used) == len(key):
         target[key] += rows
-        return
-    total = np.zeros((len(used), target.shape[1]))
-    _at(np.add, total, place, rows)
-    target[used] = total + target[used]
+    else:
+        target[used] = target[used] + _sums(len(used), place, rows)
+
+
+def _sums(n: int, key: Array, rows: Array) -> Array:
+    """The sum of all rows with key i, for i < n, in float64."""
+    if rows.shape[1] == 1:
+        return np.bincount(key, rows[:, 0].astype(np.float64), n)[:, None]
+    total = np.zeros((n, rows.shape[1]))
+    _at(np.add, total, key, rows)
+    return total
 
 
 def _compact(key: Array, n: int) -> tuple[Array, Array]:
-    """The different values in `key`, sorted, and for each key the number of its value among them."""
-    if len(key) < n // 8:
+    """The different values in `key`, all below n, in order, and for each key the number of its value among them."""
+    if len(key) < n // 32:  # sorting takes 80 ns a key, counting 2 ns a value that is possible
         return np.unique(key, return_inverse=True)
     used = np.flatnonzero(np.bincount(key, minlength=n))
     number = np.empty(n, np.int64)

@@ -3,7 +3,7 @@
 import numpy as np
 
 UFUNCS = {"sum": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
-CASES = [(5, 7, 3), (1, 6, 2), (4, 0, 2), (9, 1, 1), (300, 8, 2), (3, 40, 1)]  # n, m, d
+CASES = [(5, 7, 3), (1, 6, 2), (4, 0, 2), (9, 1, 1), (30, 8, 2), (300, 8, 2), (300, 9, 1), (3, 40, 1)]  # n, m, d
 
 
 def data(n, m, d, dtype, seed=0):
