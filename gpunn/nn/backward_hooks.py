@@ -65,7 +65,7 @@ class BackwardWatch:
             self.grad_output = grads
         else:
             for hook in self.after:
-                hook(self.module, (None,) * self.count_in, grads)
+                _must_be_none(hook(self.module, (None,) * self.count_in, grads))
         return tuple([grads[i] for i in self.places_out])
 
     def _see_inputs(self, grads: Grads) -> Grads:
@@ -116,3 +116,11 @@ def _replaced(grads: Grads, found: Any, kind: str, what: str) -> Grads:
             f"Backward {kind} returned an invalid number of {what}, got {len(new)}, but expected {len(grads)}"
         )
     return new
+
+
+def _must_be_none(found: Any) -> None:
+    if found is not None and not (isinstance(found, tuple) and found == (None,) * len(found)):
+        raise GraphError(
+            "Backward hook for Modules where no input requires gradient should always return None or None for all "
+            "gradients."
+        )

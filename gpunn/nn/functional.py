@@ -14,6 +14,7 @@ from gpunn.ops.loss.cross_entropy import cross_entropy as cross_entropy
 from gpunn.ops.loss.cross_entropy import nll_loss as nll_loss
 from gpunn.ops.loss.regression import l1_loss as l1_loss
 from gpunn.ops.loss.regression import mse_loss as mse_loss
+from gpunn.ops.norm.batch import batch_norm as batch_norm
 from gpunn.ops.pool.average import avg_pool2d as avg_pool2d
 from gpunn.ops.pool.maximum import max_pool2d as max_pool2d
 from gpunn.ops.softmax import log_softmax as log_softmax

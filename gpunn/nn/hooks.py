@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from gpunn.engine import Hooks, RemovableHandle
 from gpunn.errors import ArgumentError
 from gpunn.nn.backward_hooks import BackwardWatch
-
-if TYPE_CHECKING:
-    from gpunn.nn.module import Module
 
 
 class Hook(NamedTuple):
@@ -150,10 +147,9 @@ class ModuleHooks:
                 stacklevel=2,
             )
 
-    def _watch_backward(self: Any) -> BackwardWatch | None:
+    def _watch_backward(self) -> BackwardWatch | None:
         """What puts the backward hooks around the call, if there are any."""
         before, after = self._hooks_of("backward_pre"), self._hooks_of("backward")
         if not before and not after:
             return None
-        module: Module = self
-        return BackwardWatch(module, [hook.call for _, hook in before], [hook.call for _, hook in after])
+        return BackwardWatch(self, [hook.call for _, hook in before], [hook.call for _, hook in after])

@@ -67,6 +67,15 @@ def test_inputs_without_gradient(log):
     assert layer.bias.grad.tolist() == [1, 1]
 
 
+def test_inputs_without_gradient_have_none_to_replace():
+    layer = linear()
+    layer.register_full_backward_hook(lambda m, gi, go: (None,))
+    layer(x_of(1.0, 1.0, requires_grad=False)).sum().backward()
+    layer.register_full_backward_hook(lambda m, gi, go: (go[0],))
+    with pytest.raises(GraphError, match="no input requires gradient should always return None"):
+        layer(x_of(1.0, 1.0, requires_grad=False)).sum().backward()
+
+
 class Several(nn.Module):
     def forward(self, a, b, text="", *, scale=1.0):
         return a * 2, text, b * scale

@@ -46,7 +46,7 @@ class LogisticLoss(Function):
 
     def backward(self, grad: Tensor) -> Tensor:
         x = self.saved(0)
-        return -grad * (-x).sigmoid()  # type: ignore[no-any-return]
+        return -grad * (-x).sigmoid()
 
 
 def binary_cross_entropy(
@@ -101,6 +101,6 @@ def binary_cross_entropy_with_logits(
 
 def _times(op: str, losses: Any, weight: Tensor | None) -> Tensor:
     if weight is None:
-        return losses  # type: ignore[no-any-return]
+        return losses
     broadcast_shape(op, losses, weight)
-    return losses * weight  # type: ignore[no-any-return]
+    return losses * weight

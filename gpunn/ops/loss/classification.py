@@ -28,69 +28,70 @@ class Labels:
     def __init__(
         self, op: str, target: Array, classes: int, weight: Array | None, ignore_index: int, smoothing: float
     ) -> None:
-        xp = array_module(target)
-        self.used = target != ignore_index  # (N, ...)
-        wrong = self.used & ((target < 0) | (target >= classes))
-        if bool(wrong.any()):
-            raise _label_error(op, backend.asnumpy(target), backend.asnumpy(wrong), classes)
-        self.label = xp.where(self.used, target, 0).astype(np.int64)  # (N, ...)
-        self.all_used = bool(self.used.all())
         self.classes, self.weight, self.smoothing = classes, weight, smoothing
+        self.label, self.used = target, None  # (N, ...), and which of them count, if not all
+        low, high = (int(target.min()), int(target.max())) if target.size else (0, 0)
+        if low <= ignore_index <= high:
+            self.used = target != ignore_index
+            self.label = target * self.used
+        if low < 0 or high >= classes:
+            _check_labels(op, target, classes, ignore_index)
+        xp, rank = array_module(target), target.ndim
+        grid = [xp.arange(n).reshape(*(1,) * d, n, *(1,) * (rank - 1 - d)) for d, n in enumerate(target.shape)]
+        self.place = (grid[0], self.label, *grid[1:])  # x[place] is x[i, t_i]
 
-    def weight_of_label(self, dtype: Any) -> Array:
-        """weight[t], 0 where ignored: (N, ...)."""
+    def weights(self, dtype: Any) -> Array | None:
+        """weight[t], 0 where ignored: (N, ...); None if it is 1 everywhere."""
         if self.weight is None:
-            return self.used.astype(dtype)
-        return self.weight[self.label].astype(dtype) * self.used
+            return None if self.used is None else self.used.astype(dtype)
+        weights = self.weight[self.label].astype(dtype, copy=False)
+        return weights if self.used is None else weights * self.used
 
-    def everywhere(self, dtype: Any, rank: int) -> Array:
-        """weight s/C of each class: (1, C, 1, ...)."""
+    def smooth(self, dtype: Any, rank: int) -> Array:
+        """weight s/C of each class, 0 where ignored: (1 or N, C, ...)."""
         xp = array_module(self.label)
         weight = xp.ones(self.classes, dtype) if self.weight is None else self.weight.astype(dtype)
-        return (weight * (self.smoothing / self.classes)).reshape(1, -1, *(1,) * (rank - 2))
+        table = (weight * (self.smoothing / self.classes)).reshape(1, -1, *(1,) * (rank - 2))
+        return table if self.used is None else table * xp.expand_dims(self.used, 1)
 
-    def pick(self, x: Array) -> Array:
-        """x[i, t_i]: (N, ...) from (N, C, ...)."""
-        xp = array_module(x)
-        return xp.take_along_axis(x, xp.expand_dims(self.label, 1), axis=1)[:, 0]
-
-    def add(self, x: Array, y: Array) -> None:
-        """x[i, t_i] += y_i, in place."""
-        xp = array_module(x)
-        place = xp.expand_dims(self.label, 1)
-        xp.put_along_axis(x, place, xp.take_along_axis(x, place, axis=1) + xp.expand_dims(y, 1), axis=1)
+    def at_label(self, dtype: Any) -> Any:
+        """What a row's share has at its label besides: weight[t] (1-s), an array (N, ...) or a number."""
+        weights = self.weights(dtype)
+        return 1 - self.smoothing if weights is None else weights * dtype.type(1 - self.smoothing)
 
     def share(self, dtype: Any, shape: tuple[int, ...]) -> Array:
         """The table of shares: (N, C, ...) = `shape`."""
-        xp = array_module(self.label)
-        table = xp.zeros(shape, dtype)
+        table = array_module(self.label).zeros(shape, dtype)
         if self.smoothing:
-            table += self.everywhere(dtype, len(shape)) * xp.expand_dims(self.used, 1)
-        self.add(table, self.weight_of_label(dtype) * dtype.type(1 - self.smoothing))
+            table += self.smooth(dtype, len(shape))
+        table[self.place] += self.at_label(dtype)
         return table
 
     def loss(self, logp: Array, reduction: str) -> Array:
         """The loss of the log-probabilities `logp`, (N, C, ...), which are at least float32; sums are in float64."""
-        losses = -self.pick(logp) * self.weight_of_label(logp.dtype)
+        losses = -logp[self.place]
+        if self.smoothing or self.weight is not None:
+            losses *= self.at_label(logp.dtype)
         if self.smoothing:
-            smooth = -(logp * self.everywhere(logp.dtype, logp.ndim)).sum(axis=1)
-            losses = losses * (1 - self.smoothing) + smooth * self.used
-        if not self.all_used:
+            losses -= (logp * self.smooth(logp.dtype, logp.ndim)).sum(axis=1)
+        if self.used is not None:
             losses = array_module(logp).where(self.used, losses, 0)  # also where the scores are infinite
         if reduction == "none":
             return losses
         total = losses.sum(dtype=np.float64)
-        return total / self.divisor() if reduction == "mean" else total
-
-    def divisor(self) -> Array:
-        """The sum of the labels' weights."""
-        return self.weight_of_label(np.float64).sum()
+        if reduction == "sum":
+            return total
+        weights = self.weights(np.float64)
+        return total / (losses.size if weights is None else weights.sum())
 
     def factor(self, reduction: str) -> Any:
         """What the mean multiplies the loss of a row by: 1/divisor, or 0 if no label counts; else 1."""
         if reduction != "mean":
             return 1.0
-        divisor = self.divisor()
+        weights = self.weights(np.float64)
+        if weights is None:
+            return 1.0 / max(self.label.size, 1)
+        divisor = weights.sum()
         return array_module(self.label).where(divisor == 0, 0.0, 1 / divisor)
 
     def scale(self, grad: Array, reduction: str) -> Array:
@@ -101,13 +102,16 @@ class Labels:
         return (grad * self.factor(reduction)).astype(grad.dtype)
 
 
-def _label_error(op: str, target: Any, wrong: Any, classes: int) -> IndexRangeError:
-    where = tuple(int(i) for i in np.argwhere(wrong)[0])
-    place = where[0] if len(where) == 1 else where
-    return IndexRangeError(
-        f"{op}: Target {int(target[where])} is out of bounds: at position {place} of the batch, for {classes} "
-        f"classes, which are numbered 0 to {classes - 1}"
-    )
+def _check_labels(op: str, target: Array, classes: int, ignore_index: int) -> None:
+    labels = backend.asnumpy(target)
+    wrong = (labels != ignore_index) & ((labels < 0) | (labels >= classes))
+    if wrong.any():
+        where = tuple(int(i) for i in np.argwhere(wrong)[0])
+        place = where[0] if len(where) == 1 else where
+        raise IndexRangeError(
+            f"{op}: Target {int(labels[where])} is out of bounds: at position {place} of the batch, for {classes} "
+            f"classes, which are numbered 0 to {classes - 1}"
+        )
 
 
 class NLLLoss(Function):
@@ -167,18 +171,16 @@ class CrossEntropyBackward(Function):
         self.labels, self.reduction = labels, reduction
 
     def forward(self, grad: Array, x: Array) -> Array:
-        xp, labels = array_module(x), self.labels
+        labels = self.labels
         dx = softmax_array(x, 1)
-        at_label = labels.weight_of_label(dx.dtype) * dx.dtype.type(1 - labels.smoothing)
-        total = at_label
-        if labels.smoothing:
-            everywhere = labels.everywhere(dx.dtype, x.ndim)
-            total = total + everywhere.sum() * labels.used
-        if labels.weight is not None or labels.smoothing or not labels.all_used:
-            dx *= xp.expand_dims(total, 1)
-        labels.add(dx, -at_label)
-        if labels.smoothing:
-            dx -= everywhere * xp.expand_dims(labels.used, 1)
+        at_label = labels.at_label(dx.dtype)
+        smooth = labels.smooth(dx.dtype, x.ndim) if labels.smoothing else None
+        if labels.weight is not None or labels.used is not None:  # the shares of a row do not add up to 1
+            total = at_label if smooth is None else at_label + smooth.sum(axis=1)
+            dx *= array_module(x).expand_dims(total, 1)
+        dx[labels.place] -= at_label
+        if smooth is not None:
+            dx -= smooth
         dx *= labels.scale(grad, self.reduction)
         return dx.astype(x.dtype, copy=False)
 
@@ -187,7 +189,8 @@ class CrossEntropyBackward(Function):
         share = Variable.result_type(labels.share(x.array.dtype, x.array.shape))
         total, p = sum(share, 1, True), softmax(x, 1)
         factor = labels.factor(self.reduction)
-        factor = factor if self.reduction != "mean" else Variable.result_type(factor.astype(x.array.dtype))
+        if not isinstance(factor, float):
+            factor = Variable.result_type(factor.astype(x.array.dtype))
         each = self.reduction == "none"
         dgrad = dx = None
         if self.needs[0]:

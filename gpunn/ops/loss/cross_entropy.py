@@ -117,9 +117,8 @@ def _with_labels(
     if dtypes.of(target.array).category != dtypes.INTEGER:
         raise DtypeError(f"{op}: expected labels of an integer dtype, got {target.dtype}; use target.long()")
     if weight is not None and weight.array.dtype != x.array.dtype:
-        raise DtypeError(
-            f"{op}: expected weight of {x.dtype}, the dtype of input, got {weight.dtype}; use weight.to(x)"
-        )
+        found, wanted = weight.dtype.name, x.dtype.name
+        raise DtypeError(f"{op}: expected scalar type {wanted} but found {found} for weight; use weight.to(input)")
     if weight is not None and weight.requires_grad and is_grad_enabled():
         raise GraphError(f"{op}: not differentiable with respect to weight, which must not require a gradient")
     _check_label_shape(op, x.array.shape, target.array.shape)

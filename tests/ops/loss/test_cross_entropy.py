@@ -208,7 +208,7 @@ def test_arguments_that_do_not_fit(device):
     cases = [
         (ShapeError, r"probabilities must have the shape of input, \(2, 3\), got \(2,\)", (x, gp.zeros(2)), {}),
         (ShapeError, r"either for all 3 classes .* of shape: \[2\]", (x, t, gp.ones(2)), {}),
-        (DtypeError, "expected weight of gpunn.float32, .* got gpunn.float64", (x, t, three.double()), {}),
+        (DtypeError, "expected scalar type float32 but found float64 for weight", (x, t, three.double()), {}),
         (DtypeError, r"labels of an integer dtype, got gpunn.bool; use target.long\(\)", (x, t.bool()), {}),
         (UnsupportedError, r"scores of gpunn.int64; use x.float\(\)", (x.long(), t), {}),
         (ArgumentError, "label_smoothing must be between 0.0 and 1.0. Got: 1.5", (x, t), {"label_smoothing": 1.5}),
