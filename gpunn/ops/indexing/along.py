@@ -43,6 +43,10 @@ class Along(Scattering):
         """The part of `src` that counts."""
         return tuple([slice(n) for n in self.used])
 
+    def gathered(self, x: Tensor) -> Tensor:
+        """What `x`, of the shape of the result, has at the places that were written to."""
+        return Gather(self.dim)(x, self.saved(2))
+
     def part(self, src: Tensor) -> Tensor:
         """What counts of `src`."""
         return src if self.was == self.used else Slice(self.corner)(src)
@@ -56,10 +60,9 @@ class Scatter(Along):
     saves: ClassVar = {2: (0, 1)}
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
-        index = self.saved(2)
         return (
-            Scatter(self.dim)(grad, 0, index) if self.needs[0] else None,
-            self.whole(Gather(self.dim)(grad, index)) if self.needs[1] else None,
+            Scatter(self.dim)(grad, 0, self.saved(2)) if self.needs[0] else None,
+            self.whole(self.gathered(grad)) if self.needs[1] else None,
             None,
         )
 
@@ -69,7 +72,7 @@ class ScatterAdd(Along):
     saves: ClassVar = {2: (1,)}
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return grad, self.whole(Gather(self.dim)(grad, self.saved(2))) if self.needs[1] else None, None
+        return grad, self.whole(self.gathered(grad)) if self.needs[1] else None, None
 
 
 class ScatterProd(Along):
@@ -88,13 +91,13 @@ class ScatterProd(Along):
         return grad_x, self._grad_src(grad, x, src, index) if self.needs[1] else None, None
 
     def _grad_src(self, grad: Tensor, x: Tensor, src: Tensor, index: Tensor) -> Tensor:
-        gather, part = Gather(self.dim), self.part(src)
+        part = self.part(src)
         is_zero = part == 0
-        zeros = gather.fresh()(ScatterAdd(self.dim)(zeros_like(x), is_zero.to(x.dtype), index), index)
+        zeros = self.gathered(ScatterAdd(self.dim)(zeros_like(x), is_zero.to(x.dtype), index))
         alone = is_zero & (zeros == 1)
         without = ScatterProd(self.dim)(x, part.masked_fill(alone, 1), index)
-        quotient = gather.fresh()(grad * self.saved_output(), index) / part.masked_fill(is_zero, 1)
-        found = where(alone, gather.fresh()(grad * without, index), quotient)
+        quotient = self.gathered(grad * self.saved_output()) / part.masked_fill(is_zero, 1)
+        found = where(alone, self.gathered(grad * without), quotient)
         if (zeros > 1).any():
             found = OnceDifferentiable("scatter_reduce with two zeros at one place")(found)
         return self.whole(found)
@@ -113,11 +116,11 @@ class ScatterExtreme(Along):
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         index, result = self.saved(2), self.saved_output()
         x_is = (self.saved(0) == result).to(grad.dtype)
-        part_is = (self.part(self.saved(1)) == Gather(self.dim)(result, index)).to(grad.dtype)
+        part_is = (self.part(self.saved(1)) == self.gathered(result)).to(grad.dtype)
         share = grad / ScatterAdd(self.dim)(x_is, part_is, index)
         return (
             x_is * share if self.needs[0] else None,
-            self.whole(part_is * Gather(self.dim)(share, index)) if self.needs[1] else None,
+            self.whole(part_is * self.gathered(share)) if self.needs[1] else None,
             None,
         )
 
