@@ -8,7 +8,7 @@ from gpunn import dtypes
 from gpunn.backend import Array, array_module
 from gpunn.dtypes import dtype
 from gpunn.engine import Function, Variable
-from gpunn.errors import ArgumentTypeError, UnsupportedError
+from gpunn.errors import ArgumentTypeError, DtypeError
 from gpunn.ops.reduction.accumulate import total, widened
 from gpunn.ops.reduction.sums import sum as sum_of
 from gpunn.ops.shape.conversion import cast
@@ -141,7 +141,7 @@ def _prepared(op: str, x: Tensor, dim: int | None, to: dtype | None) -> tuple[Te
     axis = one_dim(op, dim, rank)
     x = x if to is None else cast(x, dtypes.as_dtype(to))
     if not dtypes.of(x.array).is_floating_point:
-        raise UnsupportedError(f"{op}: not implemented for {x.dtype}; pass dtype=gpunn.float32 or use x.float()")
+        raise DtypeError(f"{op}: not implemented for {x.dtype}; pass dtype=gpunn.float32 or use x.float()")
     return x, axis
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gpunn as gp
-from gpunn.errors import ArgumentTypeError, IndexRangeError, UnsupportedError
+from gpunn.errors import ArgumentTypeError, DtypeError, IndexRangeError
 from tests.harness import check_dtypes, check_op
 
 F = gp.nn.functional
@@ -129,7 +129,7 @@ def test_errors(op):
     name = op.__name__
     with pytest.raises(IndexRangeError, match=f"{name}: Dimension out of range"):
         op(gp.tensor([[1.0]]), 2)
-    with pytest.raises(UnsupportedError, match=f"{name}: not implemented for gpunn.int64; pass dtype="):
+    with pytest.raises(DtypeError, match=f"{name}: not implemented for gpunn.int64; pass dtype="):
         op(gp.tensor([[1]]), 1)
     with pytest.raises(ArgumentTypeError, match=f"{name}: expected a Tensor, got list"):
         op([1.0], 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gpunn import backend, dtypes
 from gpunn.engine import is_grad_enabled
 from gpunn.engine.function import device_mismatch
-from gpunn.errors import ArgumentError, DtypeError, GraphError, ShapeError, UnsupportedError
+from gpunn.errors import ArgumentError, DtypeError, GraphError, ShapeError
 from gpunn.ops.loss.arguments import must_be_tensors, reduction_name
 from gpunn.ops.loss.classification import CrossEntropy, Labels, NLLLoss
 from gpunn.ops.reduction.sums import sum
@@ -98,7 +98,7 @@ def _check_scores(op: str, x: Tensor, target: Tensor, weight: Tensor | None) -> 
     if x.ndim == 0:
         raise ShapeError(f"{op}: input must have a dimension of classes: (C,), (N, C) or (N, C, ...), got ()")
     if not x.is_floating_point():
-        raise UnsupportedError(f"{op}: not implemented for scores of {x.dtype}; use x.float()")
+        raise DtypeError(f"{op}: not implemented for scores of {x.dtype}; use x.float()")
     classes = x.array.shape[0 if x.ndim == 1 else 1]
     if weight is not None and weight.array.shape != (classes,):
         raise ShapeError(

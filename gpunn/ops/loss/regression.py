@@ -8,7 +8,7 @@ import numpy as np
 
 from gpunn.backend import Array
 from gpunn.engine import Function
-from gpunn.errors import ShapeError, UnsupportedError
+from gpunn.errors import DtypeError, ShapeError
 from gpunn.ops.arithmetic.power import square
 from gpunn.ops.arithmetic.promotion import promoted
 from gpunn.ops.arithmetic.sign import abs
@@ -60,7 +60,7 @@ def mse_loss(
     same_shape("mse_loss", input, target)
     a, b = promoted("mse_loss", input, target)
     if a.array.dtype.kind not in "fV":
-        raise UnsupportedError(f"mse_loss: not implemented for {a.dtype}; use input.float()")
+        raise DtypeError(f"mse_loss: not implemented for {a.dtype}; use input.float()")
     if weight is not None:
         return _weighted("mse_loss", square(a - b), weight, how)
     if how == "none":
