@@ -68,11 +68,14 @@ class SoftmaxBackward(Function):
         return dx.astype(y.dtype, copy=False)
 
     def backward(self, gg: Tensor) -> tuple[Tensor | None, ...]:
-        dg = SoftmaxBackward(self.axis)(gg, self.saved(1)) if self.needs[0] else None
-        if not self.needs[1]:
-            return dg, None
-        g, y = self.saved(0), self.saved(1)
-        return dg, gg * g - gg * sum_of(g * y, self.axis, True) - g * sum_of(gg * y, self.axis, True)
+        axis, y = self.axis, self.saved(1)
+        dg = dy = None
+        if self.needs[0]:
+            dg = SoftmaxBackward(axis)(gg, y)
+        if self.needs[1]:
+            g = self.saved(0)
+            dy = gg * g - gg * sum_of(g * y, axis, True) - g * sum_of(gg * y, axis, True)
+        return dg, dy
 
 
 class LogSoftmax(Function):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections import OrderedDict
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, ValuesView
 from typing import Any, Self
 
 from gpunn.errors import ArgumentError, ArgumentTypeError, IndexRangeError
@@ -16,6 +16,7 @@ class _Numbered(Module):
     """A list of modules, registered as "0", "1", …"""
 
     _modules: dict[str, Module]  # type: ignore[assignment]
+    _cut: Callable[[slice], Any]  # a container of the same kind with a part of the modules
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -33,9 +34,6 @@ class _Numbered(Module):
     def __getitem__(self, index: int | slice) -> Any:
         """Module number `index`, or for a slice a container of the same kind that shares its modules."""
         return self._cut(index) if isinstance(index, slice) else self._modules[self._key(index)]
-
-    def _cut(self, part: slice) -> Any:
-        raise NotImplementedError
 
     def __setitem__(self, index: int, module: Module) -> None:
         setattr(self, self._key(index), module)

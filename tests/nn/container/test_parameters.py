@@ -84,6 +84,7 @@ def test_dict_unions():
     a, b = nn.ParameterDict({"x": gp.ones(1), "y": gp.ones(2)}), nn.ParameterDict({"y": gp.ones(3)})
     joined = a | b
     assert [p.numel() for p in joined.values()] == [1, 3] and a["y"].numel() == 2
+    assert {"x": 1, "z": 2} | b == {"x": 1, "z": 2, "y": b["y"]}
     before = a
     a |= b
     assert a is before and a["y"] is b["y"]

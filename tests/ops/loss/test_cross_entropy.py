@@ -71,7 +71,10 @@ def test_probabilities(reduction, shape, smoothing, weight, device):
         share = column * ((1 - smoothing) * target + smoothing / 4)
         return expected(x, share, x.size / 4, reduction)
 
-    check_op(op, reference, [RNG.normal(0, 3, shape), RNG.uniform(0, 1, shape)], device)
+    inputs = [RNG.normal(0, 3, shape), RNG.uniform(0, 1, shape)]
+    check_op(op, reference, inputs, device)
+    if weight is None:
+        check_dtypes(op, reference, inputs, device, factor=4)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
