@@ -28,8 +28,9 @@ class Labels:
     def __init__(
         self, op: str, target: Array, classes: int, weight: Array | None, ignore_index: int, smoothing: float
     ) -> None:
-        self.classes, self.weight, self.smoothing = classes, weight, smoothing
-        self.label, self.used = target, None  # (N, ...), and which of them count, if not all
+        self.classes, self.smoothing = classes, smoothing
+        self.weight = None if weight is None else weight.copy()  # (C,); backward needs it as it is now
+        self.label, self.used = target.copy(), None  # (N, ...), and which of them count, if not all
         low, high = (int(target.min()), int(target.max())) if target.size else (0, 0)
         if low <= ignore_index <= high:
             self.used = target != ignore_index
@@ -114,64 +115,70 @@ def _check_labels(op: str, target: Array, classes: int, ignore_index: int) -> No
         )
 
 
-class NLLLoss(Function):
-    """-Σ share log p, which is linear in its input."""
+class OfLabels(Function):
+    """A Function of class labels, which it keeps for backward."""
 
     def __init__(self, labels: Labels, reduction: str) -> None:
-        self.labels, self.reduction = labels, reduction
+        self.labels: Labels | None = labels  # until forward
+        self.reduction = reduction
+
+    def taken(self) -> Any:
+        """The labels, from now on to be freed with all that backward needs."""
+        self.kept, self.labels = self.labels, None
+        return self.kept
+
+
+class NLLLoss(OfLabels):
+    """-Σ share log p, which is linear in its input."""
 
     def forward(self, logp: Array) -> Array:
         self.shape = logp.shape
-        return self.labels.loss(widened(logp), self.reduction).astype(logp.dtype, copy=False)
+        return self.taken().loss(widened(logp), self.reduction).astype(logp.dtype, copy=False)
 
     def backward(self, grad: Tensor) -> Tensor:
-        result: Tensor = NLLLossBackward(self.labels, self.reduction, self.shape)(grad)
+        result: Tensor = NLLLossBackward(self.kept, self.reduction, self.shape)(grad)
         return result
 
 
-class NLLLossBackward(Function):
+class NLLLossBackward(OfLabels):
     """-share · scale."""
 
     def __init__(self, labels: Labels, reduction: str, shape: tuple[int, ...]) -> None:
-        self.labels, self.reduction, self.shape = labels, reduction, shape
+        super().__init__(labels, reduction)
+        self.shape = shape
 
     def forward(self, grad: Array) -> Array:
-        scale = self.labels.scale(grad, self.reduction)
-        dx = self.labels.share(scale.dtype, self.shape)
+        labels = self.taken()
+        scale = labels.scale(grad, self.reduction)
+        dx = labels.share(scale.dtype, self.shape)
         dx *= -scale
         return dx.astype(grad.dtype, copy=False)
 
     def backward(self, gg: Tensor) -> Tensor:
-        result: Tensor = NLLLoss(self.labels, self.reduction)(gg)
+        result: Tensor = NLLLoss(self.kept, self.reduction)(gg)
         return result
 
 
-class CrossEntropy(Function):
+class CrossEntropy(OfLabels):
     """log_softmax and nll_loss in one: only the scores are kept for backward."""
 
     saves: ClassVar = {0: (0,)}
 
-    def __init__(self, labels: Labels, reduction: str) -> None:
-        self.labels, self.reduction = labels, reduction
-
     def forward(self, x: Array) -> Array:
-        return self.labels.loss(log_softmax_array(x, 1), self.reduction).astype(x.dtype, copy=False)
+        return self.taken().loss(log_softmax_array(x, 1), self.reduction).astype(x.dtype, copy=False)
 
     def backward(self, grad: Tensor) -> Tensor:
-        result: Tensor = CrossEntropyBackward(self.labels, self.reduction)(grad, self.saved(0))
+        result: Tensor = CrossEntropyBackward(self.kept, self.reduction)(grad, self.saved(0))
         return result
 
 
-class CrossEntropyBackward(Function):
+class CrossEntropyBackward(OfLabels):
     """(softmax(x) Σ_c share - share) · scale."""
 
     saves: ClassVar = {0: (0, 1), 1: (0, 1)}
 
-    def __init__(self, labels: Labels, reduction: str) -> None:
-        self.labels, self.reduction = labels, reduction
-
     def forward(self, grad: Array, x: Array) -> Array:
-        labels = self.labels
+        labels = self.taken()
         dx = softmax_array(x, 1)
         at_label = labels.at_label(dx.dtype)
         smooth = labels.smooth(dx.dtype, x.ndim) if labels.smoothing else None
@@ -185,7 +192,7 @@ class CrossEntropyBackward(Function):
         return dx.astype(x.dtype, copy=False)
 
     def backward(self, gg: Tensor) -> tuple[Tensor | None, ...]:
-        grad, x, labels = self.saved(0), self.saved(1), self.labels
+        grad, x, labels = self.saved(0), self.saved(1), self.kept
         share = Variable.result_type(labels.share(x.array.dtype, x.array.shape))
         total, p = sum(share, 1, True), softmax(x, 1)
         factor = labels.factor(self.reduction)

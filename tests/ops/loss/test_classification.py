@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import gpunn as gp
-from gpunn.errors import IndexRangeError
+from gpunn.errors import GraphError, IndexRangeError
 from gpunn.ops.loss.classification import Labels
 
 F = gp.nn.functional
@@ -49,3 +49,27 @@ def test_gradient_with_respect_to_the_incoming_gradient(loss, device):
         (dx,) = gp.autograd.grad(y, x, grad, create_graph=True)
         (back,) = gp.autograd.grad((dx * dx.detach()).sum(), grad)
         np.testing.assert_allclose(back.sum().item(), (dx * dx).sum().item(), rtol=1e-13)
+
+
+@pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss])
+def test_labels_and_weights_count_as_they_were_in_forward(loss, device):
+    def gradient(change):
+        x = gp.tensor([[0.3, -1.0, 2.0], [0.0, 1.0, 0.5]], device=device, requires_grad=True)
+        t, w = gp.tensor([2, 0], device=device), gp.tensor([1.0, 2.0, 3.0], device=device)
+        y = loss(x, t, w)
+        if change:
+            t.fill_(1)
+            w.fill_(9.0)
+        y.backward()
+        return x.grad.tolist()
+
+    assert gradient(change=True) == gradient(change=False)
+
+
+@pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss])
+def test_labels_are_freed_by_backward(loss):
+    x = gp.zeros(2, 3, requires_grad=True)
+    y = loss(x, gp.tensor([2, 0]))
+    y.backward()
+    with pytest.raises(GraphError, match="second time"):
+        y.backward()
