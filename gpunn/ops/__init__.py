@@ -117,6 +117,7 @@ from gpunn.ops.arithmetic.trigonometric import rad2deg as rad2deg
 from gpunn.ops.arithmetic.trigonometric import sin as sin
 from gpunn.ops.arithmetic.trigonometric import sinc as sinc
 from gpunn.ops.arithmetic.trigonometric import tan as tan
+from gpunn.ops.conv.conv2d import conv2d as conv2d
 from gpunn.ops.creation import arange as arange
 from gpunn.ops.creation import as_tensor as as_tensor
 from gpunn.ops.creation import cartesian_prod as cartesian_prod
@@ -180,6 +181,7 @@ from gpunn.ops.linalg.products import mm as mm
 from gpunn.ops.linalg.products import mv as mv
 from gpunn.ops.linalg.products import outer as outer
 from gpunn.ops.linalg.products import vdot as vdot
+from gpunn.ops.pool.maximum import max_pool2d as max_pool2d
 from gpunn.ops.reduction.counting import all as all
 from gpunn.ops.reduction.counting import any as any
 from gpunn.ops.reduction.counting import bincount as bincount

@@ -1,0 +1,1 @@
+"""Convolutions. The public names are listed in gpunn/nn/functional.py."""

@@ -1,0 +1,1 @@
+"""Normalisations. The public names are listed in gpunn/nn/functional.py."""

@@ -1,0 +1,1 @@
+"""Pooling. The public names are listed in gpunn/nn/functional.py."""
