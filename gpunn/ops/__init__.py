@@ -181,6 +181,7 @@ from gpunn.ops.linalg.products import mm as mm
 from gpunn.ops.linalg.products import mv as mv
 from gpunn.ops.linalg.products import outer as outer
 from gpunn.ops.linalg.products import vdot as vdot
+from gpunn.ops.norm import batch as batch  # before the function norm, which this import would hide
 from gpunn.ops.pool.maximum import max_pool2d as max_pool2d
 from gpunn.ops.reduction.counting import all as all
 from gpunn.ops.reduction.counting import any as any

@@ -14,6 +14,7 @@ from gpunn.ops.arithmetic.elementwise import masked
 from gpunn.ops.reduction.accumulate import accumulated, reduced_size, widened
 from gpunn.ops.reduction.arguments import Dims, array_of
 from gpunn.ops.reduction.extrema import ties
+from gpunn.ops.reduction.nuclear import nuclear_norm
 from gpunn.ops.reduction.subgradient import ratio
 from gpunn.ops.reduction.sums import Reduction
 from gpunn.ops.shape.conversion import cast
@@ -83,23 +84,27 @@ def vector_norm(
 ) -> Tensor:
     """The `p`-norm over `axes`, computed in `dtype` if given. Errors speak of `op`."""
     array = array_of(op, input)
-    have = dtypes.of(array)
-    if not have.is_floating_point:
-        raise DtypeError(f"{op}: Expected a floating point tensor as input. Got {have}; convert it: x.float()")
-    if dtype is not None:
-        wanted = dtypes.as_dtype(dtype)
-        if not wanted.is_floating_point or dtypes.promote_types(have, wanted) is not wanted:
-            raise DtypeError(
-                f"{op}: the dtype of the input ({have}) should be convertible without narrowing to the "
-                f"specified dtype ({wanted})"
-            )
-        input = cast(input, wanted)
+    input = _as_floating(op, input, dtype)
     if (p < 0 or math.isinf(p)) and any(array.shape[axis] == 0 for axis in axes):
         raise IndexRangeError(
             f"{op}: cannot compute the {p} norm over dimensions {axes} of shape {array.shape}: an empty "
             "dimension has none, because the operation does not have an identity"
         )
     return VectorNorm(float(p), axes, keepdim)(input)
+
+
+def _as_floating(op: str, input: Tensor, dtype: dtype | None) -> Tensor:
+    """`input`, which must be of a floating type, in `dtype` if given, which must be no narrower."""
+    have = dtypes.of(input.array)
+    if not have.is_floating_point:
+        raise DtypeError(f"{op}: Expected a floating point tensor as input. Got {have}; convert it: x.float()")
+    wanted = have if dtype is None else dtypes.as_dtype(dtype)
+    if dtypes.promote_types(have, wanted) is not wanted:
+        raise DtypeError(
+            f"{op}: the dtype of the input ({have}) should be convertible without narrowing to the specified dtype "
+            f"({wanted})"
+        )
+    return cast(input, wanted)
 
 
 def norm(
@@ -114,9 +119,11 @@ def norm(
 
     `p` is a number; 0 counts the elements that are not 0, ±inf is the largest or smallest |x|; "fro" or None
     is 2; "nuc" is the sum of the singular values of the matrices in two dimensions. The gradient is 0 where
-    there is none.
+    there is none; that of "nuc" is U Vᵀ everywhere.
     """
     array = array_of("norm", input)
+    if p == "nuc":
+        return nuclear_norm(_as_floating("norm", input, dtype), dim, keepdim)
     if p is None or p == "fro":
         p = 2.0
     if isinstance(p, str):

@@ -1,4 +1,5 @@
 import math
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -146,3 +147,9 @@ def test_dist_of_equal_tensors_has_gradient_zero(device):
     assert a.grad.tolist() == [0, 0, 0]
     with pytest.raises(DtypeError, match="dist: Expected a floating point"):
         gp.dist(gp.tensor([1]), gp.tensor([2]))
+
+
+def test_the_family_of_normalisations_does_not_hide_the_function():
+    import_module("gpunn.ops.norm.batch")
+    assert callable(gp.norm)
+    assert callable(gp.ops.norm)
