@@ -243,8 +243,11 @@ def data_pointer(array: Array) -> int:
 def cache_pieces(*arrays: Array, size: int = 1 << 17) -> Iterator[tuple[Array, ...]]:
     """Equally shaped `arrays` in flat pieces that stay in the CPU's cache over several passes.
 
-    Whole arrays where there is no gain: on a GPU, if they are small, or if one is not contiguous.
+    Whole arrays where there is no gain: on a GPU, if they are small, or if one is not contiguous. Numbers come as
+    vectors of one element, which NumPy's functions do not turn into scalars.
     """
+    if arrays[0].ndim == 0:
+        arrays = tuple([a.reshape(1) for a in arrays])
     first = arrays[0]
     if first.size <= size or is_cuda(first) or not all(a.flags.c_contiguous for a in arrays):
         yield arrays

@@ -51,11 +51,20 @@ class Adam(Optimizer):
         super().__init__(params, defaults)
 
     def check_options(self, group: dict[str, Any]) -> None:
-        check_not_negative(type(self).__name__, group, "lr", "eps", "weight_decay")
+        name = type(self).__name__
+        check_not_negative(name, group, "lr", "eps", "weight_decay")
         for i, beta in enumerate(group["betas"]):
+            if isinstance(beta, Tensor) and beta.numel() != 1:
+                raise ArgumentError(f"{name}: Tensor betas[{i}] must be 1-element")
             number = beta.item() if isinstance(beta, Tensor) else beta
             if not 0.0 <= number < 1.0:
-                raise ArgumentError(f"{type(self).__name__}: Invalid beta parameter at index {i}: {beta}")
+                raise ArgumentError(f"{name}: Invalid beta parameter at index {i}: {beta}")
+        in_tensors = [isinstance(beta, Tensor) for beta in group["betas"]]
+        if in_tensors[0] != in_tensors[1]:
+            raise ArgumentError(f"{name}: betas must be either both floats or both Tensors")
+        if group["foreach"] and not group["capturable"] and (in_tensors[0] or isinstance(group["lr"], Tensor)):
+            what = "betas[0]" if in_tensors[0] else "lr"
+            raise ArgumentError(f"{name}: {what} as a Tensor is not supported for capturable=False and foreach=True")
 
     def update(self, p: Array, grad: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
         xp = array_module(p)

@@ -57,10 +57,7 @@ class Optimizer:
                 "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in "
                 "sets will change between runs. Please use a list instead."
             )
-        entries = list(params or ())
-        if entries and isinstance(entries[0], tuple):
-            group["param_names"] = [name for name, _ in entries]
-            entries = [tensor for _, tensor in entries]
+        entries = self._without_names(list(params or ()), group)
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for p in entries:
             if not isinstance(p, Tensor):
@@ -77,6 +74,18 @@ class Optimizer:
         self.check_options(group)
         self.param_groups.append(group)
 
+    def _without_names(self, entries: list[Any], group: dict[str, Any]) -> list[Any]:
+        """The tensors of `entries`, which may be pairs (name, tensor); the names go to group["param_names"]."""
+        names = [entry[0] for entry in entries if isinstance(entry, tuple)]
+        rule = "all optimizer params should be with/without names. "
+        if names and len(names) < len(entries):
+            raise ArgumentError(f"{rule}Some param names are missing")
+        if names:
+            group["param_names"] = names
+        if any(("param_names" in g) != bool(names) for g in self.param_groups):
+            raise ArgumentError(f"{rule}cannot add param group with{'' if names else 'out'} names to the optimizer")
+        return [entry[1] for entry in entries] if names else entries
+
     def check_options(self, group: dict[str, Any]) -> None:
         """Raise ArgumentError if an option of `group` has a value it cannot have."""
 
@@ -92,8 +101,10 @@ class Optimizer:
             options = {k: v.item() if isinstance(v, Tensor) else v for k, v in group.items() if k != "params"}
             for p in group["params"]:
                 if p.grad is not None:
-                    grad = p.grad.array
-                    self.update(p.array, -grad if options.get("maximize") else grad, self.state[p], options)
+                    grad, state = p.grad.array, self.state.get(p, {})
+                    self.update(p.array, -grad if options.get("maximize") else grad, state, options)
+                    if state:
+                        self.state[p] = state
                     bump(p)
         self._run_hooks("post")
         return loss
@@ -189,4 +200,3 @@ def check_not_negative(optimizer: str, group: dict[str, Any], *names: str) -> No
             raise ArgumentError(f"{optimizer}: Tensor {name} must be 1-element")
         if not number >= 0.0:
             raise ArgumentError(f"{optimizer}: Invalid {words.get(name, name + ' value')}: {value}")
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpunn.backend import Array, cache_pieces
+from gpunn.backend import Array, as_array, cache_pieces
 from gpunn.errors import ArgumentError
 from gpunn.optim.optimizer import Optimizer, Params, check_not_negative
 from gpunn.tensor import Tensor
@@ -58,7 +58,7 @@ class SGD(Optimizer):
             return
         buffer = state.get("momentum_buffer")
         if buffer is None:
-            state["momentum_buffer"] = buffer = Tensor(_decayed(grad, p, group).copy())
+            state["momentum_buffer"] = buffer = Tensor(as_array(_decayed(grad, p, group)).copy())
             first = True
         else:
             first = False
