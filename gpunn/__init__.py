@@ -10,25 +10,19 @@ from gpunn.backend import device as device
 from gpunn.backend import get_default_device as get_default_device
 from gpunn.backend import set_default_device as set_default_device
 from gpunn.dtypes import bfloat16 as bfloat16
-from gpunn.dtypes import bool_ as bool  # noqa: A004 - PyTorch's name
+from gpunn.dtypes import bool_ as bool_
 from gpunn.dtypes import can_cast as can_cast
 from gpunn.dtypes import dtype as dtype
 from gpunn.dtypes import finfo as finfo
 from gpunn.dtypes import float16 as float16
-from gpunn.dtypes import float16 as half
-from gpunn.dtypes import float32 as float  # noqa: A004
 from gpunn.dtypes import float32 as float32
-from gpunn.dtypes import float64 as double
 from gpunn.dtypes import float64 as float64
 from gpunn.dtypes import get_default_dtype as get_default_dtype
 from gpunn.dtypes import iinfo as iinfo
 from gpunn.dtypes import int8 as int8
 from gpunn.dtypes import int16 as int16
-from gpunn.dtypes import int16 as short
-from gpunn.dtypes import int32 as int  # noqa: A004
 from gpunn.dtypes import int32 as int32
 from gpunn.dtypes import int64 as int64
-from gpunn.dtypes import int64 as long
 from gpunn.dtypes import promote_types as promote_types
 from gpunn.dtypes import set_default_dtype as set_default_dtype
 from gpunn.dtypes import uint8 as uint8
@@ -50,3 +44,7 @@ from gpunn.tensor import Size as Size
 from gpunn.tensor import Tensor as Tensor
 from gpunn.tensor import is_tensor as is_tensor
 from gpunn.tensor.display import set_printoptions as set_printoptions
+
+bool = bool_
+half, float, double = float16, float32, float64
+short, int, long = int16, int32, int64
