@@ -1,6 +1,6 @@
 """The bridge between PyTorch and gpunn: values, and the callable of gpunn that an OpInfo speaks of.
 
-Tensors made here for the CPU show the memory of the torch tensors they stand for, strides and all.
+Tensors made here have the values and the strides of the torch tensors they stand for, in memory of their own.
 """
 
 from __future__ import annotations
@@ -35,13 +35,11 @@ def array_of(x: torch.Tensor) -> np.ndarray[Any, Any]:
 
 
 def on_device(array: np.ndarray[Any, Any], name: str) -> Any:
-    """`array` itself on "cpu", else a copy in the memory of the device `name`, with the same strides."""
-    if name == "cpu":
-        return array
-    reach = 1 + sum(s * (n - 1) for s, n in zip(array.strides, array.shape, strict=True)) // array.itemsize
+    """A copy of `array` in the memory of the device `name`, with the same strides."""
     if array.size == 0 or array.flags.c_contiguous:
-        return backend.to_device(array, gp.device(name))
-    memory = np.lib.stride_tricks.as_strided(array, (reach,), (array.itemsize,))
+        return backend.to_device(array.copy(), gp.device(name))
+    reach = 1 + sum(s * (n - 1) for s, n in zip(array.strides, array.shape, strict=True)) // array.itemsize
+    memory = np.lib.stride_tricks.as_strided(array, (reach,), (array.itemsize,)).copy()
     copy = backend.to_device(memory, gp.device(name))
     return backend.array_module(copy).lib.stride_tricks.as_strided(copy, array.shape, array.strides)
 
@@ -53,7 +51,6 @@ class Twins:
 
     def __init__(self) -> None:
         self.pairs: dict[int, tuple[torch.Tensor, Any]] = {}
-        self._before: list[bytes] = []
 
     def of(self, value: Any) -> Any:
         """`value`, a tensor, a dtype, a device or a nest of them, as gpunn sees it."""
@@ -70,17 +67,8 @@ class Twins:
 
     def _tensor(self, x: torch.Tensor) -> Any:
         if id(x) not in self.pairs:
-            array = array_of(x)
-            self._before.append(array.tobytes())
-            self.pairs[id(x)] = x, gp.Tensor(on_device(array, self.device), requires_grad=x.requires_grad)
+            self.pairs[id(x)] = x, gp.Tensor(on_device(array_of(x), self.device), requires_grad=x.requires_grad)
         return self.pairs[id(x)][1]
-
-    def changed(self) -> str | None:
-        """Which of the tensors made is not any more what it was."""
-        for i, ((_, ours), before) in enumerate(zip(self.pairs.values(), self._before, strict=True)):
-            if backend.asnumpy(ours.array).tobytes() != before:
-                return f"tensor {i} of the arguments was changed"
-        return None
 
     def _setting(self, value: Any) -> Any:
         if isinstance(value, torch.dtype):
