@@ -223,7 +223,7 @@ def batch_norm(
     momentum · moment, with the unbiased variance. Otherwise they are the moments.
 
     float16 and bfloat16 are computed in float32 and rounded once; the other tensors may then be float32.
-    Raises ArgumentError in training for a single value per channel, or eps of 0 or less.
+    Raises ArgumentError for a negative eps, in training also for eps 0 and for a single value per channel.
     """
     given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     _check(input, given, training, eps)
@@ -281,14 +281,15 @@ def _check_moments(shape: tuple[int, ...], given: dict[str, Any], training: bool
     mean, var = given["running_mean"], given["running_var"]
     if (mean is None) != (var is None):
         raise ArgumentError("batch_norm: running_mean and running_var must either both be None or neither be None")
+    if eps < 0 or (training and eps == 0):
+        limit = "positive during training" if training else "non-negative"
+        raise ArgumentError(f"batch_norm: eps must be {limit}, but got {eps}")
     if not training:
         if mean is None:
             raise ArgumentError("batch_norm: running_mean must be defined in evaluation mode; or use training=True")
         return
     if any([x is not None and x._requires_grad for x in (mean, var)]):
         raise GraphError("batch_norm: running_mean and running_var cannot require gradients; detach them")
-    if eps <= 0:
-        raise ArgumentError(f"batch_norm: eps must be positive during training, but got {eps}")
     if math.prod(shape[:1] + shape[2:]) == 1:
         raise ArgumentError(
             f"batch_norm: Expected more than 1 value per channel when training, got input size {shape}; "
