@@ -7,6 +7,7 @@ is first asked for, never before; where it cannot serve, `cuda_problem()` says w
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
@@ -21,6 +22,7 @@ DeviceLike: TypeAlias = "device | str | int | None"
 
 _installed: Any = None  # a module that plays CuPy (gpunn.emulator), if one was installed
 _real: Any = None  # CuPy itself, once imported
+_forked = False  # this process was forked from one that had used the GPU
 _cuda_array: type[Any] | None = None  # the array class of CUDA tensors; None until CuPy is in use
 
 
@@ -122,11 +124,25 @@ def cuda_problem() -> str | None:
     return None if count else f"CuPy {cupy.__version__} works but sees no GPU; `gpunn info` says more"
 
 
+def _note_fork() -> None:
+    global _forked
+    _forked = _real is not None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
+
 def cuda_module() -> Any:
     """CuPy, or the module that plays it. Raises DeviceError, with the fix, where there is no GPU."""
     global _real, _cuda_array
     if _installed is not None:
         return _installed
+    if _forked:
+        raise DeviceError(
+            'device "cuda": CUDA cannot be used in a forked child of a process that has used it; start the child by '
+            'spawn: DataLoader(..., multiprocessing_context="spawn") or multiprocessing.get_context("spawn")'
+        )
     if _real is None:
         problem = cuda_problem()
         if problem is not None:

@@ -1,6 +1,8 @@
+import os
 import subprocess
 import sys
 import types
+import warnings
 
 import numpy as np
 import pytest
@@ -79,6 +81,28 @@ def test_with_cupy_without_driver(no_cuda, monkeypatch):
     runtime.getDeviceCount = lambda: 1
     assert backend.cuda_problem() is None
     assert backend.cuda_module() is cupy and backend.is_cuda([])
+
+
+def test_a_forked_child_cannot_use_the_gpu_of_its_parent(no_cuda, monkeypatch):
+    monkeypatch.setattr(backend, "_real", types.SimpleNamespace(ndarray=list))
+    monkeypatch.setattr(backend, "_forked", False)
+    assert backend.cuda_module() is backend._real
+    read, write = os.pipe()
+    with warnings.catch_warnings():  # Python 3.12 warns of fork beside BLAS's threads
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            backend.cuda_module()
+        except RuntimeError as error:
+            os.write(write, str(error).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        assert 'multiprocessing_context="spawn"' in pipe.read()
+    assert not backend._forked
 
 
 def test_importing_gpunn_does_not_import_cupy():

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from gpunn import engine
 from gpunn.backend import Array
 from gpunn.engine import Hooks, RemovableHandle, bump
-from gpunn.errors import ArgumentError, ArgumentTypeError
+from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError
 from gpunn.tensor import Tensor
 
 Params: TypeAlias = "Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]"
@@ -49,25 +49,8 @@ class Optimizer:
         if not isinstance(param_group, dict):
             raise ArgumentTypeError(f"param_group must be a dict, but got {type(param_group)}")
         group = dict(param_group)
-        params = group.get("params")
-        if isinstance(params, Tensor):
-            params = [params]
-        elif isinstance(params, set):
-            raise ArgumentTypeError(
-                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in "
-                "sets will change between runs. Please use a list instead."
-            )
-        entries = self._without_names(list(params or ()), group)
-        known = {id(p) for g in self.param_groups for p in g["params"]}
-        for p in entries:
-            if not isinstance(p, Tensor):
-                raise ArgumentTypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p)}")
-            if not (self.defaults.get("differentiable") or p.is_leaf or p.retains_grad):
-                raise ArgumentError("can't optimize a non-leaf Tensor")
-            if id(p) in known:
-                raise ArgumentError("some parameters appear in more than one parameter group")
-        if len({id(p) for p in entries}) != len(entries):
-            raise ArgumentError("some parameters appear twice in one parameter group")
+        entries = self._without_names(_listed(group.get("params")), group)
+        _check_params(entries, {id(p) for g in self.param_groups for p in g["params"]})
         group["params"] = entries
         for name, default in self.defaults.items():
             group.setdefault(name, default)
@@ -97,6 +80,7 @@ class Optimizer:
         if closure is not None:
             with engine.enable_grad():
                 loss = closure()
+        self._check_gradients()
         for group in self.param_groups:
             options = {k: v.item() if isinstance(v, Tensor) else v for k, v in group.items() if k != "params"}
             for p in group["params"]:
@@ -108,6 +92,17 @@ class Optimizer:
                     bump(p)
         self._run_hooks("post")
         return loss
+
+    def _check_gradients(self) -> None:
+        """Raise before anything moves if a gradient does not fit its parameter."""
+        for number, group in enumerate(self.param_groups):
+            for i, p in enumerate(group["params"]):
+                grad = p.grad
+                if grad is not None and (grad.array.shape != p.array.shape or grad.array.dtype != p.array.dtype):
+                    raise ShapeError(
+                        f"{type(self).__name__}.step: parameter {i} of group {number} has shape {p.array.shape}, "
+                        f"its gradient {grad.array.shape}; {p.array.dtype} and {grad.array.dtype}"
+                    )
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or fill them with zeros."""
@@ -180,6 +175,30 @@ class Optimizer:
         self._hooks = {}
 
 
+def _listed(params: Any) -> list[Any]:
+    if isinstance(params, Tensor):
+        return [params]
+    if isinstance(params, set):
+        raise ArgumentTypeError(
+            "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in "
+            "sets will change between runs. Please use a list instead."
+        )
+    return list(params or ())
+
+
+def _check_params(entries: list[Any], known: set[int]) -> None:
+    """Raise unless `entries` are distinct leaves that no other group has (`known`, by id)."""
+    for p in entries:
+        if not isinstance(p, Tensor):
+            raise ArgumentTypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p)}")
+        if not (p.is_leaf or p.retains_grad):
+            raise ArgumentError("can't optimize a non-leaf Tensor")
+        if id(p) in known:
+            raise ArgumentError("some parameters appear in more than one parameter group")
+    if len({id(p) for p in entries}) != len(entries):
+        raise ArgumentError("some parameters appear twice in one parameter group")
+
+
 def _fitted(state: dict[str, Any], p: Tensor) -> dict[str, Any]:
     """A copy of loaded state on the device and in the dtype of the parameter; the step count as it is."""
     result: dict[str, Any] = {}
@@ -195,8 +214,8 @@ def check_not_negative(optimizer: str, group: dict[str, Any], *names: str) -> No
     words = {"lr": "learning rate", "eps": "epsilon value"}
     for name in names:
         value = group[name]
-        number = value.item() if isinstance(value, Tensor) else value
         if isinstance(value, Tensor) and value.numel() != 1:
             raise ArgumentError(f"{optimizer}: Tensor {name} must be 1-element")
+        number = value.item() if isinstance(value, Tensor) else value
         if not number >= 0.0:
             raise ArgumentError(f"{optimizer}: Invalid {words.get(name, name + ' value')}: {value}")

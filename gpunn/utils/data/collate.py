@@ -22,24 +22,26 @@ def default_collate(batch: Any) -> Any:
         return ops.as_tensor(np.stack(batch))
     if isinstance(first, np.generic):
         return ops.as_tensor(np.asarray(batch))
-    if isinstance(first, float):
-        return ops.tensor(batch, dtype=dtypes.float64)
-    if isinstance(first, (bool, int)):
-        return ops.tensor(batch)
+    if isinstance(first, (bool, int, float)):
+        return ops.tensor(batch, dtype=dtypes.float64 if isinstance(first, float) else None)
     if isinstance(first, (str, bytes)):
         return list(batch)
     if isinstance(first, collections.abc.Mapping):
         return _like_mapping(first, {key: default_collate([sample[key] for sample in batch]) for key in first})
-    if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return type(first)(*(default_collate(column) for column in zip(*batch, strict=True)))
     if isinstance(first, collections.abc.Sequence):
-        if any(len(sample) != len(first) for sample in batch):
-            raise ShapeError("default_collate: each element in list of batch should be of equal size")
-        return [default_collate(column) for column in zip(*batch, strict=True)]
+        return _collate_columns(first, batch)
     raise ArgumentTypeError(
         "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; "
         f"found {type(first).__name__}; pass a collate_fn"
     )
+
+
+def _collate_columns(first: Any, batch: Any) -> Any:
+    """Samples that are sequences, column by column: a list, or a named tuple if they are."""
+    if any(len(sample) != len(first) for sample in batch):
+        raise ShapeError("default_collate: each element in list of batch should be of equal size")
+    columns = [default_collate(column) for column in zip(*batch, strict=True)]
+    return type(first)(*columns) if hasattr(first, "_fields") else columns
 
 
 def default_convert(data: Any) -> Any:
@@ -63,4 +65,3 @@ def _like_mapping(like: Any, values: dict[Any, Any]) -> Any:
         return type(like)(values)
     except TypeError:
         return values
-

@@ -71,15 +71,7 @@ def work(
     fetch: Any = None
     epoch = -1
     try:
-        while True:
-            try:
-                task = tasks.get(timeout=5.0)
-            except queue.Empty:
-                if os.getppid() != parent:  # the main process is gone
-                    return
-                continue
-            if task is None:
-                return
+        while (task := _next_task(tasks, parent)) is not None:
             if task[0] != epoch:
                 epoch, fetch = task[0], None
             answer: Any = failure
@@ -94,6 +86,16 @@ def work(
             results.put((epoch, info.id, task[1], answer))
     except KeyboardInterrupt:  # the main process was interrupted as well, and says so
         return
+
+
+def _next_task(tasks: Any, parent: int) -> Any:
+    """The next task; None at the end, also if the main process is gone."""
+    while os.getppid() == parent:
+        try:
+            return tasks.get(timeout=5.0)
+        except queue.Empty:
+            continue
+    return None
 
 
 def _failure(error: Exception, worker: int) -> Failure:
@@ -124,7 +126,8 @@ class WorkerPool:
         timeout: float,
         prefetch: int,
     ) -> None:
-        spawner = context if hasattr(context, "Process") else multiprocessing.get_context(context or _start_method())
+        is_context = hasattr(context, "Process")
+        spawner: Any = context if is_context else multiprocessing.get_context(context or _start_method())
         self.timeout, self.prefetch, self.epoch = timeout, prefetch, 0
         self.results = spawner.Queue()
         self.tasks = [spawner.Queue() for _ in range(num_workers)]

@@ -1,0 +1,81 @@
+from collections import Counter
+
+import pytest
+
+import gpunn as gp
+from gpunn.utils.data import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
+
+
+def seeded(n=0):
+    return gp.Generator().manual_seed(n)
+
+
+def test_sequential():
+    assert list(SequentialSampler("abc")) == [0, 1, 2] and len(SequentialSampler("abc")) == 3
+
+
+def test_random_order_is_a_permutation_that_the_seed_decides():
+    orders = [list(RandomSampler(range(50), generator=seeded(s))) for s in (1, 1, 2)]
+    assert orders[0] == orders[1] != orders[2] and sorted(orders[2]) == list(range(50))
+    gp.manual_seed(5)
+    first = [list(RandomSampler(range(20))) for _ in range(2)]
+    gp.manual_seed(5)
+    assert first == [list(RandomSampler(range(20))) for _ in range(2)] and first[0] != first[1]
+
+
+def test_random_number_of_samples():
+    assert len(list(RandomSampler(range(4), num_samples=10, generator=seeded()))) == 10
+    drawn = list(RandomSampler(range(4), replacement=True, num_samples=4000, generator=seeded()))
+    assert all(850 < n < 1150 for n in Counter(drawn).values()) and len(drawn) == 4000
+
+
+def test_subset():
+    found = list(SubsetRandomSampler([5, 7, 9], generator=seeded()))
+    assert sorted(found) == [5, 7, 9] and len(SubsetRandomSampler([5, 7])) == 2
+
+
+def test_weights_decide_how_often():
+    drawn = Counter(WeightedRandomSampler([1.0, 0.0, 3.0], 4000, generator=seeded()))
+    assert drawn[1] == 0 and 2800 < drawn[2] < 3200
+    once = list(WeightedRandomSampler([1.0, 0.0, 3.0], 2, replacement=False, generator=seeded()))
+    assert sorted(once) == [0, 2]
+    first = Counter(
+        next(iter(WeightedRandomSampler([1.0, 3.0], 1, replacement=False, generator=seeded(s)))) for s in range(800)
+    )
+    assert 540 < first[1] < 660
+
+
+def test_batches():
+    assert list(BatchSampler(range(5), 2, False)) == [[0, 1], [2, 3], [4]]
+    assert list(BatchSampler(range(5), 2, True)) == [[0, 1], [2, 3]]
+    assert len(BatchSampler(range(5), 2, False)) == 3 and len(BatchSampler(range(5), 2, True)) == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: RandomSampler("ab", replacement=1), "replacement"),
+        (lambda: RandomSampler("ab", num_samples=0), "num_samples"),
+        (lambda: WeightedRandomSampler([1.0], 0), "num_samples"),
+        (lambda: WeightedRandomSampler([1.0], 1, replacement=None), "replacement"),
+        (lambda: WeightedRandomSampler([-1.0], 1), "non-negative"),
+        (lambda: WeightedRandomSampler([1.0, 0.0], 2, replacement=False), "cannot draw 2"),
+        (lambda: BatchSampler(range(3), 0, False), "batch_size"),
+        (lambda: BatchSampler(range(3), 1, 0), "drop_last"),
+    ],
+)
+def test_arguments_are_checked(make, text):
+    with pytest.raises(ValueError, match=text):
+        make()
+
+
+def test_what_a_sampler_must_have():
+    with pytest.raises(NotImplementedError, match="__iter__"):
+        iter(Sampler())
