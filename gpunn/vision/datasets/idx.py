@@ -11,7 +11,7 @@ import math
 import os
 import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -29,38 +29,36 @@ def read_idx(path: str | os.PathLike[str], limit: int = MAX_BYTES) -> np.ndarray
     """
     path = Path(path)
     with open(path, "rb") as raw:
-        is_gzip = raw.read(2) == b"\x1f\x8b"
-    opened: Any = gzip.open(path, "rb") if is_gzip else open(path, "rb")
-    with opened as file:
+        if raw.peek(2)[:2] != b"\x1f\x8b":
+            return _read(raw, path.name, limit)
         try:
-            return _read(file, path.name, limit)
+            with gzip.open(raw) as file:
+                return _read(file, path.name, limit)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise FileFormatError(f"{path.name}: damaged gzip file: {error}") from error
 
 
-def _read(file: IO[bytes], name: str, limit: int) -> np.ndarray[Any, Any]:
+def _read(file: BinaryIO | gzip.GzipFile, name: str, limit: int) -> np.ndarray[Any, Any]:
     magic = _exactly(file, 4, name)
     if magic[:2] != b"\0\0" or magic[2] not in _TYPES or not 1 <= magic[3] <= MAX_DIMENSIONS:
         raise FileFormatError(f"{name}: not an IDX file: it starts with {magic.hex()}")
     shape = tuple(int(n) for n in np.frombuffer(_exactly(file, 4 * magic[3], name), ">u4"))
     dtype = np.dtype(_TYPES[magic[2]])
-    size = math.prod(shape) * dtype.itemsize  # Python integers: cannot wrap
-    if size > limit:
-        raise FileFormatError(f"{name}: shape {shape} needs {size} bytes, more than the limit of {limit}")
-    content = _exactly(file, size, name)
+    extent = math.prod(n for n in shape if n) * dtype.itemsize  # Python integers: cannot wrap
+    if extent > limit:
+        raise FileFormatError(f"{name}: shape {shape} spans {extent} bytes, more than the limit of {limit}")
+    content = _exactly(file, extent if all(shape) else 0, name)
     if file.read(1):
         raise FileFormatError(f"{name}: longer than its shape {shape} says")
-    return np.frombuffer(bytearray(content), dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+    return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
-def _exactly(file: IO[bytes], size: int, name: str) -> bytes:
+def _exactly(file: BinaryIO | gzip.GzipFile, size: int, name: str) -> bytearray:
     """`size` bytes, read in pieces, so that a file that lies about its size takes no more memory than it has."""
-    pieces: list[bytes] = []
-    left = size
-    while left:
-        piece = file.read(min(left, 1 << 24))
+    content = bytearray()
+    while len(content) < size:
+        piece = file.read(min(size - len(content), 1 << 24))
         if not piece:
-            raise FileFormatError(f"{name}: cut short: {size} bytes expected, {size - left} found")
-        pieces.append(piece)
-        left -= len(piece)
-    return b"".join(pieces)
+            raise FileFormatError(f"{name}: cut short: {size} bytes expected, {len(content)} found")
+        content += piece
+    return content

@@ -15,6 +15,8 @@ from gpunn.utils.data import Dataset
 from gpunn.vision.datasets.download import download as fetch
 from gpunn.vision.datasets.idx import read_idx
 
+_MAX_BYTES = 1 << 27  # unpacked; the training images have 47 million
+
 
 class MissingFilesError(GpunnError, RuntimeError, FileNotFoundError):
     """A dataset that is not where it was looked for."""
@@ -50,10 +52,15 @@ class MNIST(Dataset[Any]):
         self.root, self.train = Path(root), train
         self.transform, self.target_transform = transform, target_transform
         part = "train" if train else "t10k"
-        images = read_idx(self._find(f"{part}-images-idx3-ubyte", download))
-        labels = read_idx(self._find(f"{part}-labels-idx1-ubyte", download))
-        if images.shape[1:] != (28, 28) or labels.shape != images.shape[:1] or images.dtype != "u1" or labels.max() > 9:
-            raise FileFormatError(f"MNIST: images {images.shape} and labels {labels.shape} are not MNIST's")
+        images = read_idx(self._find(f"{part}-images-idx3-ubyte", download), _MAX_BYTES)
+        labels = read_idx(self._find(f"{part}-labels-idx1-ubyte", download), _MAX_BYTES)
+        if images.shape != (len(labels), 28, 28) or labels.ndim != 1 or images.dtype != "u1" or labels.dtype != "u1":
+            raise FileFormatError(
+                f"MNIST: expected uint8 images (N, 28, 28) and uint8 labels (N,), "
+                f"got {images.dtype} {images.shape} and {labels.dtype} {labels.shape}"
+            )
+        if (labels > 9).any():
+            raise FileFormatError(f"MNIST: expected labels from 0 to 9, got {labels.max()}")
         self.data, self.targets = from_numpy(images), from_numpy(labels.astype("int64"))
 
     def _find(self, name: str, download: bool) -> Path:
@@ -83,7 +90,7 @@ class MNIST(Dataset[Any]):
 
 def _check(path: Path, sha256: str) -> None:
     """Raise unless the gzipped IDX file `path` unpacks to the content with this checksum."""
-    array = read_idx(path, limit=1 << 27)
+    array = read_idx(path, _MAX_BYTES)
     header = bytes((0, 0, 8, array.ndim)) + b"".join(n.to_bytes(4, "big") for n in array.shape)
     found = hashlib.sha256(header + array.tobytes()).hexdigest()
     if found != sha256:
