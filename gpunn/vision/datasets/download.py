@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import secrets
 import urllib.request
@@ -33,7 +34,7 @@ def download(urls: Sequence[str], path: Path, check: Callable[[Path], None], lim
             check(temporary)
             os.replace(temporary, path)
             return
-        except (OSError, FileFormatError) as error:
+        except (OSError, http.client.HTTPException, FileFormatError) as error:
             problems.append(f"{url}: {error}")
         finally:
             temporary.unlink(missing_ok=True)

@@ -15,9 +15,7 @@ class LeNet5(nn.Module):
     tanh and average pooling in place of ReLU and max pooling. 61,706 parameters.
     """
 
-    def __init__(
-        self, num_classes: int = 10, in_channels: int = 1, padding: int = 2, classic: bool = False
-    ) -> None:
+    def __init__(self, num_classes: int = 10, in_channels: int = 1, padding: int = 2, classic: bool = False) -> None:
         super().__init__()
         act: type[Any] = nn.Tanh if classic else nn.ReLU
         pool: type[Any] = nn.AvgPool2d if classic else nn.MaxPool2d
