@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpunn import backend, random
 from gpunn.backend import DeviceLike, device
-from gpunn.errors import ArgumentError
+from gpunn.errors import ArgumentError, DeviceError
 
 
 def is_available() -> bool:
@@ -77,9 +77,10 @@ manual_seed_all = manual_seed
 
 
 def _number(where: DeviceLike) -> int:
-    """The number of the GPU that `where` names."""
+    """The number of the GPU that `where` names, which is there."""
     chosen = device("cuda") if where is None else device(where)
     if chosen.type != "cuda":
         raise ArgumentError(f"expected a cuda device, got {chosen}")
+    if chosen.index is not None and chosen.index >= (count := device_count()):
+        raise DeviceError(f'device "{chosen}": there are {count} GPUs, numbered from 0')
     return current_device() if chosen.index is None else chosen.index
-
