@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -50,10 +50,6 @@ def open_place(name: str, threads: int) -> Place | str:
     return Place(name, gpunn, name)
 
 
-def nothing() -> None:
-    """The preparation of a case that needs none."""
-
-
 @dataclass(frozen=True)
 class Case:
     """One thing to time.
@@ -67,4 +63,4 @@ class Case:
     moved: int = 0
     flops: int = 0
     images: int = 0
-    quick: bool = field(default=False)  # part of `--quick`
+    quick: bool = False  # part of `--quick`

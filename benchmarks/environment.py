@@ -62,10 +62,12 @@ def _blas() -> str:
 
 
 def _commit() -> str:
+    """The commit of the checkout, "-dirty" if files were changed; nothing in a wheel."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():  # git would look further up, and find a strange project
+        return ""
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*"]
     try:
-        found = subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"], capture_output=True, text=True
-        )
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
     except OSError:
         return ""
-    return found.stdout.strip()

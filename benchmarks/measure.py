@@ -15,7 +15,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds for one run: the median, and the 20th and 80th percentile."""
+    """Seconds for one run: the median, and the 20th and 80th percentile; how many runs were timed."""
 
     median: float
     low: float
@@ -23,12 +23,12 @@ class Timing:
     runs: int
 
     @staticmethod
-    def of(seconds: list[float]) -> Timing:
-        """The summary of single times."""
+    def of(seconds: list[float], runs_each: int = 1) -> Timing:
+        """The summary of times for one run, each the mean over `runs_each`."""
         ordered = sorted(seconds)
         last = len(ordered) - 1
         return Timing(
-            statistics.median(ordered), ordered[round(0.2 * last)], ordered[round(0.8 * last)], len(ordered)
+            statistics.median(ordered), ordered[round(0.2 * last)], ordered[round(0.8 * last)], len(ordered) * runs_each
         )
 
 
@@ -44,7 +44,7 @@ def measure(case: Case, places: list[Place], seconds: float) -> dict[str, Timing
                 times[name].append(run(inner[name]))
                 if time.perf_counter() >= end:
                     break
-    return {name: Timing.of(values) for name, values in times.items()}
+    return {name: Timing.of(values, inner[name]) for name, values in times.items()}
 
 
 def _runner(made: Any, place: Place) -> Callable[[int], float]:

@@ -9,7 +9,7 @@ from .case import Case, Place
 
 
 def cases() -> Iterator[Case]:
-    """sum over all and over the first axis, argmax over the last, sort."""
+    """sum over all and over the first axis, amax and argmax over the last, sort."""
     for name, options in (("sum", {}), ("sum", {"dim": 0}), ("amax", {"dim": 1}), ("argmax", {"dim": 1}), ("sort", {})):
         over = f"dim{options['dim']}" if options else "all"
         yield Case(f"{name}/{over}/1024x1024", _make(name, options), moved=4 << 20)

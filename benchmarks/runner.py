@@ -29,11 +29,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("filter", nargs="*", help="only cases whose name contains one of these words")
     parser.add_argument("--quick", action="store_true", help="a few cases, a quarter of a second each")
     parser.add_argument("--backends", default="cpu,cuda", help="of cpu, cuda, torch (default: cpu,cuda)")
-    parser.add_argument("--json", metavar="FILE", help="also write the results as JSON; - for stdout, without the table")
+    parser.add_argument(
+        "--json", metavar="FILE", help="also write the results as JSON; - for stdout, without the table"
+    )
     parser.add_argument("--seconds", type=float, help="time for each case and backend (default: 1, quick: 0.25)")
     parser.add_argument("--list", action="store_true", help="print the names of the cases and stop")
     args = parser.parse_args(argv)
-    names = [name.strip() for name in args.backends.split(",")]
+    names = list(dict.fromkeys(name.strip() for name in args.backends.split(",")))
     unknown = [name for name in names if name not in PLACES]
     if unknown:
         parser.error(f"unknown backend {', '.join(unknown)}; there are {', '.join(PLACES)}")
@@ -43,8 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.list:
         print("\n".join(case.name for case in cases))
         return 0
-    seconds = args.seconds or (0.25 if args.quick else 1.0)
-    return _run(cases, names, seconds, args.json)
+    default = 0.25 if args.quick else 1.0
+    return _run(cases, names, default if args.seconds is None else args.seconds, args.json)
 
 
 def select(words: Sequence[str], quick: bool) -> list[Case]:

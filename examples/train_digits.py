@@ -45,9 +45,7 @@ def train(seed: int, epochs: int, device: str) -> tuple[nn.Module, Trace]:
     held_out = Digits(train=False)
     batches = DataLoader(Digits(train=True), batch_size=32, shuffle=True)
     optimizer = gp.optim.Adam(model.parameters(), lr=3e-3, weight_decay=1e-4)
-    trace = fit(
-        model, batches, (held_out.data, held_out.targets), optimizer, epochs, device, half_cosine(3e-3, epochs)
-    )
+    trace = fit(model, batches, (held_out.data, held_out.targets), optimizer, epochs, device, half_cosine(3e-3, epochs))
     return model, trace
 
 
