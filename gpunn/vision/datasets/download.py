@@ -35,7 +35,7 @@ def download(urls: Sequence[str], path: Path, check: Callable[[Path], None], lim
             os.replace(temporary, path)
             return
         except (OSError, http.client.HTTPException, FileFormatError) as error:
-            problems.append(f"{url}: {error}")
+            problems.append(f"{url}: {error}".rstrip())
         finally:
             temporary.unlink(missing_ok=True)
     raise DownloadError(f"could not download {path.name}:\n" + "\n".join(problems))
