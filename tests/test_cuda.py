@@ -1,0 +1,121 @@
+"""gpunn.cuda on the emulated GPU, and its answers and errors where there is no GPU."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import gpunn as gp
+from gpunn import backend, cuda, emulator
+from gpunn.errors import ArgumentError, DeviceError
+
+
+@pytest.fixture
+def emulated():
+    with emulator.enable():
+        yield
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    """CuPy is not installed."""
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setattr(backend, "_real", None)
+    monkeypatch.setattr(backend, "_installed", None)
+
+
+@pytest.mark.usefixtures("emulated")
+def test_the_device_is_there():
+    assert cuda.is_available()
+    assert cuda.device_count() == 1
+    assert cuda.current_device() == 0
+
+
+@pytest.mark.usefixtures("emulated")
+@pytest.mark.parametrize("where", [None, 0, "cuda", "cuda:0", gp.device("cuda", 0)])
+def test_a_device_has_many_names(where):
+    assert cuda.get_device_name(where) == "emulated device"
+    free, total = cuda.mem_get_info(where)
+    assert 0 < free <= total and type(free) is type(total) is int
+    cuda.synchronize(where)
+
+
+@pytest.mark.usefixtures("emulated")
+@pytest.mark.parametrize("where", [0, "cuda", "cuda:0"])
+def test_set_device(where):
+    cuda.set_device(where)
+    assert cuda.current_device() == 0
+
+
+@pytest.mark.usefixtures("emulated")
+def test_names_are_bytes_or_text(monkeypatch):
+    runtime = backend.cuda_module().cuda.runtime
+    monkeypatch.setattr(runtime, "getDeviceProperties", lambda number: {"name": f"GPU {number}"})
+    assert cuda.get_device_name() == "GPU 0"
+
+
+ABOUT_A_DEVICE = [
+    cuda.set_device,
+    cuda.get_device_name,
+    cuda.synchronize,
+    cuda.mem_get_info,
+    cuda.memory_allocated,
+    cuda.memory_reserved,
+]
+
+
+@pytest.mark.usefixtures("emulated")
+@pytest.mark.parametrize("function", ABOUT_A_DEVICE)
+def test_other_devices_are_refused(function):
+    with pytest.raises(ArgumentError, match="expected a cuda device, got cpu"):
+        function("cpu")
+    with pytest.raises(DeviceError, match='device "cuda:3": there are 1 GPUs, numbered from 0'):
+        function("cuda:3")
+    with pytest.raises(ArgumentError):
+        function("gpu")
+
+
+@pytest.mark.usefixtures("emulated")
+def test_synchronize_waits():
+    before = emulator.synchronisations.count
+    cuda.synchronize()
+    assert emulator.synchronisations.count == before + 1
+
+
+@pytest.mark.usefixtures("emulated")
+def test_memory_is_counted():
+    before = cuda.memory_allocated()
+    x = gp.zeros(1000, 1000, device="cuda")
+    held = cuda.memory_allocated() - before
+    assert 4_000_000 <= held < 4_100_000
+    assert cuda.memory_reserved() >= cuda.memory_allocated()
+    del x
+    assert cuda.memory_allocated() == before
+    cuda.empty_cache()
+    assert cuda.memory_reserved() >= cuda.memory_allocated() == before
+
+
+@pytest.mark.usefixtures("emulated")
+def test_the_seed_is_shared_by_all_devices():
+    drawn = []
+    for seed in (cuda.manual_seed, cuda.manual_seed_all, gp.manual_seed):
+        seed(5)
+        drawn.append(gp.rand(4, device="cuda").cpu().numpy())
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    np.testing.assert_array_equal(drawn[0], drawn[2])
+    assert not np.array_equal(drawn[0], gp.rand(4, device="cuda").cpu().numpy())
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_without_a_gpu_there_is_nothing_to_use():
+    assert not cuda.is_available()
+    assert cuda.device_count() == 0
+    cuda.empty_cache()
+    cuda.manual_seed(3)
+
+
+@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize("function", [*[lambda f=f: f("cuda:0") for f in ABOUT_A_DEVICE], cuda.current_device])
+def test_without_a_gpu_the_error_says_how_to_get_one(function):
+    with pytest.raises(DeviceError, match=r'device "cuda" is not available: CuPy is not installed.*pip install'):
+        function()
