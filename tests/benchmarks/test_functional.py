@@ -1,0 +1,25 @@
+"""A pair of cases: what it calls, what it counts."""
+
+import numpy as np
+
+import gpunn
+from benchmarks.case import Place
+from benchmarks.functional import pair
+
+CPU = Place("cpu", gpunn, "cpu")
+
+
+def square(place, x):
+    assert place is CPU
+    return x * x
+
+
+def test_forward_and_backward_of_one_function():
+    forward, backward = pair("square", square, (2, 3), flops=6)
+    assert (forward.name, backward.name) == ("square/forward/2x3", "square/forward+backward/2x3")
+    assert (forward.moved, backward.moved) == (2 * 24, 5 * 24)
+    assert (forward.flops, backward.flops) == (6, 18)
+    x = CPU.random(2, 3).numpy()
+    np.testing.assert_array_equal(forward.make(CPU)().numpy(), x * x)
+    (gradient,) = backward.make(CPU)()
+    np.testing.assert_allclose(gradient.numpy(), 2 * x * x, rtol=1e-6)  # the weights are x again: same shape
