@@ -1,8 +1,9 @@
 """Statistics of times, and what is inside a time: only the run, with what it started on the device."""
 
+from typing import ClassVar
+
 import pytest
 
-import gpunn
 from benchmarks import measure
 from benchmarks.case import Case, Place
 from benchmarks.measure import Timing
@@ -24,14 +25,18 @@ def clock(monkeypatch):
     return Clock(monkeypatch)
 
 
-def place(name, clock, wait=0.0):
-    """A place whose device takes `wait` seconds to finish what was started."""
+class Queue(Place):
+    """A place whose device has `pending` seconds of work before it, which only `synchronize` waits for."""
 
-    class Played(Place):
-        def synchronize(self):
-            clock.work(wait)
+    pending: ClassVar = []
 
-    return Played(name, gpunn, "cpu")
+    def synchronize(self):
+        while self.pending:
+            self.lib.work(self.pending.pop())
+
+
+def place(name, clock):
+    return Queue(name, clock, "cpu")
 
 
 @pytest.mark.parametrize(
@@ -59,8 +64,8 @@ def test_a_run_takes_as_long_as_it_takes(clock):
 
 
 def test_waiting_for_the_device_is_part_of_the_time(clock):
-    case = Case("work", lambda place: lambda: clock.work(0.25))
-    assert measure.measure(case, [place("cuda", clock, 0.5)], 0.0)["cuda"].median == 0.75
+    case = Case("work", lambda place: lambda: place.pending.append(0.5))
+    assert measure.measure(case, [place("cuda", clock)], 0.0)["cuda"].median == 0.5
 
 
 def test_preparation_is_not_timed_and_its_result_is_handed_on(clock):
@@ -80,8 +85,10 @@ def test_preparation_is_not_timed_and_its_result_is_handed_on(clock):
 
 
 def test_preparation_on_the_device_is_over_before_the_clock_starts(clock):
-    case = Case("work", lambda place: (lambda: None, lambda prepared: clock.work(0.25)))
-    assert measure.measure(case, [place("cuda", clock, 0.5)], 0.0)["cuda"].median == 0.75  # one wait, not two
+    def make(place):
+        return lambda: place.pending.append(16.0), lambda prepared: place.pending.append(0.5)
+
+    assert measure.measure(Case("work", make), [place("cuda", clock)], 0.0)["cuda"].median == 0.5
 
 
 def test_short_runs_are_timed_together(clock):

@@ -26,6 +26,17 @@ def test_a_timed_step_changes_every_parameter(build, shape, size):
     assert not any(p.detach().equal(old) for p, old in zip(model.parameters(), before, strict=True))
 
 
+@pytest.mark.parametrize(("build", "shape", "size"), MODELS)
+def test_gradients_of_steps_do_not_add_up(build, shape, size):
+    model = build(CPU)
+    step = models._step(lambda place: model, shape)(CPU)
+    step()
+    first = [p.grad.clone() for p in model.parameters()]
+    step()
+    for p, old in zip(model.parameters(), first, strict=True):
+        assert ((p.grad - old).norm() < 0.1 * old.norm()).item()  # the steps are small
+
+
 def test_only_backward_is_timed_and_its_gradients_do_not_add_up():
     model = models.mlp(CPU)
     prepare, timed = models._backward(lambda place: model, (2, 784))(CPU)

@@ -123,6 +123,12 @@ def test_a_gzip_file_with_a_changed_byte_is_refused(write):
             read_idx(write(bytes(damaged)))
 
 
+def test_a_gzip_file_whose_inside_is_no_deflate_stream_is_refused(write):
+    header = gzip.compress(b"", mtime=0)[:10]
+    with pytest.raises(FileFormatError, match="damaged gzip file: .*invalid block type"):
+        read_idx(write(header + b"\xff" * 20))
+
+
 def test_rubbish_after_a_gzip_file_is_refused(write):
     with pytest.raises(FileFormatError, match="damaged gzip file"):
         read_idx(write(gzip.compress(idx(8, (1,), b"a")) + b"more"))
