@@ -1,5 +1,6 @@
 """gpunn.autograd: gradients as functions, operations of the user's own, checks of derivatives."""
 
+from gpunn.autograd import functional as functional
 from gpunn.autograd.custom import Function as Function
 from gpunn.autograd.custom import once_differentiable as once_differentiable
 from gpunn.autograd.gradcheck import GradcheckError as GradcheckError

@@ -39,6 +39,7 @@ def grad(
     grad_outputs: Grads = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -46,8 +47,10 @@ def grad(
     """d(sum of outputs * grad_outputs)/d(input) for each of `inputs`. `.grad` is left alone.
 
     An input that the outputs do not depend on raises, unless `allow_unused` (None comes out) or
-    `materialize_grads` (zeros come out).
+    `materialize_grads` (zeros come out). `only_inputs` is PyTorch's and can only be True.
     """
+    if not only_inputs:
+        raise ArgumentError("grad: only_inputs=False is not supported; use backward() to fill `.grad` as well")
     if allow_unused is False and materialize_grads:
         raise ArgumentError(
             "grad: Expected allow_unused to be True or not passed when materialize_grads=True, but got: False"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from gpunn.engine import anomaly
@@ -32,7 +32,10 @@ class Module(ModuleState, ModuleMoving):
 
     def _forward_unimplemented(self, *input: Any) -> Any:
         """Compute the output. Every layer and model has its own."""
-        raise UnsupportedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+        raise UnsupportedError(
+            f'Module [{type(self).__name__}] is missing the required "forward" function; '
+            "is one defined, and indented as deep as __init__?"
+        )
 
     forward: Callable[..., Any] = _forward_unimplemented
 
@@ -107,6 +110,11 @@ class Module(ModuleState, ModuleMoving):
             found = self.__dict__.get(table)
             if found is not None and name in found:
                 return found[name]
+        if "_modules" not in self.__dict__:
+            raise AttributeError(
+                f"{type(self).__name__}: no attribute '{name}' before Module.__init__() call; "
+                "call super().__init__() first"
+            )
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __delattr__(self, name: str) -> None:
@@ -217,7 +225,10 @@ def no_module(value: object) -> str:
     """What to say of `value`, which is no module although one was expected."""
     if isinstance(value, type):
         return f"the class {value.__name__} is not a module; make one with {value.__name__}()"
-    return f"{type(value).__name__} is not a Module subclass"
+    text = f"{type(value).__name__} is not a Module subclass"
+    if isinstance(value, list | tuple | Iterator):
+        return f"{text}; give its elements one by one: Sequential(*layers)"
+    return f"{text}; call functions in forward()" if callable(value) else text
 
 
 KINDS = (

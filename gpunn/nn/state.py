@@ -82,7 +82,10 @@ class ModuleState(ModuleHooks, ModuleTree):
         unless a post hook had to see the result first. `strict=False` lets missing and unexpected names pass.
         """
         if not isinstance(state_dict, Mapping):
-            raise ArgumentTypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+            raise ArgumentTypeError(
+                f"Expected state_dict to be dict-like, got {type(state_dict)}. "
+                "Of a file: load_state_dict(gpunn.load(path))"
+            )
         load = _Loading(state_dict, strict, assign)
         load.check(self)
         hooked = [module for module in self.modules() if module._hooks_of("load_post")]
@@ -182,6 +185,7 @@ class _Loading:
             problems = [
                 *_listed("Missing", missing, self.state.keys() - self.known),
                 *_listed("Unexpected", unexpected, set(missing)),
+                *_prefixed(missing, unexpected),
                 *problems,
             ]
         if problems:
@@ -207,6 +211,15 @@ def _misfit(key: str, tensor: Tensor, value: Any) -> str | None:
             f"current model is {tensor.shape}."
         )
     return None
+
+
+def _prefixed(missing: list[str], unexpected: list[str]) -> list[str]:
+    """A line that says how to load a state dict whose names all begin with one more word, such as "module."."""
+    words = {key.partition(".")[0] for key in unexpected}
+    if len(words) != 1 or {key.partition(".")[2] for key in unexpected} != set(missing):
+        return []
+    prefix = words.pop() + "."
+    return [f'All names begin with "{prefix}": load {{k.removeprefix("{prefix}"): v for k, v in state.items()}}. ']
 
 
 def _listed(what: str, keys: list[str], others: set[str]) -> list[str]:

@@ -20,6 +20,10 @@ def test_jacobian_of_a_linear_map_is_its_matrix():
     assert jacobian(linear, X).tolist() == A.tolist()
 
 
+def test_autograd_names_this_module():
+    assert gp.autograd.functional.jacobian is jacobian
+
+
 def test_jacobian_of_several():
     rows = jacobian(two, (X, X * 2))
     np.testing.assert_allclose(rows[0][0].numpy(), np.diag(X.numpy() * 2))

@@ -35,3 +35,10 @@ def test_arguments_are_checked():
         gp.autograd.grad(x * 2, x, [gp.tensor(1.0), gp.tensor(1.0)])
     with pytest.raises(ValueError, match="is_grads_batched"):
         gp.autograd.grad(x * 2, x, is_grads_batched=True)
+    with pytest.raises(ValueError, match="only_inputs=False is not supported; use backward"):
+        gp.autograd.grad(x * 2, x, only_inputs=False)
+
+
+def test_arguments_come_in_pytorchs_order():
+    x, y = leaf(1.0), leaf(2.0)
+    assert gp.autograd.grad(x * 2, (x, y), gp.tensor(3.0), False, False, True, True) == (gp.tensor(6.0), None)

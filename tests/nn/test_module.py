@@ -167,8 +167,35 @@ def test_forward_is_missing():
     class Net(nn.Module):
         pass
 
-    with pytest.raises(UnsupportedError, match=r'Module \[Net\] is missing the required "forward" function'):
+    words = r'Module \[Net\] is missing the required "forward" function; is one defined, and indented as deep as'
+    with pytest.raises(UnsupportedError, match=words):
         Net()(gp.ones(1))
+
+
+def test_a_call_before_init_names_the_fix():
+    class Net(nn.Module):
+        def __init__(self):
+            self.plain = 3
+
+        def forward(self, x):
+            return x
+
+    with pytest.raises(AttributeError, match=r"Net: no attribute .* call super\(\).__init__\(\) first"):
+        Net()(gp.ones(1))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([nn.ReLU()], r"list is not a Module subclass; give its elements one by one: Sequential\(\*layers\)"),
+        (iter([nn.ReLU()]), r"not a Module subclass; give its elements one by one"),
+        (gp.tanh, r"function is not a Module subclass; call functions in forward\(\)"),
+        (3, r"int is not a Module subclass$"),
+    ],
+)
+def test_what_is_no_module_is_told_where_it_belongs(given, words):
+    with pytest.raises(TypeError, match=words):
+        nn.Sequential(given)
 
 
 def test_train_and_eval():

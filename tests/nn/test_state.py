@@ -168,8 +168,20 @@ def test_the_given_dict_is_not_changed():
 
 
 def test_what_is_no_mapping_is_refused():
-    with pytest.raises(ArgumentTypeError, match="Expected state_dict to be dict-like, got <class 'list'>"):
+    with pytest.raises(ArgumentTypeError, match=r"to be dict-like, got <class 'list'>\. Of a file: load_state_dict"):
         net().load_state_dict([])
+
+
+def test_a_common_prefix_is_named():
+    model = nn.Linear(1, 1)
+    state = {f"module.{key}": value for key, value in model.state_dict().items()}
+    words = r'All names begin with "module.": load \{k.removeprefix\("module."\): v for k, v in state.items\(\)\}'
+    with pytest.raises(StateDictError, match=words):
+        model.load_state_dict(state)
+    for mixed in ({**state, "other.bias": gp.ones(1)}, {"module.weight": gp.ones(1, 1)}):
+        with pytest.raises(StateDictError) as caught:
+            model.load_state_dict(mixed)
+        assert "All names" not in str(caught.value)
 
 
 class Counter(nn.Module):

@@ -53,7 +53,7 @@ def as_tensor(data: Any, dtype: dtype | None = None, device: DeviceLike = None) 
 def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     """A tensor on the memory of `ndarray`; one of a read-only array cannot be changed in place."""
     if not isinstance(ndarray, np.ndarray):
-        raise ArgumentTypeError(f"from_numpy: expected np.ndarray (got {type(ndarray).__name__})")
+        raise ArgumentTypeError(f"from_numpy: expected np.ndarray (got {type(ndarray).__name__}); use gpunn.tensor")
     if not ndarray.dtype.isnative:
         raise ArgumentError(
             f"from_numpy: given numpy array has byte order different from the native byte order: {ndarray.dtype}. "

@@ -17,6 +17,7 @@ from gpunn.backend import Array
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentTypeError, DtypeError, ShapeError, UnsupportedError
 from gpunn.ops.arithmetic.elementwise import is_half
+from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.expand import sum_to_size
 from gpunn.ops.shape.views import View
 
@@ -166,7 +167,7 @@ def vdot(input: Tensor, other: Tensor) -> Tensor:
 
 def inner(input: Tensor, other: Tensor) -> Tensor:
     """The dot products along the last dimensions: (..., k), (+++, k) -> (..., +++). 0-d tensors are factors."""
-    a, b = input.array.shape, other.array.shape
+    a, b = array_of("inner", input).shape, array_of("inner", other).shape
     if not a or not b:
         return input * other
     check_operands("inner", input, other)
@@ -179,7 +180,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """The products of all pairs of elements of two vectors: (n,), (m,) -> (n, m)."""
     for name, t in (("self", input), ("vec2", vec2)):
-        if t.array.ndim != 1:
+        if array_of("outer", t).ndim != 1:
             raise ShapeError(f"outer: Expected 1-D argument {name}, but got shape {t.array.shape}")
     return View((input.array.size, 1))(input) * vec2
 
@@ -188,12 +189,13 @@ def check_operands(op: str, *operands: Any) -> None:
     """Raise unless all operands are tensors of one dtype that can be multiplied."""
     for x in operands:
         if not isinstance(x, Variable):
-            raise ArgumentTypeError(f"{op}: expected Tensors, got {type(x).__name__}")
+            raise ArgumentTypeError(f"{op}: expected Tensors, got {type(x).__name__}; use gpunn.tensor(...)")
     types = [dtypes.of(x.array) for x in operands]
     if any(t is not types[0] for t in types):
+        wanted = next((t for t in reversed(types) if t.is_floating_point), types[0])
         raise DtypeError(
             f"{op}: expected all operands to have the same dtype, but got: {', '.join(map(str, types))}; use "
-            "x.to(dtype)"
+            f"x.to({wanted})"
         )
     if types[0] is dtypes.bool_:
         raise UnsupportedError(f"{op}: not implemented for bool; use x.long() or x.float()")

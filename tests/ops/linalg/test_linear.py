@@ -103,8 +103,16 @@ def test_linear_errors(shapes, words):
 def test_linear_dtype_errors():
     with pytest.raises(RuntimeError, match="linear: expected all operands to have the same dtype"):
         linear(gp.ones(2, 3), gp.ones(4, 3).double())
-    with pytest.raises(TypeError, match="linear: expected Tensors, got list"):
+    with pytest.raises(TypeError, match=r"linear: expected Tensors, got list; use gpunn\.tensor"):
         linear(gp.ones(2, 3), [[1.0]])
+
+
+@pytest.mark.parametrize("to", [gp.float64, gp.int64, gp.uint8])
+def test_linear_of_another_dtype_names_the_dtype_of_the_weight(to):
+    with pytest.raises(RuntimeError, match=r"use x.to\(gpunn.float32\)"):
+        linear(gp.ones(2, 3).to(to), gp.ones(4, 3), gp.ones(4))
+    with pytest.raises(RuntimeError, match=r"use x.to\(gpunn.int64\)"):
+        linear(gp.ones(2, 3).long(), gp.ones(4, 3).int())
 
 
 @pytest.mark.parametrize("batch", [(), (2,), (2, 3), (0,)])
