@@ -2,54 +2,155 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 from gpunn import engine, random
-from gpunn.autograd import Function
-from gpunn.autograd.gradients import backward
-from gpunn.errors import ArgumentError, GraphError
-from gpunn.ops.creation import ones
+from gpunn.engine import AccumulateGrad, Node, Variable
+from gpunn.engine.saved import freed, save, unpack
+from gpunn.errors import ArgumentError, ArgumentTypeError, GraphError
 from gpunn.tensor import Tensor
 
-
-class _Recompute(Function):
-    """Runs `run(*args)` without recording, and again with recording when gradients arrive."""
-
-    @staticmethod
-    def forward(ctx: Any, run: Callable[..., Any], keep_random: bool, *args: Any) -> Any:
-        ctx.run, ctx.keep_random = run, keep_random
-        ctx.random_state = random.default_generator.get_state_array() if keep_random else None
-        ctx.places = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
-        ctx.others = [None if isinstance(a, Tensor) else a for a in args]
-        ctx.save_for_backward(*[args[i] for i in ctx.places])
-        return run(*args)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        args = list(ctx.others)
-        for place, tensor in zip(ctx.places, ctx.saved_tensors, strict=True):
-            args[place] = tensor.detach().requires_grad_(tensor.requires_grad)
-        with engine.enable_grad():
-            outs = _replayed(ctx, args)
-        pairs = [(o, g) for o, g in zip(outs, grads, strict=True) if isinstance(o, Tensor) and o.requires_grad]
-        if not pairs:
-            raise GraphError("checkpoint: none of output has requires_grad=True, this checkpoint() is not necessary")
-        backward([o for o, _ in pairs], [g for _, g in pairs])
-        return None, None, *[a.grad if isinstance(a, Tensor) else None for a in args]
+Edge: TypeAlias = tuple[Any, int]
 
 
-def _replayed(ctx: Any, args: list[Any]) -> tuple[Any, ...]:
-    """The outputs once more, with the random numbers of the first time."""
-    now = random.default_generator.get_state_array()
-    if ctx.random_state is not None:
-        random.default_generator.set_state_array(ctx.random_state)
+class Recompute(Node):
+    """The node that stands for all that a checkpointed function records.
+
+    Its inputs are the edges by which the function's graph hangs on the one outside: arguments, parameters, tensors
+    of enclosing scopes. Backward runs the function again, and walks the new graph down to these edges.
+    """
+
+    __slots__ = ("names", "random_state", "run", "saved", "sources")
+
+    takes_none = True
+    returns_fresh = False
+
+    def __init__(self, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], keep: bool) -> None:
+        self.run, self.names = run, tuple(kwargs)
+        self.random_state = random.default_generator.get_state_array() if keep else None
+        self.saved: list[Any] | None = [save(x, "checkpoint") for x in (*args, *kwargs.values())]
+
+    def stand_for(self, outs: list[Any], sources: list[Edge]) -> None:
+        """Become the node between `outs` and `sources`."""
+        self.sources = sources
+        self.enter_graph(tuple(sources), tuple([out.array for out in outs]))
+
+    def name(self) -> str:
+        return "CheckpointFunctionBackward"
+
+    def release(self) -> None:
+        self.saved = None
+
+    def apply_backward(self, grads: list[Any]) -> tuple[Any, ...]:
+        start = engine.sequence_now()
+        outs = self._again()
+        if len(outs) != len(grads):
+            raise GraphError(f"checkpoint: the function made {len(grads)} tensors at first, {len(outs)} in backward")
+        pairs = [(out, grad) for out, grad in zip(outs, grads, strict=True) if grad is not None]
+        stops = {source: _Stop() for source in self.sources}
+        ends = [stop.as_output_of(pairs[0][0].array) for stop in stops.values()]
+        create_graph = engine.is_grad_enabled()
+        with _cut(_made_since(start, outs), start, stops):
+            found = engine.grad_of([o for o, _ in pairs], [g for _, g in pairs], ends, create_graph=create_graph)
+        return tuple(found)
+
+    def _again(self) -> list[Any]:
+        """The outputs once more, made with the random numbers of the first time."""
+        if self.saved is None:
+            raise freed(self)
+        values = [unpack(entry, self, f"argument {i}") for i, entry in enumerate(self.saved)]
+        split = len(values) - len(self.names)
+        generator = random.default_generator
+        now = generator.get_state_array()
+        if self.random_state is not None:
+            generator.set_state_array(self.random_state)
+        try:
+            with engine.enable_grad():
+                return _differentiable(self.run(*values[:split], **dict(zip(self.names, values[split:], strict=True))))
+        finally:
+            if self.random_state is not None:
+                generator.set_state_array(now)
+
+
+class _Stop(Node):
+    """Where the walk over the function's graph ends."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.enter_graph((), (None,))
+
+    def as_output_of(self, array: Any) -> Variable:
+        """A variable with this node as its history, by which the walk can be asked for the gradient here."""
+        end = Variable(array)
+        end._grad_fn, end._requires_grad = self, True  # type: ignore[assignment]
+        return end
+
+
+def _made_since(start: int, outs: Sequence[Variable]) -> list[Node]:
+    """The nodes behind `outs` that are younger than `start`."""
+    found = dict.fromkeys(out.grad_fn for out in outs)
+    stack: list[Any] = list(found)
+    while stack:
+        for edge in stack.pop().next_edges:
+            if edge is not None and edge[0] not in found and not _is_outside(edge, start):
+                found[edge[0]] = None
+                stack.append(edge[0])
+    return list(found)  # type: ignore[arg-type]
+
+
+def _is_outside(edge: Edge, start: int) -> bool:
+    return isinstance(edge[0], AccumulateGrad) or edge[0].sequence < start
+
+
+def _sources(nodes: list[Node], start: int) -> list[Edge]:
+    """The edges from `nodes` to what was there before `start`, each once."""
+    edges = [edge for node in nodes for edge in node.next_edges if edge is not None and _is_outside(edge, start)]
+    return list(dict.fromkeys(edges))
+
+
+@contextmanager
+def _cut(nodes: list[Node], start: int, stops: dict[Edge, _Stop]) -> Iterator[None]:
+    """Inside, `nodes` lead to `stops` instead of to the graph outside; second derivatives need the old edges."""
+    before = [node.next_edges for node in nodes]
+    for node in nodes:
+        node.next_edges = tuple([_redirected(edge, start, stops) for edge in node.next_edges])
     try:
-        result = ctx.run(*args)
+        yield
     finally:
-        if ctx.random_state is not None:
-            random.default_generator.set_state_array(now)
-    return result if isinstance(result, tuple) else (result,)
+        for node, edges in zip(nodes, before, strict=True):
+            node.next_edges = edges
+
+
+def _redirected(edge: Edge | None, start: int, stops: dict[Edge, _Stop]) -> Edge | None:
+    if edge is None or not _is_outside(edge, start):
+        return edge
+    if edge in stops:
+        return stops[edge], 0
+    if isinstance(edge[0], AccumulateGrad):  # a leaf that the function made itself
+        return None
+    raise GraphError("checkpoint: in backward the function used other tensors than at first")
+
+
+def _differentiable(result: Any) -> list[Any]:
+    """The tensors in `result` that require gradients, each with a node of its own even if it is an argument."""
+    found: list[Any] = []
+    _mapped(result, found.append)
+    return [x.expand(*x.shape) for x in found if x.requires_grad]
+
+
+def _mapped(result: Any, change: Callable[[Tensor], Any]) -> Any:
+    """`result`, a tensor or tuples, lists and dicts of them, with `change(tensor)` in place of each tensor."""
+    if isinstance(result, Tensor):
+        return change(result)
+    if isinstance(result, dict):
+        return {key: _mapped(value, change) for key, value in result.items()}
+    if isinstance(result, (tuple, list)):
+        values = [_mapped(value, change) for value in result]
+        return type(result)(*values) if hasattr(result, "_fields") else type(result)(values)
+    return result
 
 
 def checkpoint(
@@ -61,33 +162,47 @@ def checkpoint(
 ) -> Any:
     """function(*args, **kwargs), keeping only the arguments: backward computes the rest again.
 
-    Trades a second forward pass for memory. Dropout draws the same numbers again (`preserve_rng_state`). At least
-    one argument must require a gradient, unless only parameters inside `function` do (`use_reentrant=False`, the
-    default here). Gradients of gradients do not pass through. Chen et al. 2016.
+    Trades a second forward pass for memory. Dropout draws the same numbers again (`preserve_rng_state`). The result
+    may be a tensor or tuples, lists and dicts of tensors. Gradients, also of gradients, flow as without, to
+    arguments, parameters and whatever else the function uses. There is one kind only, PyTorch's
+    `use_reentrant=False`; with True, keyword arguments are refused as there. Chen et al. 2016, arXiv:1604.06174.
     """
     if not callable(function):
-        raise ArgumentError(f"checkpoint: expected a function, got {type(function).__name__}")
-
-    def run(*given: Any) -> Any:
-        return function(*given, **kwargs)
-
+        raise ArgumentTypeError(f"checkpoint: expected a function, got {type(function).__name__}")
+    if use_reentrant and kwargs:
+        raise ArgumentError(f"checkpoint: Unexpected keyword arguments: {','.join(kwargs)}; try use_reentrant=False")
     if not engine.is_grad_enabled():
-        return run(*args)
-    if any(isinstance(a, Tensor) and a.requires_grad for a in args) or use_reentrant:
-        return _Recompute.apply(run, preserve_rng_state, *args)
-    trigger = ones((), requires_grad=True)  # makes the node part of the graph for the parameters' sake
+        return function(*args, **kwargs)
+    node = Recompute(function, args, kwargs, preserve_rng_state)
+    start = engine.sequence_now()
+    result = function(*args, **kwargs)
+    outs = _differentiable(result)
+    if not outs:
+        return result
+    node.stand_for(outs, _sources(_made_since(start, outs), start))
+    numbers = iter(range(len(outs)))
 
-    def run_with_trigger(_: Tensor, *given: Any) -> Any:
-        return run(*given)
+    def attached(x: Tensor) -> Tensor:
+        """`x` with the checkpoint as its history."""
+        if not x.requires_grad:
+            return x
+        twin = Variable.result_type(x.array)
+        engine.share_memory_of(twin, x)
+        twin._grad_fn, twin._output_nr, twin._requires_grad = node, next(numbers), True  # type: ignore[assignment]
+        return twin
 
-    return _Recompute.apply(run_with_trigger, preserve_rng_state, trigger, *args)
+    return _mapped(result, attached)
 
 
 def checkpoint_sequential(
     functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, preserve_rng_state: bool = True
 ) -> Any:
     """A chain of modules or functions run in `segments` checkpointed pieces; the last one is not checkpointed."""
-    chain = list(functions.children()) if hasattr(functions, "children") else list(functions)
+    chain = list(functions)
+    if not 1 <= segments <= len(chain):
+        raise ArgumentError(
+            f"checkpoint_sequential: {segments} segments of {len(chain)} functions; each needs one at least"
+        )
     size = len(chain) // segments
     start = 0
     for _ in range(segments - 1):
