@@ -125,7 +125,7 @@ def test_a_gzip_file_with_a_changed_byte_is_refused(write):
 
 def test_a_gzip_file_whose_inside_is_no_deflate_stream_is_refused(write):
     header = gzip.compress(b"", mtime=0)[:10]
-    with pytest.raises(FileFormatError, match="damaged gzip file: .*invalid block type"):
+    with pytest.raises(FileFormatError, match=r"damaged gzip file: .*invalid block type"):
         read_idx(write(header + b"\xff" * 20))
 
 
