@@ -6,9 +6,13 @@ the old file is there or the new one, never half of one. Other safetensors files
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import json
 import os
+import platform
 import secrets
+import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +24,7 @@ from safetensors import deserialize
 from safetensors.numpy import save as serialize
 
 from gpunn import backend
-from gpunn.errors import ArgumentError, FileFormatError, GpunnError
+from gpunn.errors import ArgumentError, DeviceError, FileFormatError
 from gpunn.io.torch_zip import is_zip, load_zip
 from gpunn.io.tree import Decoder, Encoder
 from gpunn.tensor import Tensor
@@ -28,7 +32,7 @@ from gpunn.tensor import Tensor
 MapLocation: TypeAlias = "backend.DeviceLike | dict[str, str] | Callable[[Tensor, str], Tensor | None]"
 
 FORMAT = 1
-_KEY, _CHECKSUM = "gpunn", "gpunn_crc32"
+_KEY, _CHECKSUM, _SUFFIX = "gpunn", "gpunn_crc32", ".gpunn-tmp"
 _DTYPES: dict[str, Any] = {
     "BOOL": np.bool_, "U8": np.uint8, "I8": np.int8, "I16": np.int16, "I32": np.int32, "I64": np.int64,
     "F16": np.float16, "BF16": ml_dtypes.bfloat16, "F32": np.float32, "F64": np.float64,
@@ -43,12 +47,12 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
     """
     encoder = Encoder()
     tree = encoder.encode(obj)
-    checks = {name: zlib.crc32(array.tobytes()) for name, array in encoder.arrays.items()}
-    text = json.dumps({"format": FORMAT, "tree": tree, "crc32": checks}, separators=(",", ":"))
+    tensors = {name: _facts(array) for name, array in encoder.arrays.items()}
+    text = json.dumps({"format": FORMAT, "tree": tree, "tensors": tensors}, separators=(",", ":"))
     metadata = {_KEY: text, _CHECKSUM: str(zlib.crc32(text.encode()))}
     content = serialize(encoder.arrays, metadata)
     if isinstance(f, (str, os.PathLike)):
-        _write_atomically(Path(f), content)
+        _write(Path(os.path.realpath(f)), content)
     else:
         f.write(content)
 
@@ -60,24 +64,30 @@ def load(
     *,
     weights_only: bool | None = None,
     mmap: bool | None = None,
-    **pickle_load_args: Any,
 ) -> Any:
     """What `save` wrote to a path or a binary file; also other safetensors files and PyTorch's zip files of tensors.
 
     `map_location` says where tensors go: a device, a dict from saved to wanted devices, or a function of the CPU
-    tensor and the name of its saved device. Nothing is ever unpickled, so `pickle_module`, `weights_only` and `mmap`
-    change nothing. Raises FileFormatError for a file that is damaged, cut short or of another format.
+    tensor and the name of its saved device. Nothing is ever unpickled, so `weights_only` and `mmap` change nothing
+    and a `pickle_module` is refused. Raises FileFormatError for a file that is damaged, cut short or of another
+    format, DeviceError for tensors of a GPU that is not there.
     """
-    if pickle_module is not None or pickle_load_args:
-        raise ArgumentError("load: files are never read through pickle; leave out pickle_module and its arguments")
+    if pickle_module is not None:
+        raise ArgumentError("load: files are never read through pickle; leave out pickle_module")
     content = Path(f).read_bytes() if isinstance(f, (str, os.PathLike)) else f.read()
-    place = _placing(map_location)
+    place = _Placing(map_location)
     try:
         return load_zip(content, place) if is_zip(content) else _load_safetensors(content, place)
-    except GpunnError:
-        raise
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, OverflowError) as error:
-        raise FileFormatError(f"load: the file is damaged: {error}") from error
+    except Exception as error:  # a damaged file may break the reading of it in any way
+        if error is place.error or isinstance(error, (FileFormatError, MemoryError)):
+            raise
+        raise FileFormatError(f"load: the file is damaged: {type(error).__name__}: {error}") from error
+
+
+def _facts(array: np.ndarray[Any, Any]) -> list[Any]:
+    """dtype, shape and checksum of `array`, as JSON can hold them."""
+    raw: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return [array.dtype.name, list(array.shape), zlib.crc32(raw)]
 
 
 def _load_safetensors(content: bytes, place: Callable[[Tensor, str], Tensor]) -> Any:
@@ -88,9 +98,9 @@ def _load_safetensors(content: bytes, place: Callable[[Tensor, str], Tensor]) ->
     arrays = {name: _array(name, entry) for name, entry in entries}
     length = int.from_bytes(content[:8], "little")
     metadata = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
-    if _KEY not in metadata:
+    if _KEY not in metadata and _CHECKSUM not in metadata:
         return {name: place(Tensor(array), "cpu") for name, array in arrays.items()}
-    text = metadata[_KEY]
+    text = metadata.get(_KEY, "")
     if str(zlib.crc32(text.encode())) != metadata.get(_CHECKSUM):
         raise FileFormatError("load: the file is damaged: the checksum of its structure does not match")
     described = json.loads(text)
@@ -98,10 +108,10 @@ def _load_safetensors(content: bytes, place: Callable[[Tensor, str], Tensor]) ->
         raise FileFormatError(
             f"load: the file has format {described['format']}, this gpunn reads up to {FORMAT}; update gpunn"
         )
-    if set(described["crc32"]) != set(arrays):
+    if set(described["tensors"]) != set(arrays):
         raise FileFormatError("load: the file is damaged: its tensors are not those of its structure")
     for name, array in arrays.items():
-        if zlib.crc32(array.tobytes()) != described["crc32"][name]:
+        if _facts(array) != described["tensors"][name]:
             raise FileFormatError(f"load: the file is damaged: the checksum of tensor {name!r} does not match")
     return Decoder(arrays, place).decode(described["tree"])
 
@@ -113,48 +123,78 @@ def _array(name: str, entry: dict[str, Any]) -> np.ndarray[Any, Any]:
     return np.frombuffer(bytearray(entry["data"]), dtype).reshape(entry["shape"])
 
 
-def _placing(where: MapLocation) -> Callable[[Tensor, str], Tensor]:
-    """The function that puts a loaded CPU tensor where `map_location` says, given where it was saved from."""
-    if callable(where) and not isinstance(where, (str, backend.device)):
-        chosen = where
+class _Placing:
+    """Puts a loaded CPU tensor where `map_location` says; `error` is what went wrong in that, not in the file."""
 
-        def by_function(tensor: Tensor, saved: str) -> Tensor:
-            return chosen(tensor, saved) or tensor.to(saved)
+    def __init__(self, where: MapLocation) -> None:
+        self.choose = where if callable(where) and not isinstance(where, backend.device) else None
+        self.renamed: dict[str, str] = where if isinstance(where, dict) else {}
+        fixed: Any = None if self.choose or where is None or isinstance(where, dict) else where
+        self.fixed = None if fixed is None else backend.device(fixed)
+        self.error: Exception | None = None
 
-        return by_function
+    def __call__(self, tensor: Tensor, saved: str) -> Tensor:
+        backend.device(saved)
+        try:
+            return self._placed(tensor, saved)
+        except Exception as error:
+            self.error = error
+            raise
 
-    def by_device(tensor: Tensor, saved: str) -> Tensor:
-        target: Any = where.get(saved, saved) if isinstance(where, dict) else where
-        return tensor.to(saved if target is None else target)
+    def _placed(self, tensor: Tensor, saved: str) -> Tensor:
+        if self.fixed is not None:
+            return tensor.to(self.fixed)
+        if self.choose is not None:
+            chosen = self.choose(tensor, saved)
+            if chosen is not None:
+                return chosen
+        try:
+            return tensor.to(self.renamed.get(saved, saved))
+        except DeviceError as error:
+            raise DeviceError(
+                f'load: a tensor was saved on {saved}: {error}. Pass map_location="cpu" to have it on the CPU'
+            ) from error
 
-    return by_device
 
-
-def _write_atomically(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes) -> None:
     """`content` under the name `path`: all of it, on the disk, or an exception and what was there before."""
+    if path.exists() and not path.is_file():  # a pipe or a device such as /dev/null stays what it is
+        path.write_bytes(content)
+        return
     _sweep(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.gpunn-tmp")
+    temporary = path.with_name(f"{_prefix(path)}{os.getpid()}.{secrets.token_hex(4)}{_SUFFIX}")
     try:
         with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    with contextlib.suppress(OSError):  # the file is complete; not every file system can flush its folder
+        _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _prefix(path: Path) -> str:
+    """How temporary files for `path` begin; the host's name is in it, because processes are numbered per host."""
+    return f".{path.name}.{platform.node()}."
 
 
 def _sweep(path: Path) -> None:
-    """Remove temporary files for `path` that processes left behind when they were killed."""
-    for leftover in path.parent.glob(f".{path.name}.*.gpunn-tmp"):
-        pid = leftover.name.removeprefix(f".{path.name}.").split(".")[0]
+    """Remove temporary files for `path` that processes of this host left behind when they were killed."""
+    for leftover in path.parent.glob(f"{glob.escape(_prefix(path))}*{_SUFFIX}"):
+        pid = leftover.name.removeprefix(_prefix(path)).split(".")[0]
         if pid.isdecimal() and not _is_running(int(pid)):
             leftover.unlink(missing_ok=True)
 
@@ -164,6 +204,6 @@ def _is_running(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:
+    except (OSError, OverflowError):
         return True
     return True

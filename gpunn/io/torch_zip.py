@@ -11,11 +11,13 @@ import pickletools
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
+from types import NoneType
 from typing import Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
 
+from gpunn import backend, dtypes
 from gpunn.errors import FileFormatError
 from gpunn.nn.parameter import Parameter
 from gpunn.tensor import Size, Tensor
@@ -26,10 +28,18 @@ _STORAGES: dict[str, Any] = {
     "CharStorage": np.int8, "ByteStorage": np.uint8, "BoolStorage": np.bool_,
 }  # fmt: skip
 _MARK = object()
+_PROTOCOL = 5  # the highest there is
+_ORDERED, _SET, _ENCODE = ("collections", "OrderedDict"), ("__builtin__", "set"), ("_codecs", "encode")
+_TENSOR, _PARAMETER = ("torch._utils", "_rebuild_tensor_v2"), ("torch._utils", "_rebuild_parameter")
+_SIZE, _DEVICE = ("torch", "Size"), ("torch", "device")
+_KNOWN = {_ORDERED, _SET, ("builtins", "set"), _ENCODE, _TENSOR, _PARAMETER, _SIZE, _DEVICE}
+_KNOWN |= {("torch", name) for name in _STORAGES}
+_DTYPES = {("torch", d.name): d for d in dtypes.ALL}
+_KEYS = (str, int, float, bytes, NoneType)  # plain: the hash of nested tuples can take forever
 
 
 class _Name(NamedTuple):
-    """A global that the stream refers to."""
+    """A global that the stream refers to, one of `_KNOWN`."""
 
     module: str
     name: str
@@ -60,12 +70,10 @@ def load_zip(content: bytes, place: Callable[[Tensor, str], Tensor]) -> Any:
         limit = 2 * len(content) + 1024  # torch.save does not compress: what is much larger is a zip bomb
         if sum(info.file_size for info in archive.infolist()) > limit:
             raise FileFormatError("load: the zip file unpacks to much more than its size; refused")
-        try:
-            return _Machine(archive, names[0].removesuffix("data.pkl"), place).run(archive.read(names[0]))
-        except (zipfile.BadZipFile, ValueError, IndexError, KeyError, TypeError) as error:
-            if isinstance(error, FileFormatError):
-                raise
-            raise FileFormatError(f"load: the PyTorch file is damaged: {error}") from error
+        prefix = names[0].removesuffix("data.pkl")
+        if f"{prefix}byteorder" in archive.namelist() and archive.read(f"{prefix}byteorder") != b"little":
+            raise FileFormatError("load: the PyTorch file is from a big-endian machine")
+        return _Machine(archive, prefix, place).run(archive.read(names[0]))
 
 
 class _Machine:
@@ -81,7 +89,7 @@ class _Machine:
         """The object that the stream describes."""
         for opcode, argument, _ in pickletools.genops(stream):
             if opcode.name == "STOP":
-                return self.stack.pop()
+                return self._result()
             if opcode.name in _PUSH_ARGUMENT:
                 self.stack.append(argument)
             elif opcode.name in _PUSH_NEW:
@@ -90,8 +98,13 @@ class _Machine:
                 self._other(opcode.name, argument)
         raise FileFormatError("load: the PyTorch file is cut short")
 
+    def _result(self) -> Any:
+        if len(self.stack) != 1 or self.stack[0] is _MARK or isinstance(self.stack[0], (_Name, _Storage)):
+            raise FileFormatError("load: the PyTorch file is damaged: it does not end with one object")
+        return self.stack[0]
+
     def _other(self, name: str, argument: Any) -> None:
-        if name in ("PROTO", "FRAME"):
+        if name == "FRAME" or (name == "PROTO" and argument <= _PROTOCOL):
             return
         if name in ("BINPUT", "LONG_BINPUT", "PUT"):
             self.memo[int(argument)] = self.stack[-1]
@@ -100,23 +113,26 @@ class _Machine:
         elif name in ("BINGET", "LONG_BINGET", "GET"):
             self.stack.append(self.memo[int(argument)])
         elif name == "GLOBAL":
-            self.stack.append(_Name(*argument.split(" ", 1)))
+            self.stack.append(_global(*argument.split(" ", 1)))
         elif name == "STACK_GLOBAL":
             second, first = self.stack.pop(), self.stack.pop()
-            self.stack.append(_Name(first, second))
+            self.stack.append(_global(first, second))
         elif name in ("TUPLE1", "TUPLE2", "TUPLE3"):
             n = int(name[-1])
             self.stack[-n:] = [tuple(self.stack[-n:])]
         else:
-            self._combine(name)
+            self._combine(name, argument)
 
-    def _combine(self, name: str) -> None:
+    def _combine(self, name: str, argument: Any) -> None:
         """Instructions that take several values from the stack."""
         stack = self.stack
-        if name in ("TUPLE", "LIST", "DICT"):
+        if name in ("TUPLE", "LIST"):
             values = self._to_mark()
-            pairs = dict(zip(values[::2], values[1::2], strict=True)) if name == "DICT" else None
-            stack.append(pairs if pairs is not None else tuple(values) if name == "TUPLE" else values)
+            stack.append(tuple(values) if name == "TUPLE" else values)
+        elif name == "DICT":
+            values = self._to_mark()
+            stack.append({})
+            self._set_items(values)
         elif name == "APPEND":
             value = stack.pop()
             stack[-1].append(value)
@@ -124,24 +140,40 @@ class _Machine:
             values = self._to_mark()
             stack[-1].extend(values)
         elif name == "SETITEM":
-            value, key = stack.pop(), stack.pop()
-            stack[-1][key] = value
+            values = [stack.pop(), stack.pop()]
+            self._set_items(values[::-1])
         elif name == "SETITEMS":
             values = self._to_mark()
-            stack[-1].update(zip(values[::2], values[1::2], strict=True))
-        elif name == "BINPERSID":
+            self._set_items(values)
+        elif name == "ADDITEMS":
+            values = self._to_mark()
+            stack[-1].update(map(_as_key, values))
+        else:
+            self._build(name, argument)
+
+    def _build(self, name: str, argument: Any) -> None:
+        """Instructions by which pickle runs code; here they make tensors and what belongs to them."""
+        stack = self.stack
+        if name == "BINPERSID":
             stack.append(self._storage(stack.pop()))
         elif name == "REDUCE":
             arguments, function = stack.pop(), stack.pop()
             stack.append(self._call(function, arguments))
         elif name == "BUILD":
             state = stack.pop()
-            if isinstance(stack[-1], OrderedDict) and isinstance(state, dict):
-                stack[-1].__dict__.update({k: v for k, v in state.items() if k == "_metadata"})
-            else:
+            if not isinstance(stack[-1], OrderedDict) or not isinstance(state, dict):
                 raise FileFormatError("load: the PyTorch file holds an object with state; only plain tensors are read")
+            stack[-1].__dict__.update({k: v for k, v in state.items() if k == "_metadata"})
         else:
-            raise FileFormatError(f"load: the PyTorch file uses pickle's {name}; only plain tensors are read")
+            what = name if argument is None else f"{name} {argument!r}"
+            raise FileFormatError(f"load: the PyTorch file uses pickle's {what}; only plain tensors are read")
+
+    def _set_items(self, values: list[Any]) -> None:
+        """Put the pairs key, value, key, value... into the dict on top of the stack."""
+        target = self.stack[-1]
+        if not isinstance(target, dict):
+            raise FileFormatError("load: the PyTorch file is damaged: items of something that is no dict")
+        target.update(zip(map(_as_key, values[::2]), values[1::2], strict=True))
 
     def _to_mark(self) -> list[Any]:
         """The values above the last mark, taken off the stack with it."""
@@ -165,34 +197,68 @@ class _Machine:
         return _Storage(self.storages[key], str(location))
 
     def _call(self, function: Any, arguments: Any) -> Any:
-        if function == _Name("collections", "OrderedDict"):
-            return OrderedDict(*arguments)
-        if function == _Name("torch._utils", "_rebuild_tensor_v2"):
+        if function == _ORDERED and not arguments:
+            return OrderedDict()
+        if function == _TENSOR:
             return self._tensor(*arguments[:5])
-        if function == _Name("torch._utils", "_rebuild_parameter"):
+        if function == _PARAMETER:
             return Parameter(arguments[0], bool(arguments[1]))
-        if function == _Name("torch", "Size"):
+        if function == _SIZE:
             return Size(arguments[0])
-        name = f"{function.module}.{function.name}" if isinstance(function, _Name) else repr(function)
-        raise FileFormatError(f"load: the PyTorch file calls {name}; only plain tensors are read")
+        if function == _DEVICE:
+            return backend.device(*arguments)
+        if function == _ENCODE and arguments[1] == "latin1":
+            return arguments[0].encode("latin1")
+        if function in (_SET, ("builtins", "set")):
+            return set(map(_as_key, *arguments))
+        raise FileFormatError(f"load: the PyTorch file calls {function!r}; only plain tensors are read")
 
     def _tensor(self, storage: Any, offset: int, size: Any, stride: Any, requires_grad: Any) -> Tensor:
         if not isinstance(storage, _Storage) or len(size) != len(stride) or min((offset, *size, *stride)) < 0:
             raise FileFormatError("load: the PyTorch file is damaged: a tensor with an impossible shape")
-        last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
-        is_empty = 0 in size
-        if not is_empty and last >= storage.array.size:
-            raise FileFormatError("load: the PyTorch file is damaged: a tensor reaches beyond its storage")
-        if any(s == 0 and n > 1 for n, s in zip(size, stride, strict=True)):
-            raise FileFormatError("load: the PyTorch file holds an expanded tensor; save x.clone() instead")
-        flat = storage.array[offset:] if not is_empty else storage.array[:0]
-        strides = [s * flat.itemsize for s in stride]
-        shown = np.lib.stride_tricks.as_strided(flat, size, strides) if not is_empty else np.empty(size, flat.dtype)
+        flat = storage.array
+        if 0 in size:
+            shown = np.empty(size, flat.dtype)
+        else:
+            reach = _reach(size, stride)
+            if offset + reach >= flat.size:
+                raise FileFormatError("load: the PyTorch file is damaged: a tensor reaches beyond its storage")
+            part = flat[offset : offset + reach + 1]
+            shown = np.lib.stride_tricks.as_strided(part, size, [s * flat.itemsize for s in stride])
         return self.place(Tensor(shown), storage.location).requires_grad_(bool(requires_grad))
 
 
+def _global(module: Any, name: Any) -> Any:
+    """The dtype or the harmless name that the stream refers to; any other one raises."""
+    if (module, name) in _DTYPES:
+        return _DTYPES[module, name]
+    if (module, name) not in _KNOWN:
+        raise FileFormatError(f"load: the PyTorch file refers to {module}.{name}; only plain tensors are read")
+    return _Name(module, name)
+
+
+def _as_key(key: Any) -> Any:
+    """`key`, of a dict or set, if it is a plain value."""
+    if not isinstance(key, _KEYS):
+        raise FileFormatError(f"load: the PyTorch file has a {type(key).__name__} as a key; only plain values are read")
+    return key
+
+
+def _reach(size: Any, stride: Any) -> int:
+    """How far the last element is from the first; raises where two elements are at one place."""
+    reach = 0
+    for s, n in sorted(zip(stride, size, strict=True)):
+        if n > 1 and s <= reach:
+            raise FileFormatError("load: the PyTorch file holds an expanded tensor; save x.clone() instead")
+        reach += (n - 1) * s
+    return reach
+
+
 _PUSH_ARGUMENT = frozenset(
-    "BINUNICODE SHORT_BINUNICODE BINUNICODE8 UNICODE BININT BININT1 BININT2 INT LONG LONG1 LONG4 BINFLOAT FLOAT".split()
+    (
+        *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
+        *("BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4", "BINFLOAT", "FLOAT"),
+    )
 )
 _PUSH_NEW: dict[str, Callable[[], Any]] = {
     "EMPTY_DICT": dict,

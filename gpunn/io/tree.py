@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from gpunn import backend, dtypes
-from gpunn.errors import ArgumentTypeError, FileFormatError
+from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, FileFormatError
 from gpunn.nn.parameter import Parameter
 from gpunn.tensor import Size, Tensor
 
+MAX_DEPTH = 100  # far from where Python itself gives up
 _SEQUENCES: dict[str, Callable[[list[Any]], Any]] = {
     "list": list,
     "tuple": tuple,
@@ -36,33 +37,50 @@ class Encoder:
         self._names: dict[int, str] = {}
 
     def encode(self, obj: Any, path: tuple[str, ...] = ()) -> Any:
-        """`obj` as what JSON can hold: itself if it is None, a bool, a string or a finite number, else a tagged dict."""
-        if obj is None or isinstance(obj, (bool, str)) or type(obj) is int:
+        """`obj` as JSON can hold it: itself if it is None, a bool, a string or a usual number, else a tagged dict."""
+        if len(path) > MAX_DEPTH:
+            raise ArgumentError(f"save: nested deeper than {MAX_DEPTH} levels, at {'.'.join(path[:8])}...")
+        if obj is None or type(obj) in (bool, str):
             return obj
+        if type(obj) is int:
+            return obj if abs(obj) < 1 << 63 else {"int": hex(obj)}
+        if type(obj) is float:
+            return obj if math.isfinite(obj) else {"float": repr(obj)}
         if isinstance(obj, Tensor):
             return self._tensor(obj, path)
-        if isinstance(obj, float):
-            return float(obj) if math.isfinite(obj) else {"float": repr(float(obj))}
         if isinstance(obj, dict):
-            kind = "ordered" if isinstance(obj, OrderedDict) else "dict"
-            return {kind: [[self.encode(k, path), self.encode(v, (*path, str(k)))] for k, v in obj.items()]}
+            return self._dict(obj, path)
         for name, maker in _SEQUENCES.items():
             if type(obj) is maker:
-                return {name: [self.encode(v, (*path, str(i))) for i, v in enumerate(obj)]}
+                values = [self.encode(v, (*path, str(i))) for i, v in enumerate(obj)]
+                return {name: sorted(values, key=repr) if "set" in name else values}
         return self._leaf(obj, path)
+
+    def _dict(self, obj: dict[Any, Any], path: tuple[str, ...]) -> Any:
+        """Pairs of key and value; of a state dict also the versions of the layers, in `_metadata`."""
+        pairs = [[self.encode(k, (*path, "key")), self.encode(v, (*path, str(k)))] for k, v in obj.items()]
+        if not isinstance(obj, OrderedDict):
+            return {"dict": pairs}
+        if not hasattr(obj, "_metadata"):
+            return {"ordered": pairs}
+        return {"ordered": pairs, "metadata": self.encode(obj._metadata, (*path, "_metadata"))}
 
     def _leaf(self, obj: Any, path: tuple[str, ...]) -> Any:
         if isinstance(obj, (np.ndarray, np.generic)):
             return {"numpy": self._store(np.asarray(obj), path), "scalar": isinstance(obj, np.generic)}
-        if isinstance(obj, bytes):
+        if type(obj) is bytes:
             return {"bytes": base64.b64encode(obj).decode()}
         if isinstance(obj, dtypes.dtype):
             return {"dtype": obj.name}
         if isinstance(obj, backend.device):
             return {"device": str(obj)}
-        raise ArgumentTypeError(
-            f"save: cannot store a {type(obj).__name__} at {'.'.join(path) or 'the top'}; files hold tensors, numbers, "
-            "strings, lists, tuples, sets and dicts of them. Of a module or optimizer save its state_dict()"
+        raise self._refusal(f"a {type(obj).__name__}", path)
+
+    @staticmethod
+    def _refusal(what: str, path: tuple[str, ...]) -> ArgumentTypeError:
+        return ArgumentTypeError(
+            f"save: cannot store {what} at {'.'.join(path) or 'the top'}; files hold tensors, numbers, strings, "
+            "lists, tuples, sets and dicts of them. Of a module or optimizer save its state_dict()"
         )
 
     def _tensor(self, tensor: Tensor, path: tuple[str, ...]) -> Any:
@@ -77,8 +95,11 @@ class Encoder:
         return entry
 
     def _store(self, array: np.ndarray[Any, Any], path: tuple[str, ...]) -> str:
-        dtypes.of(array)  # raises for types that gpunn does not have
-        name = base = ".".join(path) or "value"
+        try:
+            dtypes.of(array)
+        except DtypeError:
+            raise self._refusal(f"an array of {array.dtype}", path) from None
+        name = base = ".".join(path).encode("utf-8", "replace").decode() or "value"
         number = 1
         while name in self.arrays or name == "__metadata__":
             number += 1
@@ -101,18 +122,25 @@ class Decoder:
                 raise FileFormatError("load: the file's structure is damaged: a bare list")
             return code
         kind = next(iter(code), "")
-        content = code.get(kind)
+        content: Any = code.get(kind)
         if kind in ("dict", "ordered"):
-            pairs = [(self.decode(k), self.decode(v)) for k, v in content or ()]
-            return OrderedDict(pairs) if kind == "ordered" else dict(pairs)
+            return self._dict(code, [(self.decode(k), self.decode(v)) for k, v in content])
         if kind in _SEQUENCES:
-            return _SEQUENCES[kind]([self.decode(v) for v in content or ()])
+            return _SEQUENCES[kind]([self.decode(v) for v in content])
         if kind == "tensor":
             return self._tensor(code)
         if kind == "numpy":
             array = self.arrays[str(content)]
             return array[()] if code.get("scalar") else array
         return _leaf(kind, str(content))
+
+    def _dict(self, code: dict[str, Any], pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+        if "dict" in code:
+            return dict(pairs)
+        made: Any = OrderedDict(pairs)
+        if "metadata" in code:
+            made._metadata = self.decode(code["metadata"])
+        return made
 
     def _tensor(self, code: dict[str, Any]) -> Tensor:
         name = code["tensor"]
@@ -124,6 +152,8 @@ class Decoder:
 
 
 def _leaf(kind: str, content: str) -> Any:
+    if kind == "int":
+        return int(content, 16)
     if kind == "float":
         return float(content)
     if kind == "bytes":
