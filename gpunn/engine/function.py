@@ -63,7 +63,7 @@ class Function(Node):
         for x in inputs:
             is_variable = isinstance(x, Variable)
             arrays.append(x.array if is_variable else x)
-            needs.append(is_variable and x._requires_grad)
+            needs.append(is_variable and (x._requires_grad or (x._base is not None and x.requires_grad)))
         record = True in needs and recording.get()
         self.needs = tuple(needs) if record else (False,) * len(needs)
         self._kept = None
@@ -105,7 +105,7 @@ class Function(Node):
             share_memory_of(variable, source)
             variable._base = source if source._base is None else source._base
             before = () if source._base is None else source._views
-            if before is not None and not several:
+            if before is not None and not several and (recording.get() or not source._requires_grad):
                 variable._views = (*before, self)
 
     def _record(self, inputs: tuple[Any, ...], variables: tuple[Any, ...]) -> None:
@@ -161,8 +161,7 @@ class Function(Node):
         node.needs = (True,)
         node._kept = None
         node._saved = {}
-        node.enter_graph((edge,), ())
-        node.outputs = self.outputs
+        node.enter_graph((edge,), (None,))
         return node
 
 

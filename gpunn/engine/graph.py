@@ -35,6 +35,11 @@ class NodeHooks:
         self.outputs: dict[int, Hooks] = {}  # by output
         self.retained: dict[int, weakref.ref[Variable]] = {}  # whose .grad to fill, by output
 
+    def is_retained(self, nr: int, x: Variable) -> bool:
+        """Whether the `.grad` of `x` is filled from output `nr`."""
+        kept = self.retained.get(nr)
+        return kept is not None and kept() is x
+
 
 class Node:
     """A node of the graph: where gradients go next, and what the walk must know of the outputs."""
@@ -114,19 +119,29 @@ class AccumulateGrad(Node):
         return "AccumulateGrad"
 
     def accumulate(self, grad: Any, is_ours: bool) -> None:
-        """Add `grad`; the first one becomes `.grad` itself if nobody else holds its array (`is_ours`)."""
+        """Add `grad`; the first one becomes `.grad` itself if nobody else holds its array (`is_ours`).
+
+        Nothing is added to a leaf that was frozen since the graph was recorded.
+        """
+        if not self.variable._requires_grad:
+            return
         for hook in list((self.variable._hooks or {}).values()):
             replaced = hook(grad)
             grad, is_ours = (grad, False) if replaced is None else (replaced, False)
-        known = self.variable._grad
-        if known is None:
-            self.variable.grad = grad if is_ours or modes.recording.get() else grad.clone()
-        elif modes.recording.get():
-            self.variable.grad = known + grad
-        else:
-            known.add_(grad)
+        add_to_grad(self.variable, grad, is_ours)
         for after in list(self._hooks.after.values()) if self._hooks is not None else ():
             after((), (grad,))
+
+
+def add_to_grad(x: Variable, grad: Any, is_ours: bool) -> None:
+    """Add `grad` to `x.grad`: in place, unless that is recorded; the first one is copied unless it `is_ours`."""
+    known = x._grad
+    if known is None:
+        x.grad = grad if is_ours else grad.clone()
+    elif modes.recording.get():
+        x.grad = known + grad
+    else:
+        known.add_(grad)
 
 
 def edge_of(x: Variable) -> Edge:

@@ -44,43 +44,50 @@ def check_history(target: Variable, op: str) -> None:
         )
     if not modes.recording.get():
         return
-    if target.is_leaf and target._requires_grad and target._base is None:
+    if target._base is None and target._requires_grad and target.is_leaf:
         raise GraphError(
             f"{op}: a leaf Variable that requires grad is being used in an in-place operation. "
             "Change it under gpunn.no_grad(), or change a clone()."
         )
+    if target._base is not None and target._views is None and target.requires_grad:
+        raise _cannot_be_replayed(target, op)
     base = target.root()
-    if base is not None and base.is_leaf and base._requires_grad:
+    if base is not None and base.is_leaf and (base._requires_grad or target.requires_grad):
         raise GraphError(
             f"{op}: a view of a leaf Variable that requires grad is being used in an in-place operation. "
             "Change it under gpunn.no_grad(), or change a clone()."
         )
 
 
+def _cannot_be_replayed(view: Variable, op: str) -> GraphError:
+    return GraphError(
+        f"{op}: Output {view._output_nr} of a function that returns multiple views is being modified inplace, or a "
+        "view created in no_grad mode. Such views do not allow that. You should replace the inplace operation by an "
+        "out-of-place one, or do both inside no_grad."
+    )
+
+
 def write(target: Tensor, result: Variable, op: str) -> Tensor:
     """Put `result` (same shape, dtype and device) into the memory of `target`, with its history."""
-    rebase = modes.recording.get() and (target._requires_grad or result._requires_grad)
+    rebase = modes.recording.get() and (target.requires_grad or result._requires_grad)
     base = target.root()
     if rebase and base is not None and target._views is None:
-        raise GraphError(
-            f"{op}: Output {target._output_nr} of a function that returns multiple views is being modified inplace. "
-            "Such functions do not allow the output views to be modified inplace. You should replace the inplace "
-            "operation by an out-of-place one."
-        )
+        raise _cannot_be_replayed(target, op)
     old_edge = edge_of(base) if rebase and base is not None and base._requires_grad else None
     target.array[...] = result.array
     bump(target)
     if not rebase:
         return target
-    if base is None:
-        target._grad_fn, target._output_nr = result._grad_fn, result._output_nr
-        target._requires_grad = result._requires_grad
+    if base is None and result._requires_grad:
+        target.rebase(result._grad_fn, result._output_nr)
+    elif base is None:
+        target._grad_fn, target._output_nr, target._requires_grad = None, 0, False
     else:
         node = CopySlices(target._views or (), base)
         node.needs = (old_edge is not None, result._requires_grad)
         node._kept = node._saved = None
         node.enter_graph((old_edge, edge_of(result) if result._requires_grad else None), (base.array,))
-        base._grad_fn, base._output_nr, base._requires_grad = node, 0, True
+        base.rebase(node, 0)
     return target
 
 

@@ -62,11 +62,14 @@ class Variable:
     @property
     def requires_grad(self) -> bool:
         """Whether gradients flow to this tensor."""
+        if self._base is not None and not self._requires_grad and self._is_stale():
+            base = self.root()
+            return base is not None and base._grad_fn is not None
         return self._requires_grad
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
-        if not value and self._grad_fn is not None:
+        if not value and not self.is_leaf:
             raise GraphError(
                 "you can only change requires_grad flags of leaf variables. "
                 "To use a computed value without its gradient, take y = x.detach()"
@@ -80,12 +83,22 @@ class Variable:
     @property
     def is_leaf(self) -> bool:
         """True unless an operation on tensors that require gradients made this tensor."""
-        return self._grad_fn is None
+        return self.grad_fn is None
 
     @property
     def grad_fn(self) -> Function | None:
-        """The operation that made this tensor, as a node of the graph; None for a leaf."""
-        if self._base is not None and self._version is not None and self._seen_version != self._version[0]:
+        """The operation that made this tensor, as a node of the graph; None for a leaf.
+
+        Raises if the memory of this view was changed in place, and the view cannot be taken again from its base: one
+        of several that one function returned, or made under `no_grad`.
+        """
+        if self._base is not None and self._is_stale():
+            if self._views is None and self.requires_grad:
+                raise GraphError(
+                    f"Output {self._output_nr} of a function that returns multiple views, or a view created in no_grad "
+                    "mode, and its base or another view of its base has been modified inplace: its history is "
+                    "unknown. Replace the in-place operation by an out-of-place one."
+                )
             self._follow_base()
         return self._grad_fn
 
@@ -96,6 +109,10 @@ class Variable:
         """
         base = self._base
         return base if base is None or base._base is None else base._base
+
+    def _is_stale(self) -> bool:
+        """Whether the shared memory was changed in place since the history of this view was looked up."""
+        return self._version is not None and self._seen_version != self._version[0]
 
     def _follow_base(self) -> None:
         """After an in-place change of the shared memory, a view's history is that of its base."""
@@ -108,8 +125,15 @@ class Variable:
         edge: Edge = (from_base._grad_fn, from_base._output_nr)
         for view in self._views:
             edge = (view.replayed_on(edge), 0)
-        self._grad_fn, self._output_nr = edge
-        self._requires_grad = True
+        self.rebase(*edge)
+
+    def rebase(self, node: Any, nr: int) -> None:
+        """Take output `nr` of `node` for the history of this tensor; `retain_grad` holds for it as before."""
+        before = self._grad_fn
+        retained = before is not None and before._hooks is not None and before._hooks.is_retained(self._output_nr, self)
+        if retained:
+            node.hooks.retained[nr] = before._hooks.retained.pop(self._output_nr)
+        self._grad_fn, self._output_nr, self._requires_grad = node, nr, True
 
     @property
     def grad(self) -> Tensor | None:
@@ -137,7 +161,7 @@ class Variable:
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call `hook(grad)` when the gradient of this tensor is known; what it returns replaces the gradient."""
-        if not self._requires_grad:
+        if not self.requires_grad:
             raise GraphError("register_hook: the tensor does not require gradients; call requires_grad_() first")
         node = self.grad_fn
         if node is not None:
@@ -148,7 +172,7 @@ class Variable:
 
     def retain_grad(self) -> None:
         """Keep the gradient of this tensor in `.grad` although it is not a leaf."""
-        if not self._requires_grad:
+        if not self.requires_grad:
             raise GraphError("retain_grad: the tensor does not require gradients")
         node = self.grad_fn
         if node is not None:
@@ -158,10 +182,7 @@ class Variable:
     def retains_grad(self) -> bool:
         """Whether `retain_grad` was called on this non-leaf tensor."""
         node = self.grad_fn
-        if node is None or node._hooks is None:
-            return False
-        kept = node._hooks.retained.get(self._output_nr)
-        return kept is not None and kept() is self
+        return node is not None and node._hooks is not None and node._hooks.is_retained(self._output_nr, self)
 
 
 def share_memory_of(view: Variable, source: Variable) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from gpunn import backend
 from gpunn.engine import anomaly, modes
-from gpunn.engine.graph import AccumulateGrad, Node, NodeHooks, edge_of
+from gpunn.engine.graph import AccumulateGrad, Node, NodeHooks, add_to_grad, edge_of
 from gpunn.engine.variable import Variable
 from gpunn.errors import ArgumentTypeError, DtypeError, GraphError, ShapeError
 
@@ -27,12 +27,11 @@ def backward(
 ) -> None:
     """Add d(roots)/d(leaf) to `leaf.grad` for every leaf, or for every tensor of `inputs` if given."""
     if inputs is not None:
-        found = grad_of(roots, grads, inputs, retain_graph, create_graph)
+        found = grad_of(roots, grads, inputs, retain_graph, create_graph, retain_grad=True)
         with modes.set_grad_enabled(create_graph):
-            for tensor, grad in zip(inputs, found, strict=True):
-                if grad is not None:
-                    known = tensor.grad
-                    tensor.grad = grad if known is None else known + grad
+            for tensor, grad in {id(t): (t, g) for t, g in zip(inputs, found, strict=True)}.values():
+                if grad is not None and tensor.is_leaf:  # that of others is retained
+                    add_to_grad(tensor, grad, is_ours=False)
         return
     keep = create_graph if retain_graph is None else retain_graph
     _Walk(roots, _root_grads(roots, grads), keep, create_graph, None).run()
@@ -44,8 +43,9 @@ def grad_of(
     inputs: Sequence[Variable],
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    retain_grad: bool = False,
 ) -> list[Tensor | None]:
-    """d(roots)/d(input) for each of `inputs`; None where there is no path. `.grad` is left alone."""
+    """d(roots)/d(input) for each of `inputs`; None where there is no path. The `.grad` of leaves is left alone."""
     for i, tensor in enumerate(inputs):
         if not tensor.requires_grad:
             raise GraphError(
@@ -54,6 +54,8 @@ def grad_of(
     targets = [edge_of(tensor) for tensor in inputs]
     keep = create_graph if retain_graph is None else retain_graph
     walk = _Walk(roots, _root_grads(roots, grads), keep, create_graph, targets)
+    for tensor in inputs if retain_grad else ():
+        tensor.retain_grad()
     walk.run()
     return [walk.captured.get((id(node), nr)) for node, nr in targets]
 
@@ -185,9 +187,9 @@ class _Walk:
                 grads[nr] = grads[nr] if replaced is None else replaced
         for nr, reference in hooks.retained.items():
             variable = reference()
-            if variable is not None and grads[nr] is not None and self.wanted is None:
+            if variable is not None and grads[nr] is not None:
                 known = variable._grad
-                variable.grad = grads[nr] if known is None else known + grads[nr]
+                variable.grad = grads[nr].clone() if known is None else known + grads[nr]
         for before in list(hooks.before.values()):
             changed = before(tuple(grads))
             grads = grads if changed is None else list(changed)

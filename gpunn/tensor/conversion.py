@@ -118,7 +118,7 @@ class ConversionMethods(Variable):
 
     def numpy(self, *, force: Any = False) -> np.ndarray[Any, Any]:
         """The elements as a NumPy array on the same memory; `force` detaches them and copies from the GPU."""
-        if self._requires_grad and not force:
+        if self.requires_grad and not force:
             raise GraphError(
                 "numpy: Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             )

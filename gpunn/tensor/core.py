@@ -143,7 +143,7 @@ class Tensor(
 
     def detach_(self) -> Tensor:
         """Cut this tensor off from the graph, in place."""
-        if self._base is not None and self._requires_grad:
+        if self._base is not None and self.requires_grad:
             raise GraphError("detach_: Can't detach views in-place; use detach() instead")
         self._grad_fn, self._output_nr, self._requires_grad = None, 0, False
         return self

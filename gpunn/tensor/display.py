@@ -9,7 +9,7 @@ from typing import Any, Final
 from gpunn import backend, dtypes
 from gpunn.backend import Array
 from gpunn.engine import Variable
-from gpunn.errors import ArgumentError
+from gpunn.errors import ArgumentError, GraphError
 
 
 @dataclasses.dataclass
@@ -86,8 +86,12 @@ def _notes(x: Variable) -> list[str]:
         notes.append(f"size={tuple(array.shape)}")
     if to is not default and (array.size == 0 or to not in (dtypes.int64, dtypes.bool_)):
         notes.append(f"dtype={to!r}")
-    if x.grad_fn is not None:
-        notes.append(f"grad_fn=<{x.grad_fn.name()}>")
+    try:
+        node = x.grad_fn
+    except GraphError:  # a view whose history was lost to a change in place
+        return [*notes, "grad_fn=<Invalid>"]
+    if node is not None:
+        notes.append(f"grad_fn=<{node.name()}>")
     elif x.requires_grad:
         notes.append("requires_grad=True")
     return notes

@@ -35,7 +35,7 @@ class ProtocolMethods(Variable):
 
     def __dlpack__(self, **options: Any) -> Any:
         """A DLPack capsule on the memory of this tensor; `options` (stream, max_version, …) as the standard says."""
-        if self._requires_grad:
+        if self.requires_grad:
             raise ExportError("__dlpack__: Can't export tensors that require gradient, use tensor.detach()")
         if self.array.dtype.kind == "V":
             raise ExportDtypeError("__dlpack__: NumPy and CuPy arrays cannot export bfloat16; use x.view(gpunn.int16)")
@@ -53,7 +53,7 @@ class ProtocolMethods(Variable):
             raise AttributeError(
                 "Can't get __cuda_array_interface__ on non-CUDA tensor; use x.cuda() to move the tensor to a GPU"
             )
-        if self._requires_grad:
+        if self.requires_grad:
             raise GraphError(
                 "Can't get __cuda_array_interface__ on Variable that requires grad. If gradients aren't required, use "
                 "x.detach()"

@@ -35,8 +35,8 @@ def in_place_view(op: Callable[..., Tensor]) -> Callable[..., Tensor]:
     @functools.wraps(op)
     def method(self: Any, *args: Any, **kwargs: Any) -> Tensor:
         engine.check_history(self, name)
-        recorded = self.requires_grad and not self.is_leaf  # also under no_grad: a history must fit the shape
-        with engine.set_grad_enabled(recorded):
+        is_parameter = self.requires_grad and self.is_leaf
+        with engine.set_grad_enabled(not is_parameter):  # also under no_grad: a history must fit the shape
             view = op(self, *args, **kwargs)
         return engine.take_view(self, view)
 

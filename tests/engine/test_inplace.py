@@ -155,3 +155,40 @@ def test_self_assignment_with_overlap():
     x = gp.tensor([1.0, 2.0, 3.0])
     x.narrow(0, 1, 2).copy_(x.narrow(0, 0, 2))
     assert x.tolist() == [1.0, 1.0, 2.0]
+
+
+def test_a_view_made_without_recording_is_not_changed_with_recording():
+    w = gp.ones(2, requires_grad=True)
+    y = w * 2
+    with gp.no_grad():
+        view = y[0:1]
+    assert not view.requires_grad
+    with pytest.raises(RuntimeError, match="a view created in no_grad mode"):
+        view.mul_(w[0:1])
+    assert y.tolist() == [2.0, 2.0]
+    with gp.no_grad():
+        view.mul_(2)
+    assert y.tolist() == [4.0, 2.0]
+
+
+def test_a_view_of_a_frozen_leaf_that_has_a_history_is_protected():
+    x = gp.ones(2, requires_grad=True)
+    view = x[0:1]
+    x.requires_grad_(False)
+    with pytest.raises(RuntimeError, match="a view of a leaf Variable"):
+        view.mul_(2)
+
+
+def test_one_of_several_views_keeps_its_shape():
+    y = gp.ones(2, 2, requires_grad=True) * 2
+    with pytest.raises(RuntimeError, match="returns multiple views"):
+        y.split(1)[0].squeeze_(0)
+
+
+def test_tensors_that_changed_shape_without_history_take_gradients_in_place():
+    w = gp.tensor(3.0, requires_grad=True)
+    for change in (lambda x: x.t_(), lambda x: x.unsqueeze_(0), lambda x: x.transpose_(0, 1)):
+        x = gp.zeros(2, 3)
+        change(x)
+        x.add_(w)
+        assert gp.autograd.grad(x.sum(), w)[0].item() == 6.0

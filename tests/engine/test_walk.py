@@ -279,3 +279,57 @@ def test_gradient_on_the_other_device_is_refused(device):
     with pytest.raises(RuntimeError, match="same device"):
         (x * x).backward(gp.tensor([1.0], device=other) + gp.tensor([1.0], device=other))
     assert backend.is_cuda(x.array)
+
+
+def test_retained_gradients_are_copies(device):
+    x = gp.ones(2, device=device, requires_grad=True)
+    y = x + 0
+    z = y + 0
+    y.retain_grad()
+    z.retain_grad()
+    given = gp.ones(2, device=device)
+    z.backward(given)
+    z.grad.zero_()
+    assert y.grad.tolist() == x.grad.tolist() == given.tolist() == [1.0, 1.0]
+
+
+def test_recorded_gradients_are_copies_that_can_be_added_to(device):
+    x = gp.ones(2, 2, device=device, requires_grad=True)
+    x.sum().backward(create_graph=True)
+    x.sum().backward()
+    assert x.grad.tolist() == [[2.0, 2.0], [2.0, 2.0]]
+    x.grad = None
+    x.sum().backward(inputs=[x], create_graph=True)
+    x.sum().backward(inputs=[x])
+    assert x.grad.tolist() == [[2.0, 2.0], [2.0, 2.0]]
+
+
+def test_backward_to_inputs_adds_in_place_and_retains():
+    x = gp.ones(2, requires_grad=True)
+    x.grad = known = gp.ones(2)
+    y = x * 2
+    (y * 3).sum().backward(inputs=[x, y, x])
+    assert x.grad is known and known.tolist() == [7.0, 7.0] and y.grad.tolist() == [3.0, 3.0] and y.retains_grad
+
+
+def test_a_failed_backward_to_inputs_retains_nothing():
+    y = gp.ones(2, requires_grad=True) * 2
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        y.sum().backward(inputs=[y, gp.ones(2)])
+    assert not y.retains_grad
+
+
+def test_retained_gradients_are_filled_by_grad_too():
+    x = gp.ones(2, requires_grad=True)
+    y = x * 2
+    y.retain_grad()
+    gp.autograd.grad((y * 3).sum(), x)
+    assert y.grad.tolist() == [3.0, 3.0] and x.grad is None
+
+
+def test_a_leaf_frozen_before_backward_gets_no_gradient():
+    x, w = gp.ones(2, requires_grad=True), gp.ones(2, requires_grad=True)
+    loss = (x * w).sum()
+    w.requires_grad_(False)
+    loss.backward()
+    assert w.grad is None and x.grad.tolist() == [1.0, 1.0]

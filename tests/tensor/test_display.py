@@ -133,3 +133,10 @@ def test_format(device):
     assert f"{gp.tensor([1.5])}" == "tensor([1.5000])"
     with pytest.raises(TypeError, match="unsupported format string"):
         f"{gp.tensor([1.5]):.2f}"
+
+
+def test_a_view_that_lost_its_history():
+    y = gp.ones(2, requires_grad=True) * 2
+    piece = y.unbind()[0]
+    y.mul_(2)
+    assert repr(piece) == "tensor(4., grad_fn=<Invalid>)"
