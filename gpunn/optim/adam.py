@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpunn.backend import Array, array_module, cache_pieces
+from gpunn import dtypes
+from gpunn.backend import Array, array_module
 from gpunn.errors import ArgumentError
 from gpunn.ops.creation import tensor
-from gpunn.optim.optimizer import Optimizer, Params, check_not_negative
+from gpunn.optim.optimizer import Optimizer, Params, check_not_negative, pieces
 from gpunn.tensor import Tensor
 
 
@@ -16,7 +17,7 @@ class Adam(Optimizer):
 
     `weight_decay` is added to the gradient (`decoupled_weight_decay`: shrinks p by lr * weight_decay instead, as
     AdamW). `amsgrad` divides by the largest v so far. Kingma & Ba 2015; Reddi et al. 2018.
-    `foreach`, `fused`, `capturable` and `differentiable` are accepted and change nothing.
+    `foreach`, `fused` and `capturable` are accepted and change nothing.
     """
 
     def __init__(
@@ -69,7 +70,8 @@ class Adam(Optimizer):
     def update(self, p: Array, grad: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
         xp = array_module(p)
         if not state:
-            state["step"] = tensor(0.0, device="cpu")
+            step_dtype = dtypes.float64 if dtypes.get_default_dtype() is dtypes.float64 else dtypes.float32
+            state["step"] = tensor(0.0, dtype=step_dtype, device="cpu")
             for name in ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ())):
                 state[name] = Tensor(xp.zeros_like(p))
         state["step"] += 1
@@ -78,7 +80,7 @@ class Adam(Optimizer):
         decay, decoupled = group["weight_decay"], group["decoupled_weight_decay"]
         step_size, root = group["lr"] / (1 - b1**t), (1 - b2**t) ** 0.5
         averages = [state[n].array for n in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if n in state]
-        for part, g, m, v, *largest in cache_pieces(p, grad, *averages):
+        for g, part, m, v, *largest in pieces(grad, p, *averages):
             if decay and decoupled:
                 part *= 1 - group["lr"] * decay
             elif decay:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 from gpunn import engine
-from gpunn.backend import Array
+from gpunn.backend import Array, array_module, cache_pieces, device_of
 from gpunn.engine import Hooks, RemovableHandle, bump
-from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError
+from gpunn.errors import ArgumentError, ArgumentTypeError, GraphError, ShapeError, UnsupportedError
 from gpunn.tensor import Tensor
 
 Params: TypeAlias = "Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]"
@@ -49,11 +49,13 @@ class Optimizer:
         if not isinstance(param_group, dict):
             raise ArgumentTypeError(f"param_group must be a dict, but got {type(param_group)}")
         group = dict(param_group)
-        entries = self._without_names(_listed(group.get("params")), group)
-        _check_params(entries, {id(p) for g in self.param_groups for p in g["params"]})
+        entries = self._without_names(_listed(group["params"]), group)
+        _check_params(entries, {id(p) for p in self._all_params()})
         group["params"] = entries
         for name, default in self.defaults.items():
             group.setdefault(name, default)
+        if group.get("differentiable"):
+            raise UnsupportedError(f"{type(self).__name__}: differentiable=True; steps are not part of the graph")
         self.check_options(group)
         self.param_groups.append(group)
 
@@ -72,10 +74,22 @@ class Optimizer:
     def check_options(self, group: dict[str, Any]) -> None:
         """Raise ArgumentError if an option of `group` has a value it cannot have."""
 
-    @engine.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient. `closure`, if given, computes the loss first; it is returned."""
-        self._run_hooks("pre")
+        args: tuple[Any, ...] = (self,) if closure is None else (self, closure)
+        kwargs: dict[str, Any] = {}
+        for hook in list(self._hooks.get("pre", {}).values()):
+            found = hook(self, args, kwargs)
+            if found is not None and not (isinstance(found, tuple) and len(found) == 2):
+                raise GraphError(f"step: a pre-hook must return None or a tuple (args, kwargs), but got {found!r}")
+            args, kwargs = (args, kwargs) if found is None else found
+        loss = self._step(*args[1:], **kwargs)
+        for hook in list(self._hooks.get("post", {}).values()):
+            hook(self, args, kwargs)
+        return loss
+
+    @engine.no_grad()
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None
         if closure is not None:
             with engine.enable_grad():
@@ -90,29 +104,30 @@ class Optimizer:
                     if state:
                         self.state[p] = state
                     bump(p)
-        self._run_hooks("post")
         return loss
 
     def _check_gradients(self) -> None:
-        """Raise before anything moves if a gradient does not fit its parameter."""
+        """Raise before anything moves if a gradient does not fit its parameter, which may have got other data."""
         for number, group in enumerate(self.param_groups):
             for i, p in enumerate(group["params"]):
-                grad = p.grad
-                if grad is not None and (grad.array.shape != p.array.shape or grad.array.dtype != p.array.dtype):
+                if p.grad is not None and (_facts(p.array) != _facts(p.grad.array)):
                     raise ShapeError(
                         f"{type(self).__name__}.step: parameter {i} of group {number} has shape {p.array.shape}, "
-                        f"its gradient {grad.array.shape}; {p.array.dtype} and {grad.array.dtype}"
+                        f"its gradient {p.grad.array.shape}; {p.array.dtype} on {p.device} and {p.grad.array.dtype} "
+                        f"on {p.grad.device}; call zero_grad() after changing a parameter's data"
                     )
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or fill them with zeros."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                if set_to_none:
-                    p.grad = None
-                elif p.grad is not None:
-                    p.grad = p.grad.detach()
-                    p.grad.zero_()
+        for p in self._all_params():
+            if set_to_none:
+                p.grad = None
+            elif p.grad is not None:
+                if p.grad.is_leaf:
+                    p.grad.requires_grad_(False)
+                else:
+                    p.grad.detach_()
+                p.grad.zero_()
 
     def state_dict(self) -> dict[str, Any]:
         """{"state": {number: tensors}, "param_groups": options with parameters as numbers}."""
@@ -139,26 +154,23 @@ class Optimizer:
         numbers = [n for g in groups for n in g["params"]]
         params = dict(zip(numbers, self._all_params(), strict=True))
         state = {params[n]: _fitted(s, params[n]) for n, s in state_dict["state"].items() if n in params}
+        options = [copy.deepcopy({k: v for k, v in g.items() if k != "params"}) for g in groups]
+        self.param_groups = [{**mine, **theirs} for mine, theirs in zip(self.param_groups, options, strict=True)]
         self.state = defaultdict(dict, state)
-        self.param_groups = [
-            {**mine, **copy.deepcopy({k: v for k, v in theirs.items() if k != "params"})}
-            for mine, theirs in zip(self.param_groups, groups, strict=True)
-        ]
 
     def _all_params(self) -> list[Tensor]:
-        return list(OrderedDict((id(p), p) for g in self.param_groups for p in g["params"]).values())
+        return [p for group in self.param_groups for p in group["params"]]
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(optimizer, args, kwargs)` before each step."""
+        """Call `hook(optimizer, args, kwargs)` before each step; it may return another (args, kwargs).
+
+        `args` is (optimizer,) or (optimizer, closure).
+        """
         return self._hooks.setdefault("pre", Hooks()).add(hook)
 
     def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` after each step."""
         return self._hooks.setdefault("post", Hooks()).add(hook)
-
-    def _run_hooks(self, kind: str) -> None:
-        for hook in list(self._hooks.get(kind, {}).values()):
-            hook(self, (), {})
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -183,7 +195,7 @@ def _listed(params: Any) -> list[Any]:
             "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in "
             "sets will change between runs. Please use a list instead."
         )
-    return list(params or ())
+    return list(params)
 
 
 def _check_params(entries: list[Any], known: set[int]) -> None:
@@ -199,6 +211,10 @@ def _check_params(entries: list[Any], known: set[int]) -> None:
         raise ArgumentError("some parameters appear twice in one parameter group")
 
 
+def _facts(array: Array) -> tuple[Any, ...]:
+    return array.shape, array.dtype, device_of(array)
+
+
 def _fitted(state: dict[str, Any], p: Tensor) -> dict[str, Any]:
     """A copy of loaded state on the device and in the dtype of the parameter; the step count as it is."""
     result: dict[str, Any] = {}
@@ -207,6 +223,21 @@ def _fitted(state: dict[str, Any], p: Tensor) -> dict[str, Any]:
             value = value.to(p.device, p.dtype if p.is_floating_point() else value.dtype)
         result[name] = value.detach().clone() if isinstance(value, Tensor) else copy.deepcopy(value)
     return result
+
+
+def pieces(grad: Array, *changed: Array) -> Iterator[tuple[Array, ...]]:
+    """(grad, *changed) in pieces that stay in the cache; what is done in place to those of `changed` counts.
+
+    Half types come as float32, so that a step rounds once and 0.999 does not become 1.
+    """
+    for parts in cache_pieces(grad, *changed):
+        if grad.dtype.itemsize != 2:
+            yield parts
+            continue
+        wide = tuple(part.astype(array_module(part).float32) for part in parts)
+        yield wide
+        for narrow, result in zip(parts[1:], wide[1:], strict=True):
+            narrow[...] = result
 
 
 def check_not_negative(optimizer: str, group: dict[str, Any], *names: str) -> None:

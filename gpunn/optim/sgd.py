@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpunn.backend import Array, as_array, cache_pieces
+from gpunn.backend import Array, array_module
 from gpunn.errors import ArgumentError
-from gpunn.optim.optimizer import Optimizer, Params, check_not_negative
+from gpunn.optim.optimizer import Optimizer, Params, check_not_negative, pieces
 from gpunn.tensor import Tensor
 
 
@@ -15,7 +15,7 @@ class SGD(Optimizer):
     place of d (Nesterov: d + momentum * v). The first v is d itself. Sutskever et al. 2013.
 
     The lectures' form v = alpha * v + (1 - alpha) * d is momentum=alpha, dampening=alpha, but for the first step.
-    `foreach`, `fused` and `differentiable` are accepted and change nothing.
+    `foreach` and `fused` are accepted and change nothing.
     """
 
     def __init__(
@@ -53,18 +53,17 @@ class SGD(Optimizer):
     def update(self, p: Array, grad: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
         momentum = group["momentum"]
         if momentum == 0:
-            for part, g in cache_pieces(p, grad):
+            for g, part in pieces(grad, p):
                 part -= group["lr"] * _decayed(g, part, group)
             return
-        buffer = state.get("momentum_buffer")
-        if buffer is None:
-            state["momentum_buffer"] = buffer = Tensor(as_array(_decayed(grad, p, group)).copy())
-            first = True
-        else:
-            first = False
-        for part, g, v in cache_pieces(p, grad, buffer.array):
+        is_first = "momentum_buffer" not in state
+        if is_first:
+            state["momentum_buffer"] = Tensor(array_module(p).empty_like(p))
+        for g, part, v in pieces(grad, p, state["momentum_buffer"].array):
             d = _decayed(g, part, group)
-            if not first:
+            if is_first:
+                v[...] = d
+            else:
                 v *= momentum
                 v += d * (1 - group["dampening"]) if group["dampening"] else d
             part -= group["lr"] * (d + momentum * v if group["nesterov"] else v)

@@ -66,11 +66,47 @@ def test_defaults_and_state_names():
         ({"betas": (1.0, 0.9)}, "Invalid beta parameter at index 0: 1.0"),
         ({"betas": (0.9, -0.1)}, "Invalid beta parameter at index 1"),
         ({"weight_decay": -1}, "Invalid weight_decay value"),
+        ({"lr": gp.ones(2)}, "lr must be 1-element"),
+        ({"betas": (gp.ones(2), gp.ones(2))}, r"betas\[0\] must be 1-element"),
+        ({"betas": (0.9, gp.tensor(0.9))}, "both floats or both Tensors"),
+        ({"lr": gp.tensor(0.1), "foreach": True}, "lr as a Tensor is not supported"),
     ],
 )
 def test_options_are_checked(config, text):
     with pytest.raises(ValueError, match=text):
         gp.optim.Adam([gp.ones(1, requires_grad=True)], **config)
+
+
+@pytest.mark.parametrize("dtype", [gp.float16, gp.bfloat16])
+def test_half_types_are_computed_in_float32(dtype, device):
+    rng = np.random.default_rng(0)
+    start, *grads = (rng.standard_normal(500).astype(dtype.numpy) for _ in range(4))
+    p = gp.tensor(start, device=device, requires_grad=True)
+    optimizer = gp.optim.Adam([p], lr=0.25, betas=(0.9, 0.99))
+    m = v = np.zeros(500, dtype.numpy)
+    for g in grads:
+        p.grad = gp.tensor(g, device=device)
+        optimizer.step()
+        m, v, g = (x.astype(np.float32) for x in (m, v, g))
+        m = (m + (g - m) * np.float32(1 - 0.9)).astype(dtype.numpy)
+        v = (v * np.float32(0.99) + np.float32(1 - 0.99) * g * g).astype(dtype.numpy)
+    assert optimizer.state[p]["exp_avg"].tolist() == m.tolist()
+    assert optimizer.state[p]["exp_avg_sq"].tolist() == v.tolist()
+    assert optimizer.state[p]["exp_avg"].dtype is p.dtype is dtype
+    exact = reference(start.astype(np.float64), [g.astype(np.float64) for g in grads], lr=0.25, betas=(0.9, 0.99))
+    np.testing.assert_allclose(p.detach().double().cpu().numpy(), exact, rtol=1e-2, atol=1e-2)
+
+
+def test_the_step_count_does_not_take_a_half_type():
+    p = gp.ones(1, requires_grad=True)
+    p.grad = gp.ones(1)
+    optimizer = gp.optim.Adam([p])
+    try:
+        gp.set_default_dtype(gp.float16)
+        optimizer.step()
+    finally:
+        gp.set_default_dtype(gp.float32)
+    assert optimizer.state[p]["step"].dtype is gp.float32
 
 
 def test_tensor_options():

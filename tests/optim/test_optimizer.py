@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import gpunn as gp
-from gpunn import nn
+from gpunn import emulator, nn
 from gpunn.optim import SGD, Adam, Optimizer
 
 
@@ -76,7 +76,7 @@ def test_zero_grad():
     kept = a.grad
     optimizer = SGD([a, b], lr=1.0)
     optimizer.zero_grad(set_to_none=False)
-    assert a.grad.tolist() == [0.0] * 3 and kept.tolist() == [0.0] * 3
+    assert a.grad is kept and kept.tolist() == [0.0] * 3
     optimizer.zero_grad()
     assert a.grad is None and b.grad is None
 
@@ -99,6 +99,33 @@ def test_closure_and_hooks():
     handle.remove()
     optimizer.step(closure)
     assert seen == ["pre", "closure", "post", "pre", "closure"]
+
+
+def test_zero_grad_cuts_off_the_graph():
+    (p,) = params(1)
+    (p * p * p).sum().backward(create_graph=True)
+    optimizer = SGD([p], lr=1.0)
+    optimizer.zero_grad(set_to_none=False)
+    assert p.grad.is_leaf and not p.grad.requires_grad
+
+
+def test_hooks_see_and_may_replace_the_arguments():
+    (p,) = params(1)
+    set_grads([p])
+    optimizer, seen = SGD([p], lr=0.1), []
+
+    def replace(o, args, kwargs):
+        seen.append((o, args, kwargs, gp.is_grad_enabled()))
+        return (o,), {"closure": lambda: "other"}
+
+    handle = optimizer.register_step_pre_hook(replace)
+    optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append(list(kwargs)))
+    assert optimizer.step(first := lambda: "first") == "other"
+    assert seen == [(optimizer, (optimizer, first), {}, True), ["closure"]]
+    handle.remove()
+    optimizer.register_step_pre_hook(lambda o, args, kwargs: 5)
+    with pytest.raises(RuntimeError, match=r"pre-hook must return None or a tuple \(args, kwargs\), but got 5"):
+        optimizer.step()
 
 
 def test_a_step_counts_as_an_in_place_change():
@@ -183,6 +210,43 @@ def test_a_failed_step_is_named_before_anything_moves():
     with pytest.raises(RuntimeError, match=r"parameter 1 of group 0 has shape \(3,\), its gradient \(5,\)"):
         SGD([a, b], lr=1.0).step()
     assert a.tolist() == [0.0] * 3
+
+
+def test_a_gradient_on_another_device_is_refused():
+    a, b = params()
+    set_grads([a, b])
+    with emulator.enable():
+        b._grad = gp.ones(3, device="cuda")
+        with pytest.raises(RuntimeError, match="float32 on cpu and float32 on cuda:0"):
+            SGD([a, b], lr=1.0).step()
+    assert a.tolist() == [0.0] * 3
+
+
+def test_a_failed_closure_changes_nothing():
+    (p,) = params(1)
+    set_grads([p])
+    optimizer = Adam([p])
+    with pytest.raises(ZeroDivisionError):
+        optimizer.step(lambda: 1 / 0)
+    assert p.tolist() == [0.0] * 3 and not optimizer.state and gp.is_grad_enabled()
+
+
+def test_differentiable_steps_are_refused():
+    with pytest.raises(NotImplementedError, match="differentiable"):
+        SGD(params(), lr=0.1, differentiable=True)
+
+
+def test_a_group_needs_parameters():
+    optimizer = SGD(params(1), lr=0.1)
+    with pytest.raises(KeyError, match="params"):
+        optimizer.add_param_group({"lr": 0.1})
+    with pytest.raises(ValueError, match="Invalid learning rate: -1"):
+        optimizer.add_param_group({"params": params(1), "lr": -1.0})
+    with pytest.raises(ValueError, match="with/without names"):
+        optimizer.add_param_group({"params": [("w", gp.ones(1, requires_grad=True))]})
+    with pytest.raises(ValueError, match="Some param names are missing"):
+        SGD([("w", gp.ones(1, requires_grad=True)), gp.ones(1, requires_grad=True)], lr=0.1)
+    assert len(optimizer.param_groups) == 1
 
 
 def test_state_travels_through_a_file_object():

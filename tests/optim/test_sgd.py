@@ -58,6 +58,19 @@ def test_dtypes_are_kept(dtype):
     assert optimizer.state[p]["momentum_buffer"].dtype is dtype
 
 
+@pytest.mark.parametrize("dtype", [gp.float16, gp.bfloat16])
+def test_half_types_are_rounded_once_a_step(dtype, device):
+    rng = np.random.default_rng(0)
+    start, grad = (rng.standard_normal(500).astype(dtype.numpy) for _ in range(2))
+    p = gp.tensor(start, device=device, requires_grad=True)
+    p.grad = gp.tensor(grad, device=device)
+    gp.optim.SGD([p], lr=0.3, weight_decay=0.1).step()
+    wide, g = start.astype(np.float32), grad.astype(np.float32)
+    wanted = wide - np.float32(0.3) * (g + np.float32(0.1) * wide)
+    assert p.tolist() == wanted.astype(dtype.numpy).tolist()
+    assert p.grad.tolist() == grad.tolist()
+
+
 def test_the_first_buffer_is_not_the_gradient():
     p = gp.zeros(2, requires_grad=True)
     p.grad = gp.ones(2)
