@@ -10,8 +10,9 @@ from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError, ShapeError, UnsupportedError
 from gpunn.ops.indexing.element import filling
 from gpunn.ops.indexing.put import IndexPut
+from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.conversion import clone
-from gpunn.ops.shape.dims import one_dim
+from gpunn.ops.shape.dims import one_dim, one_int
 from gpunn.ops.shape.views import View
 
 if TYPE_CHECKING:
@@ -51,32 +52,33 @@ class DiagonalBackward(Function):
 
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The view of input[i, i + offset] in the plane of `dim1` and `dim2`; i runs along its last dimension."""
-    first, second = plane("diagonal", input.array.ndim, dim1, dim2)
-    return Diagonal(int(offset), first, second)(input)
+    first, second = plane("diagonal", array_of("diagonal", input).ndim, dim1, dim2)
+    return Diagonal(one_int("diagonal", "offset", offset), first, second)(input)
 
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """A copy of the diagonal of a matrix, or the square matrix with a vector on its diagonal."""
-    if input.array.ndim == 1:
-        return diag_embed(input, diagonal)
+    offset = one_int("diag", "diagonal", diagonal)
+    if array_of("diag", input).ndim == 1:
+        return diag_embed(input, offset)
     if input.array.ndim != 2:
         raise ShapeError(f"diag(): Supports 1D or 2D tensors. Got shape {input.array.shape}")
-    return clone(Diagonal(int(diagonal), 0, 1)(input))
+    return clone(Diagonal(offset, 0, 1)(input))
 
 
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Zeros with the last dimension of `input` on the diagonals in the plane of two new dimensions."""
-    shape = input.array.shape
+    shape, offset = array_of("diag_embed", input).shape, one_int("diag_embed", "offset", offset)
     first, second = plane("diag_embed", len(shape) + 1, dim1, dim2)
     size = shape[-1] + abs(offset)
     rest = iter(shape[:-1])
     whole = tuple([size if d in (first, second) else next(rest) for d in range(len(shape) + 1)])
-    return DiagonalBackward(whole, int(offset), first, second)(input)
+    return DiagonalBackward(whole, offset, first, second)(input)
 
 
 def trace(input: Tensor) -> Tensor:
     """The sum of the diagonal of a matrix."""
-    if input.array.ndim != 2:
+    if array_of("trace", input).ndim != 2:
         raise ShapeError(f"trace: expected a matrix, but got tensor with dim {input.array.ndim}")
     if input.array.dtype.kind == "b":
         raise UnsupportedError("trace: not implemented for bool; use x.long()")

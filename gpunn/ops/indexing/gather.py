@@ -14,6 +14,7 @@ from gpunn.ops.indexing.bounds import check_bounds, check_index
 from gpunn.ops.indexing.keys import element_keys, wrapped
 from gpunn.ops.indexing.put import take
 from gpunn.ops.indexing.scattering import Scattering, write
+from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.dims import one_dim
 from gpunn.ops.shape.expand import expand
 
@@ -60,7 +61,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     `index` is no larger than `input` but in `dim`; negative values are an error, as in PyTorch. `sparse_grad`
     has no effect: gradients are dense.
     """
-    d = one_dim("gather", dim, input.array.ndim)
+    d = one_dim("gather", dim, array_of("gather", input).ndim)
     check_along("gather", input, d, index)
     result: Tensor = Gather(d)(input, index)
     return result
@@ -97,7 +98,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     check_index("take_along_dim", indices)
     if dim is None:
         return take(input, indices.reshape(-1))
-    if input.array.ndim != indices.array.ndim:
+    if array_of("take_along_dim", input).ndim != indices.array.ndim:
         raise ShapeError(
             "take_along_dim(): input and indices should have the same number of dimensions, but got "
             f"{input.array.shape} and {indices.array.shape}"

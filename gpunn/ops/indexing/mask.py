@@ -10,6 +10,7 @@ from gpunn.errors import ArgumentTypeError, DtypeError, ShapeError
 from gpunn.ops.arithmetic.promotion import broadcast_shape
 from gpunn.ops.indexing.element import filling
 from gpunn.ops.indexing.getitem import Mask
+from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.expand import Expand
 from gpunn.ops.shape.slicing import Unslice
 from gpunn.ops.shape.views import View
@@ -78,16 +79,15 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """A copy of `input` with `value`, a number or a 0-d tensor, where `mask` is True. The two broadcast."""
-    filled = filling("masked_fill_", input, value)
     x, chosen = _together("masked_fill", input, mask)
-    return MaskedFill()(x, chosen, filled)
+    return MaskedFill()(x, chosen, filling("masked_fill_", input, value))
 
 
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """A copy of `input` with the elements of `source`, in order, where `mask` is True. The two broadcast."""
     if not isinstance(source, Variable):
         raise ArgumentTypeError(f"masked_scatter: source must be a Tensor, got {type(source).__name__}")
-    if source.array.dtype != input.array.dtype:
+    if source.array.dtype != array_of("masked_scatter", input).dtype:
         raise DtypeError(
             f"masked_scatter: expected self and source to have same dtypes but got {input.array.dtype} and "
             f"{source.array.dtype}"
@@ -98,7 +98,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """The indices of all elements that are not zero: (n, ndim); with `as_tuple` a vector per dimension."""
-    x = input.array
+    x = array_of("nonzero", input)
     xp = array_module(x)
     if not as_tuple:
         return Variable.result_type(xp.argwhere(x != 0))
@@ -114,6 +114,7 @@ def argwhere(input: Tensor) -> Tensor:
 
 def _together(op: str, input: Tensor, mask: Any) -> tuple[Tensor, Tensor]:
     """Both in their common shape; `mask` must be of bools."""
+    array_of(op, input)
     if not isinstance(mask, Variable):
         raise ArgumentTypeError(f"{op}: mask must be a Tensor, got {type(mask).__name__}")
     if mask.array.dtype.kind != "b":

@@ -14,6 +14,7 @@ from gpunn.ops.indexing.getitem import MOST, Index, checked, placed
 from gpunn.ops.indexing.keys import broadcast_indices, result_shape, row_keys
 from gpunn.ops.indexing.parse import parse_tensors
 from gpunn.ops.indexing.scattering import Scattering, write
+from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.expand import sum_to_size
 from gpunn.ops.shape.views import View
 
@@ -75,7 +76,7 @@ def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, a
         raise ArgumentTypeError("index_put: indices must be a sequence of Tensors, one for each dimension")
     if not isinstance(values, Variable):
         raise ArgumentTypeError(f"index_put: values must be a Tensor, got {type(values).__name__}")
-    if values.array.dtype != input.array.dtype:
+    if values.array.dtype != array_of("index_put", input).dtype:
         raise DtypeError(
             f"Index put requires the source and destination dtypes match, got {input.array.dtype} for the destination "
             f"and {values.array.dtype} for the source; use values.to(input.dtype)"
@@ -102,7 +103,7 @@ def check_values(op: str, values: Tensor, shape: tuple[int, ...]) -> None:
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy of `input` where element index[i], counted in one row, is source[i], or with `accumulate` += it."""
     check_index("put", index)
-    if source.array.dtype != input.array.dtype:
+    if source.array.dtype != array_of("put", input).dtype:
         raise DtypeError(
             f"put_(): self and source expected to have the same dtype, but got {input.array.dtype} and "
             f"{source.array.dtype}"
@@ -121,7 +122,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
 
 def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements of `input`, counted in one row, that `index` names (negative: from the end), in its shape."""
+    n = array_of("take", input).size
     check_index("take", index)
-    n = input.array.size
     check_bounds("take", index.array, 0, n, negative=True)
     return Index((0,))(View((n,))(input), index)

@@ -14,6 +14,7 @@ from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, Unsupport
 from gpunn.ops.indexing.along import Scatter, ScatterAdd, ScatterExtreme, ScatterProd
 from gpunn.ops.indexing.element import element
 from gpunn.ops.indexing.gather import check_along
+from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.dims import one_dim
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def scatter(
     """
     if reduce not in (None, "add", "multiply"):
         raise ArgumentError(f"scatter: reduce argument must be either add or multiply, got {reduce!r}")
-    d = one_dim("scatter", dim, input.array.ndim)
+    d = one_dim("scatter", dim, array_of("scatter", input).ndim)
     values: Any = src
     if isinstance(src, Variable):
         check_source("scatter", input, d, index, src)
@@ -52,7 +53,7 @@ def scatter(
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """A copy of `input` with src[i, j, k] added to out[i, index[i, j, k], k] for dim = 1, likewise for others."""
-    d = one_dim("scatter_add", dim, input.array.ndim)
+    d = one_dim("scatter_add", dim, array_of("scatter_add", input).ndim)
     check_source("scatter_add", input, d, index, src)
     return ScatterAdd(d)(input, src, index)
 
@@ -67,7 +68,7 @@ def scatter_reduce(
     """
     if reduce not in KINDS:
         raise ArgumentError(f"scatter_reduce: reduce argument must be either {', '.join(KINDS)}, got {reduce}")
-    d = one_dim("scatter_reduce", dim, input.array.ndim)
+    d = one_dim("scatter_reduce", dim, array_of("scatter_reduce", input).ndim)
     check_source("scatter_reduce", input, d, index, src)
     return reduced("scatter_reduce", input, d, index, src, reduce, include_self)
 

@@ -13,6 +13,7 @@ from gpunn.ops.indexing.getitem import Index
 from gpunn.ops.indexing.mask import MaskedFill
 from gpunn.ops.indexing.put import IndexPut
 from gpunn.ops.indexing.scatter import reduced
+from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.dims import one_dim
 from gpunn.ops.shape.expand import expand
 from gpunn.ops.shape.views import View
@@ -43,7 +44,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """A copy of `input` with slice index[i] along `dim` replaced by source[i]; the last of several stays."""
     d, at, where = _prepared("index_copy", input, dim, index, "int64")
-    single = input.array.ndim < 2 and at.array.size == source.array.size == 1
+    single = input.array.ndim < 2 and at.array.size == array_of("index_copy", source).size == 1
     if not single:
         _check_source("index_copy", input, d, at, source)
     elif source.array.dtype != input.array.dtype:
@@ -81,7 +82,7 @@ def _prepared(
     op: str, input: Tensor, dim: int, index: Tensor, index_dtypes: str, *, negative: bool = False
 ) -> tuple[int, Tensor, Tensor]:
     """`dim` in range, the index as a vector, its values in range, and `input` with at least one dimension."""
-    d = one_dim(op, dim, input.array.ndim)
+    d = one_dim(op, dim, array_of(op, input).ndim)
     check_index(op, index, index_dtypes)
     if index.array.ndim > 1:
         raise IndexRangeError(f"{op}(): Index is supposed to be a vector, got shape {index.array.shape}")
@@ -103,9 +104,10 @@ def _check_source(op: str, input: Tensor, d: int, at: Tensor, source: Any) -> No
             f"{op}_(): source tensor shape must match self tensor shape, excluding the specified dimension. Got "
             f"self.shape = {shape} source.shape = {given}, dim = {d}"
         )
-    if given and given[d] != count:
+    slices = given[d] if given else 1
+    if slices != count:
         raise IndexRangeError(
-            f"{op}_(): Number of indices ({count}) should be equal to source.size(dim): ({given[d]}), for dim: {d}"
+            f"{op}_(): Number of indices ({count}) should be equal to source.size(dim): ({slices}), for dim: {d}"
         )
 
 

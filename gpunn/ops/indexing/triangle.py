@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ShapeError
+from gpunn.ops.reduction.arguments import array_of
+from gpunn.ops.shape.dims import one_int
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -43,15 +45,15 @@ class Triu(Tril):
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangles of a matrix or a batch: zeros above the diagonal with number `diagonal`."""
     _check_rank("tril", input)
-    return Tril(int(diagonal))(input)
+    return Tril(one_int("tril", "diagonal", diagonal))(input)
 
 
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangles of a matrix or a batch: zeros below the diagonal with number `diagonal`."""
     _check_rank("triu", input)
-    return Triu(int(diagonal))(input)
+    return Triu(one_int("triu", "diagonal", diagonal))(input)
 
 
 def _check_rank(op: str, input: Tensor) -> None:
-    if input.array.ndim < 2:
+    if array_of(op, input).ndim < 2:
         raise ShapeError(f"{op}: input tensor must have at least 2 dimensions, got shape {input.array.shape}")

@@ -22,6 +22,13 @@ def one_dim(op: str, dim: int, rank: int) -> int:
     return d % length
 
 
+def one_int(op: str, name: str, given: Any) -> int:
+    """The argument `name`, an int, as a Python int."""
+    if isinstance(given, bool) or not hasattr(given, "__index__"):
+        raise ArgumentTypeError(f"{op}: {name} must be an int, got {type(given).__name__}")
+    return operator.index(given)
+
+
 def several_dims(op: str, dim: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:
     """`dim` (a number, several, or None for all) as distinct numbers in [0, rank). () means all, too."""
     if dim is None:

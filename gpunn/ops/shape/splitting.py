@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, IndexRangeError, ShapeError
-from gpunn.ops.reduction.arguments import numpy_names
+from gpunn.ops.reduction.arguments import array_of, numpy_names
 from gpunn.ops.shape.dims import ints, one_dim
 from gpunn.ops.shape.pieces import Split, Unbind
 from gpunn.ops.shape.slicing import slice_dim
@@ -140,7 +140,7 @@ def _split_evenly(op: str, input: Tensor, sections: Any, rank: int, dim: int) ->
 @numpy_names
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices of `input` along `dim`, without that dimension."""
-    shape = input.array.shape
+    shape = array_of("unbind", input).shape
     if not shape:
         raise IndexRangeError("unbind: Dimension specified as 0 but tensor has no dimensions")
     return _pieces(Unbind(one_dim("unbind", dim, len(shape)))(input))
