@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gpunn.errors import ShapeError
+from gpunn.ops.indexing.element import element
 from gpunn.ops.linalg.products import bmm, broadcasts_to, check_batches, check_operands, mm, mv
 from gpunn.ops.shape.permutation import Permute
 from gpunn.ops.shape.views import View
@@ -47,7 +48,7 @@ def _sum(op: str, input: Tensor, product: Tensor, beta: float, alpha: float) -> 
     if not broadcasts_to(given, shape):
         raise ShapeError(f"{op}: input of shape {given} does not broadcast to {shape}, the shape of the product")
     if product.array.dtype.kind in "iu":
-        beta, alpha = int(beta), int(alpha)
+        beta, alpha = (element(op, factor, product.array) for factor in (beta, alpha))
     if alpha != 1:
         product = product * alpha
     return product if beta == 0 else product.add(input, alpha=beta)

@@ -9,6 +9,7 @@ from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ShapeError
 from gpunn.ops.linalg.products import check_operands
+from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.dims import one_dim
 from gpunn.ops.shape.expand import expand
 from gpunn.ops.shape.views import View
@@ -46,7 +47,7 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     Without `dim` it is the first dimension of length 3, which PyTorch is about to give up: pass it.
     """
     if dim is None:
-        dim = next((d for d, n in enumerate(input.array.shape) if n == 3), None)
+        dim = next((d for d, n in enumerate(array_of("cross", input).shape) if n == 3), None)
         if dim is None:
             raise ShapeError(f"cross: no dimension of size 3 in input of shape {input.array.shape}")
         warnings.warn(f"cross: using dim={dim}; not to name it is deprecated, the default becomes -1", stacklevel=2)
@@ -70,7 +71,7 @@ def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
 
 def kron(input: Tensor, other: Tensor) -> Tensor:
     """The Kronecker product: each element of `input` times the whole of `other`, in blocks."""
-    rank = max(input.array.ndim, other.array.ndim)
+    rank = max(array_of("kron", input).ndim, array_of("kron", other).ndim)
     a, b = ((1,) * (rank - x.array.ndim) + x.array.shape for x in (input, other))
     left = View(tuple([n for m in a for n in (m, 1)]))(input)
     right = View(tuple([n for m in b for n in (1, m)]))(other)
