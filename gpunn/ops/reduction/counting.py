@@ -119,7 +119,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
             f"bincount only supports 1-d non-negative integral inputs, got shape {array.shape}"
             + (" with negative elements" if array.ndim == 1 else "")
         )
-    if weights is not None and weights.array.shape != array.shape:
+    if weights is not None and array_of("bincount", weights).shape != array.shape:
         raise ShapeError(
             f"bincount: weights should be 1-d and have the same length as input, got shapes "
             f"{weights.array.shape} and {array.shape}"

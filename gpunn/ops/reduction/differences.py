@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gpunn import dtypes
 from gpunn.errors import ArgumentError, DtypeError, IndexRangeError, ShapeError
 from gpunn.ops.reduction.arguments import array_of, numpy_names
-from gpunn.ops.shape.dims import one_dim
+from gpunn.ops.shape.dims import one_dim, one_int
 from gpunn.ops.shape.joining import cat
 from gpunn.ops.shape.slicing import slice_dim
 
@@ -27,13 +27,13 @@ def diff(
     if array.ndim == 0:
         raise ShapeError("diff expects input to be at least one-dimensional")
     axis = one_dim("diff", dim, array.ndim)
-    if n < 0:
+    if one_int("diff", "n", n) < 0:
         raise ArgumentError(f"diff: order must be non-negative but got {n}")
     for other in (prepend, append):
-        if other is not None and other.array.ndim != array.ndim:
+        if other is not None and _elsewhere(array_of("diff", other).shape, axis) != _elsewhere(array.shape, axis):
             raise ShapeError(
-                f"diff expects prepend or append to be the same dimension as input, got shapes "
-                f"{other.array.shape} and {array.shape}"
+                f"diff expects prepend or append to have the shape of input except along the differencing dimension "
+                f"{axis}, got shapes {other.array.shape} and {array.shape}"
             )
     if n == 0:
         return input.clone()
@@ -44,6 +44,11 @@ def diff(
         after, before = slice_dim(x, axis, 1, length), slice_dim(x, axis, 0, length - 1)
         x = after != before if dtypes.of(x.array) is dtypes.bool_ else after - before
     return x
+
+
+def _elsewhere(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    """How many dimensions there are, and the lengths of all but `axis`."""
+    return (len(shape), *shape[:axis], *shape[axis + 1 :])
 
 
 @numpy_names

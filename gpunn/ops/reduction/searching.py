@@ -80,6 +80,8 @@ def searchsorted(
         )
     rows = sorted_sequence.array
     if not isinstance(input, Variable):
+        if not isinstance(input, (bool, int, float, np.generic)):
+            raise ArgumentTypeError(f"searchsorted: expected a Tensor or a number, got {type(input).__name__}")
         like = dtypes.of_number(input).numpy
         values: Tensor = Variable.result_type(array_module(rows).full((), input, like))
     else:

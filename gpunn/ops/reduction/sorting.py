@@ -13,7 +13,7 @@ from gpunn.errors import DtypeError, IndexRangeError
 from gpunn.ops.reduction.arguments import Selected, array_of, numpy_names, refuse_dtypes, refuse_empty
 from gpunn.ops.reduction.recurrence import along
 from gpunn.ops.reduction.selection import Selection
-from gpunn.ops.shape.dims import one_dim
+from gpunn.ops.shape.dims import one_dim, one_int
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -116,7 +116,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     array = array_of("topk", input)
     axis = one_dim("topk", dim, array.ndim)
     length = array.shape[axis] if array.ndim else 1
-    if not 0 <= k <= length:
+    if not 0 <= one_int("topk", "k", k) <= length:
         raise IndexRangeError(
             f"topk: selected index k out of range: k is {k}, dimension {axis} of shape {array.shape} has "
             f"{length} elements"
@@ -133,7 +133,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Sel
     axis = one_dim("kthvalue", dim, array.ndim)
     refuse_empty("kthvalue", array.shape, (axis,))
     length = array.shape[axis] if array.ndim else 1
-    if not 1 <= k <= length:
+    if not 1 <= one_int("kthvalue", "k", k) <= length:
         raise IndexRangeError(
             f"kthvalue(): selected number k out of range for dimension {axis}: k is {k}, and {length} is the "
             f"length of that dimension of shape {array.shape}"
