@@ -127,9 +127,7 @@ class Generator:
         """Continue where `get_state_array` was called."""
         if not isinstance(state, np.ndarray) or state.dtype != np.uint8 or state.shape != (16,):
             given = f"{state.dtype} {state.shape}" if isinstance(state, np.ndarray) else type(state).__name__
-            raise ArgumentError(
-                f"set_state: expected uint8 of shape (16,), as get_state returns it, got {given}"
-            )
+            raise ArgumentError(f"set_state: expected uint8 of shape (16,), as get_state returns it, got {given}")
         seed, offset = np.ascontiguousarray(state).view("<u8")
         with self._lock:
             self._seed, self._offset = int(seed), int(offset)
@@ -256,6 +254,7 @@ def permutation(xp: Any, generator: Generator, n: int, dtype: Any) -> Array:
 def _words(xp: Any, generator: Generator, count: int, width: int) -> Array:
     """The next `count` unsigned numbers of `width` bits, from a block of their own on."""
     blocks = -(-count * width // 128)
+    xp.empty(4 * blocks, xp.uint32)  # too many for the memory: fail before the stream moves
     seed, offset = generator.reserve(blocks)
     return philox(xp, seed, offset, blocks).reshape(-1).view(f"uint{width}")[:count]
 

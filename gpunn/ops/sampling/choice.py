@@ -9,6 +9,7 @@ from gpunn.backend import Array, DeviceLike
 from gpunn.dtypes import dtype
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, DtypeError, ShapeError
+from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.sampling.draw import draw, source
 from gpunn.ops.shape.dims import ints
 from gpunn.random import Generator
@@ -57,7 +58,7 @@ def multinomial(
 
 def _weights(input: Tensor, num_samples: int, replacement: bool) -> Array:
     """The weights in float64 with shape (rows, n), once all is checked."""
-    x = input.array
+    x = array_of("multinomial", input)
     if x.dtype.kind not in "fV":
         raise DtypeError(f"multinomial only supports floating-point dtypes for input, got: {x.dtype}")
     if x.ndim not in (1, 2):

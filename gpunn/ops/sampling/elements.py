@@ -13,6 +13,7 @@ from gpunn.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from gpunn.ops.arithmetic.promotion import broadcast_shape
 from gpunn.ops.creation.filled import layout_order, new_array
 from gpunn.ops.reduction.accumulate import widened
+from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.sampling.draw import bernoulli as draw_bernoulli
 from gpunn.ops.sampling.draw import check_probability, check_std, draw
 from gpunn.ops.shape.conversion import memory_format, memory_order, preserve_format
@@ -153,6 +154,9 @@ def normal(
 
     Both may be numbers, then `size` says how many. No gradient flows to `mean` and `std`: it is zero.
     """
+    for number in (mean, std):
+        if not isinstance(number, (Variable, bool, int, float)):
+            raise ArgumentTypeError(f"normal: expected Tensors or numbers, got {type(number).__name__}")
     check_std("normal", std)
     tensors: list[Any] = [x for x in (mean, std) if isinstance(x, Variable)]
     if not tensors:
@@ -174,7 +178,7 @@ def _shifted(z: Array, scale: Any, offset: Any) -> Array:
 
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that the element of `input` says, or with probability `p`, else 0."""
-    x = input.array
+    x = array_of("bernoulli", input)
     if p is None and x.dtype.kind not in "fV":
         raise UnsupportedError(f"bernoulli: not implemented for {x.dtype}; probabilities are floating point")
     chance = check_probability("bernoulli", x if p is None else p)
