@@ -39,9 +39,10 @@ def arange(
     first, last, by = (scalar("arange", value) for value in (start, end, step))
     exact = not any([isinstance(value, float) for value in (first, last, by)])
     to = _dtype("arange", dtype, dtypes.int64 if exact else dtypes.get_default_dtype())
+    count = _count(first, last, by)
     if to is dtypes.int64 and not exact:
         first, last, by = (_whole("arange", value) for value in (first, last, by))
-    count = _count(first, last, by)
+        count = _count(first, last, by)
     if not to.is_floating_point:
         first, by = int(first), int(by)
     xp, where = _module_and_device(device)
@@ -99,7 +100,10 @@ def logspace(
     (first, last), root = _ends("logspace", start, end, to), scalar("logspace", base)
     xp, where = _module_and_device(device)
     with backend.placed_on(where), np.errstate(all="ignore"):
-        powers = xp.float64(root) ** _evenly_spaced(xp, "logspace", first, last, steps)
+        exponents = _evenly_spaced(xp, "logspace", first, last, steps)
+        if not to.is_floating_point:
+            _check_whole("logspace", [np.float64(root) ** float(end) for end in (first, last)][: exponents.size], to)
+        powers = xp.float64(root) ** exponents
         array = powers.astype(to.numpy)
     return Variable.result_type(array, requires_grad)
 
@@ -114,6 +118,14 @@ def _whole(op: str, value: Any) -> int:
     if not math.isfinite(value):
         raise ArgumentError(f"{op}: {value} has no integer value")
     return int(value)
+
+
+def _check_whole(op: str, values: list[Any], to: dtype) -> None:
+    """Raise unless the integer type `to` holds all of `values`."""
+    info = np.iinfo(to.numpy)
+    for value in values:
+        if not info.min <= value <= info.max:
+            raise ArgumentError(f"{op}: value {value} cannot be converted to type {to.name} without overflow")
 
 
 def _evenly_spaced(xp: Any, op: str, first: Any, last: Any, steps: int) -> Array:
