@@ -8,7 +8,7 @@ from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ArgumentError, DtypeError
 from gpunn.ops.arithmetic.promotion import broadcast_shape
-from gpunn.ops.loss.arguments import reduced, reduction_name, same_shape
+from gpunn.ops.loss.arguments import must_be_tensors, reduced, reduction_name, same_shape
 from gpunn.ops.reduction.accumulate import widened
 
 if TYPE_CHECKING:
@@ -91,6 +91,9 @@ def binary_cross_entropy_with_logits(
     op = "binary_cross_entropy_with_logits"
     how = reduction_name(op, reduction, size_average, reduce)
     same_shape(op, input, target)
+    for x in (input, target):
+        if not x.is_floating_point():
+            raise DtypeError(f"{op}: expected floating dtypes of input and target, got {x.dtype}; use x.float()")
     loss: Any = LogisticLoss()(input)
     if pos_weight is not None:
         broadcast_shape(op, input, pos_weight)
@@ -102,5 +105,6 @@ def binary_cross_entropy_with_logits(
 def _times(op: str, losses: Any, weight: Tensor | None) -> Tensor:
     if weight is None:
         return losses
+    must_be_tensors(op, {"weight": weight})
     broadcast_shape(op, losses, weight)
     return losses * weight

@@ -12,6 +12,7 @@ from gpunn.ops.loss.arguments import must_be_tensors, reduction_name
 from gpunn.ops.loss.classification import CrossEntropy, Labels, NLLLoss
 from gpunn.ops.reduction.sums import sum
 from gpunn.ops.shape.conversion import cast
+from gpunn.ops.shape.dims import one_int
 from gpunn.ops.softmax import log_softmax
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ def _with_labels(
     if x.ndim == 1:
         x, target = x.unsqueeze(0), target.unsqueeze(0)
     array: Any = None if weight is None else weight.array
-    return x, Labels(op, target.array, x.array.shape[1], array, ignore_index, smoothing)
+    ignored = one_int(op, "ignore_index", ignore_index)
+    return x, Labels(op, target.array, x.array.shape[1], array, ignored, smoothing)
 
 
 def _check_label_shape(op: str, scores: tuple[int, ...], labels: tuple[int, ...]) -> None:

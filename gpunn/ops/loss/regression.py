@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from gpunn import dtypes
 from gpunn.backend import Array
 from gpunn.engine import Function
 from gpunn.errors import DtypeError, ShapeError
@@ -80,6 +81,8 @@ def l1_loss(
     """|input - target|: its mean over all elements, its sum, or all of them ("none"). See `mse_loss`."""
     how = reduction_name("l1_loss", reduction, size_average, reduce)
     same_shape("l1_loss", input, target)
+    if dtypes.bool_ in (input.dtype, target.dtype):
+        raise DtypeError("l1_loss: not for bool, which has no differences; use x.float()")
     a, b = promoted("l1_loss", input, target)
     losses = abs(a - b)
     return reduced(losses, how) if weight is None else _weighted("l1_loss", losses, weight, how)
