@@ -14,6 +14,7 @@ from gpunn.engine import Function
 from gpunn.errors import ArgumentError, DtypeError
 from gpunn.ops.pool.windows import Sizes, Windows, as_stack, blocks, from_stack, padded, windows_over
 from gpunn.ops.reduction.accumulate import total, widened
+from gpunn.ops.shape.dims import one_int
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -142,7 +143,7 @@ def avg_pool2d(
     `count_include_pad`. With `divisor_override` the sums are divided by that.
     """
     windows = windows_over("avg_pool2d", input, 2, kernel_size, stride, padding, 1, ceil_mode)
-    if divisor_override == 0:
+    if divisor_override is not None and one_int("avg_pool2d", "divisor_override", divisor_override) == 0:
         raise ArgumentError("avg_pool2d: divisor must be not zero, got divisor_override=0")
     dtype = dtypes.of(input.array)
     if not dtype.is_floating_point and dtype is not dtypes.int64:
