@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from gpunn import dtypes
-from gpunn.backend import Array, array_module
+from gpunn.backend import Array, array_module, is_array
 from gpunn.dtypes import dtype
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentTypeError, DtypeError
@@ -80,7 +80,7 @@ class Lerp(Elementwise):
 
     def compute(self, xp: Any, a: Array, b: Array, weight: Any) -> Array:
         near_a, near_b = a + weight * (b - a), b - (b - a) * (1 - weight)  # each exact at its end
-        if type(weight) in NUMBERS:
+        if not is_array(weight):
             return near_a if abs(weight) < 0.5 else near_b
         return xp.where(abs(weight) < 0.5, near_a, near_b)
 
