@@ -1,5 +1,7 @@
 """The array operations that are public as `gpunn.<name>`, one line each."""
 
+from typing import TYPE_CHECKING
+
 from gpunn.ops.activation import relu as relu
 from gpunn.ops.activation import relu_ as relu_
 from gpunn.ops.arithmetic.binary import add as add
@@ -304,4 +306,5 @@ from gpunn.random import initial_seed as initial_seed
 from gpunn.random import manual_seed as manual_seed
 from gpunn.random import seed as seed
 
-__all__ = sorted(name for name, value in globals().items() if callable(value) and name[0] != "_")
+if not TYPE_CHECKING:  # checkers read the names above; without this, `import *` would take the submodules along
+    __all__ = sorted(name for name, value in globals().items() if callable(value) and name[0] != "_")
