@@ -1,5 +1,10 @@
 """gpunn: neural networks on NumPy and CuPy, with PyTorch's names and numbers."""
 
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
+
 from gpunn import autograd as autograd
 from gpunn import cuda as cuda
 from gpunn import nn as nn
@@ -42,8 +47,11 @@ from gpunn.ops.shape.conversion import memory_format as memory_format
 from gpunn.ops.shape.conversion import preserve_format as preserve_format
 from gpunn.tensor import Size as Size
 from gpunn.tensor import Tensor as Tensor
+from gpunn.tensor import is_floating_point as is_floating_point
 from gpunn.tensor import is_tensor as is_tensor
 from gpunn.tensor.display import set_printoptions as set_printoptions
+
+__version__ = "0.1.0"
 
 bool = bool_
 half, float, double = float16, float32, float64

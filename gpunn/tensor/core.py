@@ -197,6 +197,11 @@ def _rebuild(cls: type[Tensor], array: np.ndarray[Any, Any], where: str, grad: b
     return tensor
 
 
+def is_floating_point(input: Tensor) -> bool:
+    """Whether the elements of `input` are floating point numbers."""
+    return input.is_floating_point()
+
+
 def is_tensor(obj: object) -> bool:
     """Whether `obj` is a Tensor."""
     return isinstance(obj, Tensor)

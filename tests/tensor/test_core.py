@@ -72,6 +72,10 @@ def test_pickle(device, dtype):
         pickle.dumps(gp.ones(2, requires_grad=True) * 2)
 
 
+def test_is_floating_point():
+    assert gp.is_floating_point(gp.ones(1)) and not gp.is_floating_point(gp.tensor([1]))
+
+
 def test_is_tensor():
     assert gp.is_tensor(gp.ones(1)) and not gp.is_tensor(np.ones(1))
 
