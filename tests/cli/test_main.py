@@ -34,11 +34,16 @@ def test_without_argv_the_process_arguments_count(echo, monkeypatch):
     assert echo == [["1"]]
 
 
-@pytest.mark.parametrize("argv", [[], ["inof"], ["--quick"]])
+@pytest.mark.parametrize("argv", [["inof"], ["--quick"]])
 def test_mistakes_print_the_usage(argv, capsys):
     with pytest.raises(SystemExit, match="2"):
         cli.main(argv)
     assert "usage: gpunn" in capsys.readouterr().err
+
+
+def test_no_command_prints_the_help(capsys):
+    assert cli.main([]) == 0
+    assert "commands:" in capsys.readouterr().out
 
 
 def test_help_lists_every_command(capsys):
