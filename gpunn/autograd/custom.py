@@ -12,7 +12,7 @@ from gpunn.engine.graph import edge_of
 from gpunn.engine.saved import Saved, freed, save, save_output, unpack
 from gpunn.errors import GraphError, ShapeError, UnsupportedError
 from gpunn.ops import creation
-from gpunn.ops.shape.conversion import detach
+from gpunn.ops.shape.conversion import cast, detach
 from gpunn.ops.shape.expand import sum_to_size
 from gpunn.tensor import Tensor
 
@@ -26,8 +26,9 @@ class Context(engine.Function):
     def __init__(self, function: type[Function], inputs: tuple[Any, ...]) -> None:
         self.function = function
         record = engine.is_grad_enabled()
-        self.needs = tuple(record and isinstance(x, Variable) and x._requires_grad for x in inputs)
+        self.needs = tuple(record and isinstance(x, Variable) and x.requires_grad for x in inputs)
         self.input_shapes = tuple(x.array.shape if isinstance(x, Variable) else None for x in inputs)
+        self.input_dtypes = tuple(x.array.dtype if isinstance(x, Variable) else None for x in inputs)
         self.materialize = True
         self.dirty: tuple[Tensor, ...] = ()
         self.without_gradient: tuple[Tensor, ...] = ()
@@ -103,15 +104,13 @@ class Context(engine.Function):
         return tuple(self._checked(i, g) for i, g in enumerate(found))
 
     def _checked(self, i: int, grad: Any) -> Any:
-        shape = self.input_shapes[i]
+        shape: Any = self.input_shapes[i]
         if grad is None or not self.needs[i]:
             return None
         if not isinstance(grad, Tensor):
             raise GraphError(f"function {self.name()} returned a {type(grad).__name__} as gradient {i}, not a Tensor")
-        if grad.array.shape == shape or shape is None:
-            return grad
         try:
-            return sum_to_size(grad, shape)
+            return cast(sum_to_size(grad, shape), dtypes.as_dtype(self.input_dtypes[i]))
         except ShapeError:
             raise ShapeError(
                 f"Function {self.name()} returned an invalid gradient at index {i} - got {list(grad.shape)} but "
@@ -171,10 +170,14 @@ def _record(ctx: Context, args: tuple[Any, ...], made: tuple[Any, ...], outputs:
     ctx.enter_graph(edges, arrays)
     ctx.described = tuple((a.shape, a.dtype, o.device) for a, o in zip(arrays, _tensors(outputs), strict=True))
     for nr, out in enumerate(_tensors(outputs)):
-        if any(out is d for d in ctx.dirty):
+        is_dirty = any(out is d for d in ctx.dirty)
+        if is_dirty:
             engine.bump(out)
         if out.is_floating_point() and not any(out is n for n in ctx.without_gradient):
-            out._grad_fn, out._output_nr, out._requires_grad = ctx, nr, True
+            result = Tensor(out.array) if is_dirty else out
+            result._grad_fn, result._output_nr, result._requires_grad = ctx, nr, True
+            if is_dirty:
+                engine.take_history(out, result)
     ctx.dirty = ctx.without_gradient = ()
 
 

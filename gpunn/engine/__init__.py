@@ -13,6 +13,7 @@ from gpunn.engine.inplace import bump as bump
 from gpunn.engine.inplace import check_history as check_history
 from gpunn.engine.inplace import check_in_place as check_in_place
 from gpunn.engine.inplace import keep_original as keep_original
+from gpunn.engine.inplace import take_history as take_history
 from gpunn.engine.inplace import take_view as take_view
 from gpunn.engine.inplace import write as write
 from gpunn.engine.modes import enable_grad as enable_grad

@@ -10,7 +10,7 @@ from numpy import ndarray
 from gpunn import backend
 from gpunn.backend import Array, as_array
 from gpunn.engine import anomaly, modes
-from gpunn.engine.graph import Node, edge_of
+from gpunn.engine.graph import ONE_OUTPUT, Node, edge_of
 from gpunn.engine.modes import recording
 from gpunn.engine.saved import freed, save, save_output, unpack
 from gpunn.engine.variable import Edge, Variable, share_memory_of
@@ -112,10 +112,11 @@ class Function(Node):
         needs = self.needs
         edges = tuple([edge_of(x) if need else None for x, need in zip(inputs, needs, strict=True)])
         saved: dict[int, Any] = {}
-        for i, wanted_by in self.saves.items():
-            if i < len(inputs) and True in [needs[j] for j in wanted_by if j < len(needs)]:
-                saved[i] = save(inputs[i], type(self).__name__)
-        self.enter_graph(edges, tuple([v.array for v in variables]))
+        if self.saves:
+            for i, wanted_by in self.saves.items():
+                if i < len(inputs) and True in [needs[j] for j in wanted_by if j < len(needs)]:
+                    saved[i] = save(inputs[i], type(self).__name__)
+        self.enter_graph(edges, ONE_OUTPUT if len(variables) == 1 else tuple([v.array for v in variables]))
         for nr, variable in enumerate(variables):
             if nr not in self.non_differentiable and variable.array.dtype.kind in "fV":
                 variable._requires_grad = True
@@ -161,7 +162,7 @@ class Function(Node):
         node.needs = (True,)
         node._kept = None
         node._saved = {}
-        node.enter_graph((edge,), (None,))
+        node.enter_graph((edge,), ONE_OUTPUT)
         return node
 
 

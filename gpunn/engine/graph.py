@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from gpunn import backend
 from gpunn.backend import Array
 from gpunn.engine import modes
-from gpunn.engine.hooks import Hooks, RemovableHandle
+from gpunn.engine.hooks import Hooks, RemovableHandle, replaced
 
 if TYPE_CHECKING:
     from gpunn.engine.anomaly import Origin
@@ -53,10 +53,13 @@ class Node:
     outputs: tuple[Any, ...]  # the arrays' (shape, dtype, module) if there are several, else just one None
     origin: Origin | None  # where it ran, in anomaly mode
 
-    def enter_graph(self, next_edges: tuple[Edge | None, ...], outputs: tuple[Array, ...]) -> None:
-        """Become a node: gradients of `outputs` come in here and leave through `next_edges`."""
+    def enter_graph(self, next_edges: tuple[Edge | None, ...], outputs: tuple[Array | None, ...]) -> None:
+        """Become a node: gradients of `outputs` come in here and leave through `next_edges`.
+
+        A single output need not be described: `ONE_OUTPUT`.
+        """
         self.next_edges = next_edges
-        self.outputs = _ONE_OUTPUT if len(outputs) == 1 else tuple([_described(a) for a in outputs])
+        self.outputs = ONE_OUTPUT if len(outputs) == 1 else tuple([_described(a) for a in outputs])
         self.sequence = next(_sequence)
         self.origin = None
         self._hooks: NodeHooks | None = None
@@ -100,7 +103,7 @@ def _described(array: Array) -> tuple[tuple[int, ...], Any, Any]:
     return array.shape, array.dtype, backend.array_module(array)
 
 
-_ONE_OUTPUT = (None,)
+ONE_OUTPUT = (None,)
 
 
 class AccumulateGrad(Node):
@@ -125,9 +128,10 @@ class AccumulateGrad(Node):
         """
         if not self.variable._requires_grad:
             return
-        for hook in list((self.variable._hooks or {}).values()):
-            replaced = hook(grad)
-            grad, is_ours = (grad, False) if replaced is None else (replaced, False)
+        if self.variable._hooks:
+            is_ours = False
+            for hook in list(self.variable._hooks.values()):
+                grad = replaced(hook, grad)
         add_to_grad(self.variable, grad, is_ours)
         for after in list(self._hooks.after.values()) if self._hooks is not None else ():
             after((), (grad,))
@@ -146,7 +150,7 @@ def add_to_grad(x: Variable, grad: Any, is_ours: bool) -> None:
 
 def edge_of(x: Variable) -> Edge:
     """Where the gradient of `x` goes: the node that made it, or the accumulator of a leaf."""
-    node = x.grad_fn
+    node = x._grad_fn if x._base is None else x.grad_fn
     if node is not None:
         return node, x._output_nr
     from_leaf = x._accumulator() if x._accumulator is not None else None

@@ -6,7 +6,21 @@ import itertools
 import weakref
 from typing import Any
 
+from gpunn.errors import ArgumentTypeError, ShapeError
+
 _ids = itertools.count()
+
+
+def replaced(hook: Any, grad: Any) -> Any:
+    """What `hook` makes of the gradient `grad`: a tensor of its shape, or `grad` itself for None."""
+    result = hook(grad)
+    if result is None:
+        return grad
+    if not isinstance(result, type(grad)):
+        raise ArgumentTypeError(f"a gradient hook must return a Tensor or None, got {type(result).__name__}")
+    if result.array.shape != grad.array.shape:
+        raise ShapeError(f"a gradient hook changed the shape from {grad.array.shape} to {result.array.shape}")
+    return result
 
 
 class Hooks(dict[int, Any]):

@@ -73,22 +73,27 @@ def write(target: Tensor, result: Variable, op: str) -> Tensor:
     base = target.root()
     if rebase and base is not None and target._views is None:
         raise _cannot_be_replayed(target, op)
-    old_edge = edge_of(base) if rebase and base is not None and base._requires_grad else None
     target.array[...] = result.array
     bump(target)
-    if not rebase:
-        return target
+    if rebase:
+        take_history(target, result)
+    return target
+
+
+def take_history(target: Variable, result: Variable) -> None:
+    """Let `target`, which was changed in place, have the history of `result`; a view gets it through its base."""
+    base = target.root()
     if base is None and result._requires_grad:
         target.rebase(result._grad_fn, result._output_nr)
     elif base is None:
         target._grad_fn, target._output_nr, target._requires_grad = None, 0, False
     else:
+        old_edge = edge_of(base) if base._requires_grad else None
         node = CopySlices(target._views or (), base)
         node.needs = (old_edge is not None, result._requires_grad)
         node._kept = node._saved = None
         node.enter_graph((old_edge, edge_of(result) if result._requires_grad else None), (base.array,))
         base.rebase(node, 0)
-    return target
 
 
 def keep_original(target: Variable, result: Variable, since: int) -> None:
@@ -120,8 +125,8 @@ def take_view(target: Tensor, view: Variable) -> Tensor:
         before._requires_grad, before._version = target._requires_grad, target._version
         target._base = before
     target.array, target._views = view.array, view._views
-    target._grad_fn, target._output_nr = view._grad_fn, view._output_nr
-    target._requires_grad = view._requires_grad
+    if view._requires_grad:
+        target.rebase(view._grad_fn, view._output_nr)
     bump(target)
     target._seen_version = 0 if target._version is None else target._version[0]
     return target

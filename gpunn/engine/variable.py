@@ -129,10 +129,9 @@ class Variable:
 
     def rebase(self, node: Any, nr: int) -> None:
         """Take output `nr` of `node` for the history of this tensor; `retain_grad` holds for it as before."""
-        before = self._grad_fn
-        retained = before is not None and before._hooks is not None and before._hooks.is_retained(self._output_nr, self)
-        if retained:
-            node.hooks.retained[nr] = before._hooks.retained.pop(self._output_nr)
+        hooks = None if self._grad_fn is None else self._grad_fn._hooks
+        if hooks is not None and hooks.is_retained(self._output_nr, self):
+            node.hooks.retained[nr] = hooks.retained.pop(self._output_nr)
         self._grad_fn, self._output_nr, self._requires_grad = node, nr, True
 
     @property

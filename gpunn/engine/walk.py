@@ -11,6 +11,7 @@ import numpy as np
 from gpunn import backend
 from gpunn.engine import anomaly, modes
 from gpunn.engine.graph import AccumulateGrad, Node, NodeHooks, add_to_grad, edge_of
+from gpunn.engine.hooks import replaced
 from gpunn.engine.variable import Variable
 from gpunn.errors import ArgumentTypeError, DtypeError, GraphError, ShapeError
 
@@ -121,12 +122,13 @@ class _Walk:
                     if edge is None:
                         continue
                     if i < len(inputs) and inputs[i] is not None:
-                        self._deliver(*edge, inputs[i], _is_ours(node, i, inputs, grads))
+                        is_ours = type(edge[0]) is AccumulateGrad and _is_ours(node, i, inputs, grads)
+                        self._deliver(*edge, inputs[i], is_ours)
                     self._one_user_less(edge[0])
 
     def _one_user_less(self, node: Node) -> None:
-        self.waiting_for[node] -= 1
-        if self.waiting_for[node] == 0:
+        users = self.waiting_for[node] = self.waiting_for[node] - 1
+        if users == 0:
             heapq.heappush(self.ready, _order(node))
 
     def _deliver(self, node: Node, nr: int, grad: Any, is_ours: bool) -> None:
@@ -136,13 +138,13 @@ class _Walk:
             slots = self.buffers[node] = [None] * len(node.outputs)
         known = slots[nr]
         slots[nr] = grad if known is None else known + grad
-        if isinstance(node, AccumulateGrad) and (is_ours or known is not None):
+        if (is_ours or known is not None) and type(node) is AccumulateGrad:
             self.owned.add(node)
 
     def _run_node(self, node: Node, grads: list[Any]) -> tuple[Any, ...]:
         """Hooks, capture, then the node itself; returns the gradients of its inputs."""
         is_needed = self.leads_to_target is None or node in self.leads_to_target
-        if not is_needed and not any((id(node), nr) in (self.wanted or ()) for nr in range(len(grads))):
+        if not is_needed and not any([(id(node), nr) in (self.wanted or ()) for nr in range(len(grads))]):
             return ()
         if node._hooks is not None:
             grads = self._apply_hooks_before(node._hooks, grads)
@@ -152,11 +154,11 @@ class _Walk:
                     self.captured[id(node), nr] = self._after_leaf_hooks(node, grad)
             if not is_needed:
                 return ()
-        if isinstance(node, AccumulateGrad):
+        if type(node) is AccumulateGrad:
             if self.wanted is None and grads[0] is not None:
                 node.accumulate(grads[0], node in self.owned)
             return ()
-        if all(g is None for g in grads):
+        if grads.count(None) == len(grads):
             return ()
         return self._differentiate(node, grads)
 
@@ -173,9 +175,10 @@ class _Walk:
             with anomaly.detect_anomaly(check_nan=False):  # a NaN made in here is this node's
                 inputs = node.apply_backward(grads)
             anomaly.check_backward(node, inputs)
-        for after in list(node._hooks.after.values()) if node._hooks is not None else ():
-            replaced = after(inputs, tuple(grads))
-            inputs = inputs if replaced is None else tuple(replaced)
+        if node._hooks is not None:
+            for after in list(node._hooks.after.values()):
+                changed = after(inputs, tuple(grads))
+                inputs = inputs if changed is None else tuple(changed)
         if not self.retain_graph:
             node.release()
         return inputs
@@ -183,8 +186,8 @@ class _Walk:
     def _apply_hooks_before(self, hooks: NodeHooks, grads: list[Any]) -> list[Any]:
         for nr, of_output in hooks.outputs.items():
             for hook in list(of_output.values()):
-                replaced = None if grads[nr] is None else hook(grads[nr])
-                grads[nr] = grads[nr] if replaced is None else replaced
+                if grads[nr] is not None:
+                    grads[nr] = replaced(hook, grads[nr])
         for nr, reference in hooks.retained.items():
             variable = reference()
             if variable is not None and grads[nr] is not None:
@@ -200,8 +203,7 @@ class _Walk:
         """What the hooks of a leaf make of its gradient; they are kept with the leaf, not the node."""
         if isinstance(node, AccumulateGrad) and grad is not None:
             for hook in list((node.variable._hooks or {}).values()):
-                replaced = hook(grad)
-                grad = grad if replaced is None else replaced
+                grad = replaced(hook, grad)
         return grad
 
 
@@ -216,7 +218,7 @@ def _is_ours(node: Node, i: int, inputs: tuple[Any, ...], grads: list[Any] | Non
 
 def _order(node: Node) -> tuple[int, int, Node]:
     """Leaves as soon as they are ready, then the node that was made last."""
-    return (0 if isinstance(node, AccumulateGrad) else 1, -node.sequence, node)
+    return (0 if type(node) is AccumulateGrad else 1, -node.sequence, node)
 
 
 def _count_users(roots: list[Node]) -> dict[Node, int]:

@@ -208,3 +208,39 @@ def test_once_differentiable():
     first = gp.autograd.grad(Once.apply(x), x, g, create_graph=True)[0]
     with pytest.raises(RuntimeError, match="differentiate twice"):
         first.sum().backward()
+
+
+class Doubled(gp.autograd.Function):
+    """Doubles its input in place."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.mark_dirty(x)
+        return x.mul_(2)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * 2
+
+
+def test_a_dirty_view_changes_the_history_of_its_base():
+    x = gp.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 1
+    Doubled.apply(y[0:1])
+    y.sum().backward()
+    assert y.tolist() == [2.0, 2.0] and x.grad.tolist() == [2.0, 1.0]
+
+
+def test_gradients_take_the_dtype_of_the_input():
+    class Wide(gp.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad.double() * 2
+
+    x = gp.ones(2, requires_grad=True)
+    Wide.apply(x).sum().backward()
+    assert x.grad.dtype is gp.float32 and x.grad.tolist() == [2.0, 2.0]

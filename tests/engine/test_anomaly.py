@@ -77,3 +77,11 @@ def test_layer_path():
     assert anomaly.layer_path((net,)) == "Net"
     assert anomaly.layer_path((net, net.head, net.head[1])) == "Net.head.1 (Logs)"
     assert anomaly.layer_path((net, Logs())) == "Net.<Logs> (Logs)"
+
+
+def test_what_can_hold_no_nan():
+    x, n = gp.tensor([-1.0], requires_grad=True), gp.tensor([], dtype=gp.float32)
+    assert not anomaly.has_nan(gp.tensor([1]).array) and not anomaly.has_nan("text")
+    assert not anomaly.has_nan(n.array) and anomaly.layer_path(()) == ""
+    with gp.autograd.detect_anomaly(), pytest.raises(gp.errors.AnomalyError, match=r"input 0: shape \(1,\), min -1"):
+        x.sqrt()

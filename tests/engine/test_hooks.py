@@ -1,3 +1,6 @@
+import pytest
+
+import gpunn as gp
 from gpunn.engine import Hooks
 
 
@@ -16,3 +19,10 @@ def test_hooks_keep_their_order_and_can_go():
 def test_a_handle_outlives_its_table():
     handle = Hooks().add("a")
     handle.remove()
+
+
+def test_what_a_hook_returns_is_checked():
+    for x in (gp.ones(2, requires_grad=True), gp.ones(2, requires_grad=True) * 1):
+        for wrong, error in ((lambda g: 5, TypeError), (lambda g: g.sum(), RuntimeError)):
+            with x.register_hook(wrong), pytest.raises(error, match="a gradient hook"):
+                x.sum().backward(retain_graph=True)
