@@ -73,7 +73,13 @@ def test_one_of_several_views_of_a_buffer_does_not_lose_the_gradient():
 
 def test_retain_grad_stays_with_the_tensor_through_changes_in_place(device):
     x = gp.ones(2, device=device, requires_grad=True)
-    for change in (lambda y: y.mul_(3), lambda y: y.__setitem__(0, 5.0), lambda y: y.view(2).mul_(3), lambda y: y.squeeze_(0)):
+    changes = (
+        lambda y: y.mul_(3),
+        lambda y: y.__setitem__(0, 5.0),
+        lambda y: y.view(2).mul_(3),
+        lambda y: y.squeeze_(0),
+    )
+    for change in changes:
         y = x * 1
         y.retain_grad()
         change(y)
