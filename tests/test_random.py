@@ -254,9 +254,7 @@ def test_permutation_has_every_index_once(n: int) -> None:
     assert sorted(found.tolist()) == list(range(n))
     if n >= 64:
         keys = stream(1234, -(-n // 2), "<u8")[:n]
-        np.testing.assert_array_equal(
-            found, np.argsort(keys, kind="stable")
-        )  # the index bits decide nothing here
+        np.testing.assert_array_equal(found, np.argsort(keys, kind="stable"))  # the index bits decide nothing here
 
 
 def test_permutation_orders_are_equally_probable() -> None:
@@ -386,9 +384,7 @@ def test_threads_get_different_blocks() -> None:
             return int(other) + int(self)
 
     generator, offsets = seeded(), []
-    threads = [
-        threading.Thread(target=lambda: offsets.append(generator.reserve(Slow(2))[1])) for _ in range(8)
-    ]
+    threads = [threading.Thread(target=lambda: offsets.append(generator.reserve(Slow(2))[1])) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -87,8 +87,7 @@ class ndarray(Methods):  # noqa: N801 - CuPy's name
             self._host = np.reshape(self._host, shape, copy=False)
         except ValueError:
             raise AttributeError(
-                "Incompatible shape for in-place modification. "
-                "Use `.reshape()` to make a copy with the desired shape."
+                "Incompatible shape for in-place modification. Use `.reshape()` to make a copy with the desired shape."
             ) from None
 
     @property
@@ -262,9 +261,7 @@ class ndarray(Methods):  # noqa: N801 - CuPy's name
 
     # Copies and views
 
-    def astype(
-        self, dtype: Any, order: Any = "K", casting: None = None, subok: None = None, copy: bool = True
-    ) -> Any:
+    def astype(self, dtype: Any, order: Any = "K", casting: None = None, subok: None = None, copy: bool = True) -> Any:
         if casting is not None or subok is not None:
             raise TypeError("casting and subok are not supported yet")
         with np.errstate(all="ignore"):

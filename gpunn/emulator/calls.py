@@ -119,9 +119,7 @@ def check_signature(name: str) -> Call:
 
     def check(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if len(args) > most:
-            raise TypeError(
-                f"cupy.{name} and numpy.{name} agree on {most} positional arguments, got {len(args)}"
-            )
+            raise TypeError(f"cupy.{name} and numpy.{name} agree on {most} positional arguments, got {len(args)}")
         for keyword in kwargs:
             if keyword not in keywords:
                 raise TypeError(f"cupy.{name}() got an unexpected keyword argument '{keyword}'")

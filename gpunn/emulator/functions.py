@@ -92,9 +92,7 @@ def empty(shape: Any, dtype: Any = float, order: Any = "C") -> Any:
     return adopt(_poisoned(host), host)
 
 
-def empty_like(
-    prototype: Any, dtype: Any = None, order: Any = "K", subok: None = None, shape: Any = None
-) -> Any:
+def empty_like(prototype: Any, dtype: Any = None, order: Any = "K", subok: None = None, shape: Any = None) -> Any:
     """A new array like `prototype`, as uninitialised as `empty`'s."""
     if subok is not None:
         raise TypeError("subok is not supported yet")
@@ -119,9 +117,7 @@ def get(a: Storage, order: Any = "C", out: HostArray | None = None) -> HostArray
     return out
 
 
-def asnumpy(
-    a: Any, stream: Any = None, order: Any = "C", out: Any = None, *, blocking: bool = True
-) -> HostArray:
+def asnumpy(a: Any, stream: Any = None, order: Any = "C", out: Any = None, *, blocking: bool = True) -> HostArray:
     """A copy of the device array `a` in a NumPy array; what is on the host stays as it is."""
     if type(a) is Storage.array_type:
         return get(a, order, out)
@@ -140,9 +136,7 @@ def get_array_module(*args: Any) -> Any:
 def from_dlpack(array: Any, device: Any = None, copy: bool | None = None) -> Any:
     """A view of an emulated array, which is all that emulated memory can be exchanged with."""
     if type(array) is not Storage.array_type:
-        raise EmulatorError(
-            "cupy.from_dlpack: emulated arrays share no memory with other libraries; use asarray"
-        )
+        raise EmulatorError("cupy.from_dlpack: emulated arrays share no memory with other libraries; use asarray")
     return wrap(array._host.copy()) if copy else view(array._host.view(), array)
 
 

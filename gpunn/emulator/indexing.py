@@ -68,9 +68,7 @@ def scatter(ufunc: np.ufunc, array: Storage, key: Any, value: Any) -> None:
         return
     mask = len(arrays) == 1 and arrays[0].dtype == bool
     if not mask and array._host.dtype.name not in catalogue.SCATTERS[name]:
-        raise TypeError(
-            f"cupy.{name}.at only supports {', '.join(sorted(catalogue.SCATTERS[name]))} as data type"
-        )
+        raise TypeError(f"cupy.{name}.at only supports {', '.join(sorted(catalogue.SCATTERS[name]))} as data type")
     host = _from_host(value) if type(value) is not Storage.array_type else value._host
     with np.errstate(all="ignore"):
         host = host.astype(array._host.dtype, copy=False)
@@ -113,9 +111,7 @@ def _index_array(item: Any) -> HostArray:
             "arrays are valid indices"
         )
     if index.dtype.kind not in "biu":
-        raise IndexError(
-            f"arrays used as indices must be of integer or boolean type. (actual: {index.dtype.type})"
-        )
+        raise IndexError(f"arrays used as indices must be of integer or boolean type. (actual: {index.dtype.type})")
     return index
 
 

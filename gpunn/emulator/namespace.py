@@ -52,9 +52,7 @@ class Namespace:
 
     def __dir__(self) -> list[str]:
         offered = (name for name in dir(self._module) if not name.startswith("_"))
-        return sorted(
-            {name for name in (*self.__dict__, *offered) if not name.startswith("_") and hasattr(self, name)}
-        )
+        return sorted({name for name in (*self.__dict__, *offered) if not name.startswith("_") and hasattr(self, name)})
 
     def __repr__(self) -> str:
         return f"<emulated module '{self.__name__}'>"

@@ -39,9 +39,7 @@ class ufunc:  # noqa: N801 - CuPy's name
         """In place `a[indices] = ufunc(a[indices], b)`, where repeated indices count each time."""
         indexing.scatter(self._host, a, indices, b)
 
-    def reduce(
-        self, array: ndarray, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False
-    ) -> Any:
+    def reduce(self, array: ndarray, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
         """The sum or product along `axis`; CuPy has no other."""
         if self.name == "cupy_add":
             return array.sum(axis, dtype, out, keepdims)
@@ -57,9 +55,7 @@ class ufunc:  # noqa: N801 - CuPy's name
             return array.cumprod(axis, dtype, out)
         raise NotImplementedError(f"`{self.name}.accumulate` is not supported yet")
 
-    def reduceat(
-        self, array: ndarray, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None
-    ) -> Any:
+    def reduceat(self, array: ndarray, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
         """The sums between `indices` along `axis`; CuPy has no other."""
         if self.name != "cupy_add":
             raise NotImplementedError(f"`{self.name}.reduceat` is not supported yet")

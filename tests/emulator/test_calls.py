@@ -304,9 +304,7 @@ def test_bfloat16_that_becomes_float32():
     assert xp.where(x > 0, x, x).tolist() == [-1.5, 2.5]
 
 
-@pytest.mark.parametrize(
-    "name", ["where", "nonzero", "argwhere", "unique", "flatnonzero", "extract", "bincount"]
-)
+@pytest.mark.parametrize("name", ["where", "nonzero", "argwhere", "unique", "flatnonzero", "extract", "bincount"])
 def test_functions_that_synchronise(name):
     x = xp.asarray([1, 0, 2])
     arguments = (x, x) if name == "extract" else (x,)

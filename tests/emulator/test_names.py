@@ -123,9 +123,7 @@ def test_every_name_frozen_as_missing_is_missing(cupy):
 
 def test_every_name_of_numpy_that_cupy_lacks_is_frozen(cupy):
     lacking = {name for name in dir(np) if not name.startswith("_") and not hasattr(cupy, name)}
-    lacking |= {
-        f"linalg.{name}" for name in dir(np.linalg) if name[0] != "_" and not hasattr(cupy.linalg, name)
-    }
+    lacking |= {f"linalg.{name}" for name in dir(np.linalg) if name[0] != "_" and not hasattr(cupy.linalg, name)}
     assert lacking - catalogue.MISSING - catalogue.NOT_PLAYED == set()
 
 

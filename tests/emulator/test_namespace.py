@@ -20,9 +20,7 @@ def test_names_that_cupy_lacks(name):
         getattr(target, last)
 
 
-@pytest.mark.parametrize(
-    "name", ["random", "testing", "save", "mgrid", "vectorize", "polynomial", "exceptions"]
-)
+@pytest.mark.parametrize("name", ["random", "testing", "save", "mgrid", "vectorize", "polynomial", "exceptions"])
 def test_names_that_are_not_played(name):
     with pytest.raises(AttributeError, match=rf"does not play cupy\.{name}"):
         getattr(xp, name)

@@ -110,9 +110,7 @@ def test_reduce_accumulate_reduceat():
     a = np.arange(12).reshape(3, 4)
     x = xp.asarray(a)
     assert xp.add.reduce(x).tolist() == np.add.reduce(a).tolist()
-    assert (
-        xp.multiply.reduce(x, 1, keepdims=True).tolist() == np.multiply.reduce(a, 1, keepdims=True).tolist()
-    )
+    assert xp.multiply.reduce(x, 1, keepdims=True).tolist() == np.multiply.reduce(a, 1, keepdims=True).tolist()
     assert xp.add.accumulate(x, 1).tolist() == np.add.accumulate(a, 1).tolist()
     assert xp.multiply.accumulate(x).tolist() == np.multiply.accumulate(a).tolist()
     assert xp.add.reduceat(x, [0, 2], 1).tolist() == np.add.reduceat(a, [0, 2], 1).tolist()

@@ -35,9 +35,7 @@ class Source:
         blocks = [node for _, node in self.find(ast.If) if ast.unparse(node.test).endswith("TYPE_CHECKING")]
         for_types = {id(inner) for block in blocks for line in block.body for inner in ast.walk(line)}
         found = self.find(ast.Import, ast.ImportFrom, ast.Call)
-        return [
-            (place, name) for place, node in found if id(node) not in for_types for name in _imported(node)
-        ]
+        return [(place, name) for place, node in found if id(node) not in for_types for name in _imported(node)]
 
 
 def _imported(node: ast.AST) -> list[str]:

@@ -62,9 +62,7 @@ def the_package_stands_alone(project: Project) -> Iterator[str]:
 def only_the_backend_imports_cupy(project: Project) -> Iterator[str]:
     for source in project.gpunn:
         for place, name in source.imports:
-            if name.split(".")[0] in ("cupy", "cupyx", "cupy_backends") and not source.path.startswith(
-                USES_CUPY
-            ):
+            if name.split(".")[0] in ("cupy", "cupyx", "cupy_backends") and not source.path.startswith(USES_CUPY):
                 yield f"{place}: imports {name}; take the module from backend.array_module(x)"
 
 

@@ -108,10 +108,7 @@ def test_lgamma_reflection() -> None:
 def test_digamma_of_integers_and_halves_is_a_harmonic_sum() -> None:
     whole = [float(sum(Fraction(1, k) for k in range(1, n))) - EULER for n in range(1, 60)]
     check(call(special.digamma, np.arange(1, 60)), whole)
-    half = [
-        float(sum(Fraction(2, 2 * k - 1) for k in range(1, n + 1))) - EULER - 2 * math.log(2)
-        for n in range(60)
-    ]
+    half = [float(sum(Fraction(2, 2 * k - 1) for k in range(1, n + 1))) - EULER - 2 * math.log(2) for n in range(60)]
     check(call(special.digamma, np.arange(60) + 0.5), half, 2e-15, 1e-15)
 
 
@@ -141,9 +138,7 @@ def test_polygamma_closed_forms() -> None:
         call(special.polygamma, [1.0, 0.5, 0.25, -0.5], 1),
         [pi**2 / 6, pi**2 / 2, pi**2 + 8 * CATALAN, pi**2 / 2 + 4],
     )
-    check(
-        call(special.polygamma, [1.0, 0.5, -0.5], 2), [-2 * ZETA3, -14 * ZETA3, 16 - 14 * ZETA3], 2e-15, 2e-14
-    )
+    check(call(special.polygamma, [1.0, 0.5, -0.5], 2), [-2 * ZETA3, -14 * ZETA3, 16 - 14 * ZETA3], 2e-15, 2e-14)
     check(call(special.polygamma, [1.0, 0.5, -0.5], 3), [pi**4 / 15, pi**4, pi**4 + 96])
 
 
@@ -223,9 +218,7 @@ def test_polygamma_at_its_poles_and_infinities() -> None:
 
 @pytest.mark.parametrize("function", [*FUNCTIONS, trigamma])
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float32])
-def test_narrow_dtypes_are_the_rounded_float64(
-    function: Callable[[Any], Any], dtype: Any, device: str
-) -> None:
+def test_narrow_dtypes_are_the_rounded_float64(function: Callable[[Any], Any], dtype: Any, device: str) -> None:
     x = np.linspace(-0.95, 0.95, 60).reshape(5, 12).astype(dtype)
     given = backend.to_device(x, backend.device(device))[:, ::2]  # not contiguous
     with np.errstate(all="ignore"):
