@@ -87,6 +87,12 @@ class Subset(Dataset[T_co]):
             return self.dataset[[self.indices[i] for i in index]]
         return self.dataset[self.indices[index]]
 
+    def __getitems__(self, indices: Sequence[int]) -> Any:
+        """The samples `indices`, in one call of the dataset if it has `__getitems__`, too."""
+        chosen = [self.indices[i] for i in indices]
+        many = getattr(self.dataset, "__getitems__", None)
+        return [self.dataset[i] for i in chosen] if many is None else many(chosen)
+
     def __len__(self) -> int:
         return len(self.indices)
 
@@ -102,6 +108,8 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Genera
             sizes[i % len(sizes)] += 1
     else:
         sizes = [int(n) for n in lengths]
+    if any(size < 0 for size in sizes):
+        raise ArgumentError(f"random_split: lengths must not be negative, got {list(lengths)}")
     if sum(sizes) != total:
         raise ArgumentError(
             f"Sum of input lengths does not equal the length of the input dataset! {sum(sizes)} and {total}"

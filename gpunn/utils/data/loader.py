@@ -13,7 +13,9 @@ from gpunn.random import Generator
 from gpunn.utils.data.collate import default_collate, default_convert
 from gpunn.utils.data.dataset import IterableDataset, TensorDataset
 from gpunn.utils.data.sampler import BatchSampler, RandomSampler, SequentialSampler, draw_seed
-from gpunn.utils.data.worker import WorkerPool
+from gpunn.utils.data.worker import Exhausted, WorkerPool
+
+_END = object()
 
 
 class DataLoader:
@@ -91,35 +93,37 @@ class DataLoader:
     def _load_here(self, index_batches: Iterator[Any]) -> Iterator[Any]:
         fetch = self._make_fetcher()(self.dataset)
         for indices in index_batches:
-            try:
-                batch = fetch(indices)
-            except StopIteration:
+            batch = fetch(indices)
+            if isinstance(batch, Exhausted):
                 return
             yield batch
 
     def _load_in_workers(self, index_batches: Iterator[Any]) -> Iterator[Any]:
-        pool = self._pool
-        if pool is None:
-            seed = draw_seed(self.generator or random.default_generator)
-            pool = WorkerPool(
-                self.dataset,
-                self._make_fetcher(),
-                self.num_workers,
-                seed,
-                self.worker_init_fn,
-                self.multiprocessing_context,
-                self.timeout,
-                self.prefetch_factor or 2,
-            )
-        self._pool = pool if self.persistent_workers else None
-        finished = False
+        pool, self._pool = self._pool or self._start_workers(), None  # a second iterator meanwhile starts its own
+        is_fine = False
         try:
             yield from pool.run(index_batches)
-            finished = True
+            is_fine = True
+        except GeneratorExit:  # what is still under way belongs to an epoch that nobody asks for
+            is_fine = True
+            raise
         finally:
-            if not (finished and self.persistent_workers):
-                self._pool = None
+            if is_fine and self.persistent_workers and self._pool is None:
+                self._pool = pool
+            else:
                 pool.shut_down()
+
+    def _start_workers(self) -> WorkerPool:
+        return WorkerPool(
+            self.dataset,
+            self._make_fetcher(),
+            self.num_workers,
+            draw_seed(self.generator or random.default_generator),
+            self.worker_init_fn,
+            self.multiprocessing_context,
+            self.timeout,
+            self.prefetch_factor or 2,
+        )
 
     def _make_fetcher(self) -> Callable[[Any], Callable[[Any], Any]]:
         """A function that makes, from the dataset, the function from indices to batch; it goes to the workers."""
@@ -150,7 +154,8 @@ class _BatchFetcher:
         self.collate, self.dataset = collate, dataset
 
     def __call__(self, indices: Any) -> Any:
-        if type(self.dataset) is TensorDataset and self.collate is default_collate:
+        is_plain = type(self.dataset).__getitem__ is TensorDataset.__getitem__
+        if is_plain and self.collate is default_collate:
             return self.dataset.batch(indices)
         many = getattr(self.dataset, "__getitems__", None)
         return self.collate([self.dataset[i] for i in indices] if many is None else many(indices))
@@ -167,7 +172,7 @@ class _SampleFetcher:
 
 
 class _StreamFetcher:
-    """The next samples of an iterable dataset, collated. StopIteration at its end."""
+    """The next samples of an iterable dataset, collated; Exhausted at its end."""
 
     def __init__(self, collate: Callable[[Any], Any], batch_size: int | None, drop_last: bool, dataset: Any) -> None:
         self.collate, self.batch_size, self.drop_last = collate, batch_size, drop_last
@@ -175,10 +180,11 @@ class _StreamFetcher:
 
     def __call__(self, _: Any) -> Any:
         if self.batch_size is None:
-            return self.collate(next(self.samples))
+            sample = next(self.samples, _END)
+            return Exhausted() if sample is _END else self.collate(sample)
         batch = list(itertools.islice(self.samples, self.batch_size))
         if not batch or (self.drop_last and len(batch) < self.batch_size):
-            raise StopIteration
+            return Exhausted()
         return self.collate(batch)
 
 

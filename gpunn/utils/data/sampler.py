@@ -59,6 +59,8 @@ class RandomSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         generator = self.generator or _spawned()
         n = len(self.data_source)
+        if n == 0 and self.num_samples:
+            raise ArgumentError(f"RandomSampler: cannot draw {self.num_samples} samples from an empty dataset")
         if self.replacement:
             yield from random.integers(np, generator, (self.num_samples,), np.int64, 0, n).tolist()
             return
@@ -101,8 +103,8 @@ class WeightedRandomSampler(Sampler[int]):
         if not isinstance(replacement, bool):
             raise ArgumentError(f"replacement should be a boolean value, but got replacement={replacement}")
         self.weights = np.asarray([float(w) for w in weights], np.float64)
-        if self.weights.ndim != 1 or (self.weights < 0).any() or not self.weights.sum() > 0:
-            raise ArgumentError("weights should be a 1d sequence of non-negative numbers, not all zero")
+        if (self.weights < 0).any() or not 0 < self.weights.sum() < np.inf:
+            raise ArgumentError("weights should be a 1d sequence of finite, non-negative numbers, not all zero")
         if not replacement and num_samples > int((self.weights > 0).sum()):
             raise ArgumentError(f"cannot draw {num_samples} samples without replacement from these weights")
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator

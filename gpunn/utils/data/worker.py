@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import queue
 import random as python_random
 import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gpunn import random
 from gpunn.errors import GpunnError
+from gpunn.utils.data.channel import Sender
 
-_PATIENCE = 0.1  # seconds between looks at whether the other side is alive
+_PATIENCE = 1.0  # seconds between a worker's looks at whether the main process is alive, and to end in
 
 
 class WorkerInfo(NamedTuple):
@@ -40,8 +42,15 @@ class Failure(NamedTuple):
     text: str
 
 
-class _Exhausted:
-    """What a worker answers when its IterableDataset has no more samples."""
+class Exhausted:
+    """What a fetcher gives when its IterableDataset has no more samples."""
+
+
+class _Text(str):
+    """A text whose repr is itself: KeyError shows the repr of its argument, which would hide the lines."""
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 _info: WorkerInfo | None = None
@@ -53,67 +62,72 @@ def get_worker_info() -> WorkerInfo | None:
 
 
 def work(
-    info: WorkerInfo, make_fetcher: Callable[[Any], Callable[[Any], Any]], init: Any, tasks: Any, results: Any
+    info: WorkerInfo,
+    make_fetcher: Callable[[Any], Callable[[Any], Any]],
+    init: Any,
+    tasks: Connection,
+    results: Connection,
 ) -> None:
-    """The life of a worker: (epoch, number, indices) in, (epoch, worker, number, batch) out, until None comes."""
+    """The life of a worker: (epoch, number, indices) in, (epoch, number, batch) out, until None comes."""
     global _info
     _info = info
     python_random.seed(info.seed)
     np.random.seed(info.seed % 2**32)
     random.manual_seed(info.seed)
     parent = os.getppid()
-    failure = None
-    try:
-        if init is not None:
-            init(info.id)
-    except Exception as error:
-        failure = _failure(error, info.id)
+    outbox = Sender(results)
     fetch: Any = None
-    epoch = -1
+    epoch, failure = -1, None
     try:
+        try:
+            if init is not None:
+                init(info.id)
+        except Exception as error:
+            failure = _failure(error, info.id)
         while (task := _next_task(tasks, parent)) is not None:
             if task[0] != epoch:
                 epoch, fetch = task[0], None
-            answer: Any = failure
-            if answer is None:
-                try:
+            try:
+                if failure is None:
                     fetch = fetch or make_fetcher(info.dataset)
-                    answer = fetch(task[2])
-                except StopIteration:
-                    answer = _Exhausted()
-                except Exception as error:
-                    answer = _failure(error, info.id)
-            results.put((epoch, info.id, task[1], answer))
+                outbox.put((epoch, task[1], failure or fetch(task[2])))
+            except Exception as error:  # also of a batch that cannot be sent
+                outbox.put((epoch, task[1], _failure(error, info.id)))
     except KeyboardInterrupt:  # the main process was interrupted as well, and says so
         return
 
 
-def _next_task(tasks: Any, parent: int) -> Any:
+def _next_task(tasks: Connection, parent: int) -> Any:
     """The next task; None at the end, also if the main process is gone."""
-    while os.getppid() == parent:
-        try:
-            return tasks.get(timeout=5.0)
-        except queue.Empty:
-            continue
-    return None
+    try:
+        while not tasks.poll(_PATIENCE):
+            if os.getppid() != parent:
+                return None
+        return tasks.recv()
+    except (EOFError, OSError):
+        return None
 
 
 def _failure(error: Exception, worker: int) -> Failure:
-    text = f"Caught {type(error).__name__} in DataLoader worker process {worker}.\n"
-    return Failure(type(error), f"{text}Original {traceback.format_exc()}")
+    text = f"Caught {type(error).__name__} in DataLoader worker process {worker}.\nOriginal {traceback.format_exc()}"
+    try:
+        ForkingPickler.dumps(type(error))
+    except Exception:  # a class inside a function, which the main process cannot find
+        return Failure(WorkerError, text)
+    return Failure(type(error), text)
 
 
 def raise_failure(failure: Failure) -> None:
     """Raise a worker's exception in the main process: its class, if that takes a text, and its traceback as text."""
     try:
-        error = failure.kind(failure.text)
+        error = failure.kind(_Text(failure.text))
     except Exception:
         error = WorkerError(failure.text)
     raise error
 
 
 class WorkerPool:
-    """`num_workers` processes and the queues to and from them."""
+    """`num_workers` processes and a pipe to and from each."""
 
     def __init__(
         self,
@@ -127,18 +141,37 @@ class WorkerPool:
         prefetch: int,
     ) -> None:
         is_context = hasattr(context, "Process")
-        spawner: Any = context if is_context else multiprocessing.get_context(context or _start_method())
+        self._spawner: Any = context if is_context else multiprocessing.get_context(context or _start_method())
         self.timeout, self.prefetch, self.epoch = timeout, prefetch, 0
-        self.results = spawner.Queue()
-        self.tasks = [spawner.Queue() for _ in range(num_workers)]
-        self.processes = []
-        for i, tasks in enumerate(self.tasks):
-            info = WorkerInfo(i, num_workers, seed + i, dataset)
-            process = spawner.Process(target=work, args=(info, make_fetcher, init, tasks, self.results), daemon=True)
-            with warnings.catch_warnings():  # Python 3.12 warns of fork beside threads, such as those of BLAS
-                warnings.simplefilter("ignore", DeprecationWarning)
-                process.start()
-            self.processes.append(process)
+        self.processes: list[Any] = []
+        self.results: list[Connection] = []
+        ends: list[Connection] = []
+        try:
+            for i in range(num_workers):
+                info = WorkerInfo(i, num_workers, seed + i, dataset)
+                ends.append(self._start(info, make_fetcher, init))
+        finally:  # threads begin when all processes have been forked
+            self.tasks = [Sender(end) for end in ends]
+            if len(ends) < num_workers:
+                self.shut_down()
+
+    def _start(self, info: WorkerInfo, make_fetcher: Any, init: Any) -> Connection:
+        """Start a worker; returns the end of the pipe that its tasks go into.
+
+        Only the worker has the other ends then, so that its death, also in the middle of a batch, is the end of file.
+        """
+        task_reader, task_writer = self._spawner.Pipe(duplex=False)
+        result_reader, result_writer = self._spawner.Pipe(duplex=False)
+        process = self._spawner.Process(
+            target=work, args=(info, make_fetcher, init, task_reader, result_writer), daemon=True
+        )
+        with task_reader, result_writer, warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: of fork beside threads, such as BLAS's
+            process.start()
+        self.processes.append(process)
+        self.results.append(result_reader)
+        end: Connection = task_writer
+        return end
 
     def run(self, batches: Iterator[Any]) -> Iterator[Any]:
         """The batch of each entry of `batches` (lists of indices), in their order."""
@@ -166,7 +199,7 @@ class WorkerPool:
             answer = arrived.pop(wanted)
             worker = waiting.pop(wanted)
             wanted += 1
-            if isinstance(answer, _Exhausted):
+            if isinstance(answer, Exhausted):
                 active = [a for a in active if a != worker]
                 continue
             if isinstance(answer, Failure):
@@ -175,33 +208,38 @@ class WorkerPool:
 
     def _next_answer(self) -> tuple[int, Any]:
         """The next answer of this epoch; raises if a worker is gone or time is up."""
-        start = time.monotonic()
         while True:
-            try:
-                epoch, _, number, answer = self.results.get(timeout=_PATIENCE)
-            except queue.Empty:
-                dead = [p for p in self.processes if not p.is_alive()]
-                if dead:
-                    pids = ", ".join(f"{p.pid} (exit code {p.exitcode})" for p in dead)
-                    raise WorkerError(f"DataLoader worker (pid(s) {pids}) exited unexpectedly") from None
-                if self.timeout and time.monotonic() - start > self.timeout:
-                    raise WorkerError(f"DataLoader timed out after {self.timeout} seconds") from None
-                continue
-            if epoch == self.epoch:
-                return number, answer
+            ready: list[Any] = wait(self.results, self.timeout or None)
+            if not ready:
+                raise WorkerError(f"DataLoader timed out after {self.timeout} seconds")
+            for reader in ready:
+                try:
+                    epoch, number, answer = reader.recv()
+                except (EOFError, OSError):
+                    raise self._death(reader) from None
+                if epoch == self.epoch:
+                    return number, answer
+
+    def _death(self, reader: Any) -> WorkerError:
+        process = self.processes[self.results.index(reader)]
+        process.join(_PATIENCE)
+        text = f"{process.pid} (exit code {process.exitcode})"
+        return WorkerError(f"DataLoader worker (pid(s) {text}) exited unexpectedly")
 
     def shut_down(self) -> None:
         """End the workers, by force if they do not listen."""
         for tasks in self.tasks:
             tasks.put(None)
+            tasks.close()
+        end = time.monotonic() + _PATIENCE
         for process in self.processes:
-            process.join(timeout=1.0)
+            process.join(max(0.0, end - time.monotonic()))
+        for process in self.processes:
             if process.is_alive():
-                process.terminate()
+                process.kill()
                 process.join()
-        for channel in [*self.tasks, self.results]:
-            channel.close()
-            channel.cancel_join_thread()
+        for reader in self.results:
+            reader.close()
 
 
 def _start_method() -> str:

@@ -51,9 +51,28 @@ def test_random_split(lengths, sizes):
     assert other[0].indices != sorted(other[0].indices)
 
 
-@pytest.mark.parametrize("lengths", [[6, 5], [1.5, -0.5]])
+class Counting(Dataset):
+    def __getitem__(self, i):
+        return i
+
+    def __len__(self):
+        return 9
+
+
+class Many(Counting):
+    def __getitems__(self, indices):
+        return [-i for i in indices]
+
+
+def test_subset_of_a_dataset_that_gives_many_at_once():
+    assert Subset(Many(), [3, 4, 5]).__getitems__([2, 0]) == [-5, -3]
+    assert Subset(Subset(Many(), [3, 4, 5]), [2, 1]).__getitems__([0]) == [-5]
+    assert Subset(Counting(), [3, 4, 5]).__getitems__([2, 0]) == [5, 3]
+
+
+@pytest.mark.parametrize("lengths", [[6, 5], [1.5, -0.5], [12, -2]])
 def test_lengths_must_fit(lengths):
-    with pytest.raises(ValueError, match=r"does not equal|between 0 and 1"):
+    with pytest.raises(ValueError, match=r"does not equal|between 0 and 1|must not be negative"):
         random_split(numbers(10), lengths)
 
 

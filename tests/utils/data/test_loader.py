@@ -39,13 +39,24 @@ def test_batches_in_order():
     assert len(lists(DataLoader(Squares(5), 2, drop_last=True))) == 2
 
 
-def test_the_fast_path_of_tensor_datasets_gives_the_same():
+def test_the_fast_path_of_tensor_datasets_gives_the_same(monkeypatch):
     class Slow(TensorDataset):
-        pass
+        def __getitem__(self, index):
+            return super().__getitem__(index)
 
     tensors = gp.arange(12.0).reshape(6, 2), gp.arange(6)
     fast, slow = (lists(DataLoader(kind(*tensors), 4)) for kind in (TensorDataset, Slow))
-    assert fast == slow
+    assert fast == slow == [[[[0, 1], [2, 3], [4, 5], [6, 7]], [0, 1, 2, 3]], [[[8, 9], [10, 11]], [4, 5]]]
+    calls = []
+    monkeypatch.setattr(TensorDataset, "batch", lambda self, indices: calls.append(indices))
+    list(DataLoader(TensorDataset(*tensors), 4)), list(DataLoader(Slow(*tensors), 4))
+    assert calls == [[0, 1, 2, 3], [4, 5]]
+
+
+def test_the_fast_path_on_a_gpu(device):
+    data = TensorDataset(gp.arange(12.0, device=device).reshape(6, 2))
+    (batch,) = next(iter(DataLoader(data, 3, sampler=[5, 0, 2])))
+    assert batch.device.type == device and batch.tolist() == [[10, 11], [0, 1], [4, 5]]
 
 
 def test_shuffling_is_new_each_epoch_and_repeatable():
@@ -66,10 +77,27 @@ def test_samplers_and_collation():
     assert lists(DataLoader(Many(3), 3)) == [[[0, 1, 2], [-1.0] * 3]]
 
 
+def test_a_sampler_may_give_tensors():
+    data = TensorDataset(gp.arange(12.0).reshape(6, 2))
+    (batch,) = next(iter(DataLoader(data, 2, sampler=gp.tensor([5, 0]))))
+    assert batch.tolist() == [[10, 11], [0, 1]]
+
+
 def test_samples_without_batches():
     loader = DataLoader(Squares(2), batch_size=None)
     assert list(loader) == [[0, 0.0], [1, 1.0]] and len(loader) == 2
     assert list(DataLoader(Stream(), batch_size=None)) == list(range(7)) and len(DataLoader(Stream(), None)) == 7
+
+
+class Stopping(Squares):
+    def __getitem__(self, i):
+        return next(iter(range(i, 3)))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_dataset_that_stops_by_mistake_does_not_end_the_epoch(workers):
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        list(DataLoader(Stopping(), 2, num_workers=workers))
 
 
 def test_streams():

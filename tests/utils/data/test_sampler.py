@@ -30,6 +30,10 @@ def test_random_order_is_a_permutation_that_the_seed_decides():
     assert first == [list(RandomSampler(range(20))) for _ in range(2)] and first[0] != first[1]
 
 
+def test_random_order_of_nothing():
+    assert list(RandomSampler([])) == []
+
+
 def test_random_number_of_samples():
     assert len(list(RandomSampler(range(4), num_samples=10, generator=seeded()))) == 10
     drawn = list(RandomSampler(range(4), replacement=True, num_samples=4000, generator=seeded()))
@@ -67,6 +71,10 @@ def test_batches():
         (lambda: WeightedRandomSampler([1.0], 1, replacement=None), "replacement"),
         (lambda: WeightedRandomSampler([-1.0], 1), "non-negative"),
         (lambda: WeightedRandomSampler([1.0, 0.0], 2, replacement=False), "cannot draw 2"),
+        (lambda: WeightedRandomSampler([float("inf"), 1.0], 1), "finite"),
+        (lambda: WeightedRandomSampler([float("nan"), 1.0], 1), "finite"),
+        (lambda: list(RandomSampler([], num_samples=3)), "empty dataset"),
+        (lambda: list(RandomSampler([], True, 3)), "empty dataset"),
         (lambda: BatchSampler(range(3), 0, False), "batch_size"),
         (lambda: BatchSampler(range(3), 1, 0), "drop_last"),
     ],
