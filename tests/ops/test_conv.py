@@ -36,6 +36,8 @@ ROWS = [  # x, weight, bias?, arguments
     ((3, 2, 9, 1), (3, 2, 4, 1), True, {"stride": (1, 3)}),
     ((2, 2, 6, 6), (2, 2, 1, 1), True, {"stride": 3, "padding": 1}),
     ((2, 1, 2, 2), (1, 1, 3, 3), False, {"padding": 6}),  # windows that see only zeros
+    ((2, 4, 6, 6), (4, 2, 2, 2), True, {"padding": (1, 0), "dilation": 5, "groups": 2}),  # few elements, far apart
+    ((2, 3, 8, 8), (2, 3, 3, 2), True, {"padding": 1, "dilation": (1, 7)}),
 ]
 NAMES = [f"{x}-{w}-{options}" for x, w, _, options in ROWS]
 
@@ -193,7 +195,9 @@ def test_bias_gradient_keeps_its_digits(device):
 
 
 @pytest.mark.parametrize("block", [1, 300, 2_000])
-@pytest.mark.parametrize("options", [{"padding": 1}, {"stride": 2, "padding": 2, "dilation": (2, 1)}, {"groups": 2}])
+@pytest.mark.parametrize(
+    "options", [{"padding": 1}, {"stride": 2, "padding": 2, "dilation": (2, 1)}, {"groups": 2}, {"padding": (8, 0)}]
+)
 @pytest.mark.parametrize("layout", ["contiguous_format", "channels_last"])
 def test_the_size_of_the_blocks_changes_nothing(block, options, layout, device, monkeypatch):
     monkeypatch.setattr(family, "CPU", products.Budget(block))
@@ -218,22 +222,43 @@ def test_boxes_cover_every_position_once():
     assert list(boxes((0, 3), 2, 10)) == []
 
 
-@pytest.mark.parametrize("layout", ["contiguous_format", "channels_last"])
-@pytest.mark.parametrize("stride", [1, 2])
-def test_the_workspace_is_bounded(layout, stride):
-    """Columns of this image would take 75 MB at stride 1; the blocks are 4 MB."""
-    x = gp.tensor(np.ones((1, 8, 512, 512), np.float32)).contiguous(memory_format=getattr(gp, layout))
-    w = gp.tensor(np.ones((8, 8, 3, 3), np.float32), requires_grad=True)
-    x.requires_grad_()
+WIDE = [  # x, weight, arguments: the columns of the image, or what lies between two windows, take far more than a block
+    ((1, 8, 512, 512), (8, 8, 3, 3), {"padding": 1}),
+    ((1, 8, 512, 512), (8, 8, 3, 3), {"padding": 1, "stride": 2}),
+    ((1, 8, 512, 512), (8, 8, 3, 3), {"padding": 100, "dilation": 100}),
+    ((1, 8, 512, 512), (8, 8, 3, 3), {"padding": 90, "dilation": 90, "stride": 2}),
+    ((1, 8, 512, 512), (8, 8, 1, 1), {"padding": 1, "stride": 9}),
+    ((1, 8, 512, 512), (8, 4, 3, 3), {"padding": 1, "groups": 2}),
+    ((1, 64, 4, 20_000), (8, 64, 3, 3), {"padding": 1}),
+    ((1, 2, 200, 200), (3, 2, 31, 31), {"padding": 15}),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize(("x", "w", "options"), WIDE, ids=str)
+def test_the_workspace_is_bounded(x, w, options, channels_last, dtype):
+    x, w = np.zeros(x, dtype), np.zeros(w, dtype)
+    if channels_last:
+        x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    settings = [options.get(*o) for o in (("stride", 1), ("padding", 0), ("dilation", 1), ("groups", 1))]
+    geo = convolution("conv2d", x, w, None, settings, 2)
+    y = traced(lambda: products.output(x, w, None, geo, products.CPU), 0)
+    traced(lambda: products.weight_gradient(y, x, geo, products.CPU), 0)
+    in_float32 = 2 * x.nbytes if dtype == "float16" and max(geo.stride) > 1 else 0  # one image
+    traced(lambda: products.input_gradient(y, w, geo, products.CPU), in_float32)
+
+
+def traced(f, more):
+    """The result of f, which may take five blocks of memory besides, and `more` bytes."""
     tracemalloc.start()
     try:
-        y = F.conv2d(x, w, padding=1, stride=stride)
-        y.backward(y.detach())
+        result = f()
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    results = y.array.nbytes + x.grad.array.nbytes
-    assert peak < results + 4 * products.CPU.block
+    assert peak < result.nbytes + more + 5 * products.CPU.block
+    return result
 
 
 def test_a_kernel_of_one_element_copies_nothing():

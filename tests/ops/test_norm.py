@@ -86,6 +86,22 @@ def test_only_wanted_gradients_are_computed(wanted, is_training, device):
         assert mine is None or np.array_equal(mine, theirs)
 
 
+@pytest.mark.parametrize("wanted", [(1,), (2,), (1, 2)])
+def test_second_derivative_without_that_of_the_input(wanted, device):
+    x, g = [distinct((3, 2, 4), np.random.default_rng(i)) for i in range(2)]
+
+    def gradients(g):
+        vectors = leaves([np.ones(2), np.ones(2)], device)
+        y = training(gp.tensor(x, device=device), *vectors)
+        return gp.autograd.grad([y], [vectors[i - 1] for i in wanted], [g], create_graph=True)
+
+    def expected(g):
+        found = (g * reference(x)).sum((0, 2)), g.sum((0, 2))
+        return tuple(found[i - 1] for i in wanted)
+
+    check_op(gradients, expected, [g], device)
+
+
 def test_third_derivative(device):
     """The second derivative of the gradient, by differences."""
 
@@ -195,6 +211,13 @@ def test_nothing_to_normalise(shape, is_training, device):
     for t in (w.grad, b.grad):
         assert np.array_equal(t.cpu().numpy(), np.zeros(shape[1]))
     assert np.array_equal(mean.cpu().numpy(), np.ones(shape[1]))
+
+
+def test_no_dimension_of_channels(device):
+    x = gp.tensor(np.ones(0), device=device, requires_grad=True)
+    y = F.batch_norm(x, gp.zeros(0, dtype=gp.float64, device=device), gp.zeros(0, dtype=gp.float64, device=device))
+    assert y.shape == (0,)
+    assert y.requires_grad
 
 
 @pytest.mark.parametrize("is_training", [True, False])

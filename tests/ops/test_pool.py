@@ -109,6 +109,51 @@ def test_avg_pool2d(shape, options, device):
     check_op(with_options(F.avg_pool2d, options), with_options(avg_reference, options), [shape], device)
 
 
+def spread(f, g, x):
+    """Σ g · df/dx for a function that is linear between ties: what f makes of the unit arrays around x."""
+    result = np.zeros(x.shape)
+    for where in np.ndindex(x.shape):
+        step = np.zeros(x.shape)
+        step[where] = 1e-6
+        result[where] = (g * (f(x + step) - f(x - step))).sum() / 2e-6
+    return result
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize(
+    ("op", "reference", "options"),
+    [
+        (F.max_pool2d, lambda x, **o: max_reference(x, **o)[0], {"kernel_size": 2}),
+        (F.max_pool2d, lambda x, **o: max_reference(x, **o)[0], {"kernel_size": 3, "stride": 2, "padding": 1}),
+        (F.avg_pool2d, avg_reference, {"kernel_size": 2}),
+        (F.avg_pool2d, avg_reference, {"kernel_size": 3, "stride": 2, "padding": 1, "count_include_pad": False}),
+    ],
+)
+def test_the_gradient_as_a_function_of_the_outer_gradient(op, reference, options, channels_last, device):
+    x = distinct((2, 2, 5, 6), np.random.default_rng(3))
+
+    def gradient(g):
+        t = gp.tensor(x, device=device)
+        t = (t.contiguous(memory_format=gp.channels_last) if channels_last else t).requires_grad_()
+        (found,) = gp.autograd.grad([op(t, **options)], [t], [g], create_graph=True)
+        return found
+
+    shape = reference(x, **options).shape
+    check_op(gradient, lambda g: spread(with_options(reference, options), g, x), [shape], device, rtol=1e-8)
+
+
+def test_third_derivative(device):
+    """With the winners fixed, pooling and its gradient are each other's derivative, over and over."""
+    x = gp.tensor(distinct((1, 2, 4, 6), np.random.default_rng(0)), device=device, requires_grad=True)
+    y = F.max_pool2d(x, 2)
+    g = gp.ones_like(y).requires_grad_()
+    (first,) = gp.autograd.grad([y], [x], [g], create_graph=True)
+    u = gp.ones_like(x).requires_grad_()
+    (second,) = gp.autograd.grad([first], [g], [u], create_graph=True)
+    (third,) = gp.autograd.grad([second], [u], [g])
+    assert np.array_equal(third.cpu().numpy(), first.detach().cpu().numpy())
+
+
 @pytest.mark.parametrize("rows", [MAX_ROWS, AVG_ROWS], ids=["max", "avg"])
 def test_dtypes(rows, device):
     op, reference = (

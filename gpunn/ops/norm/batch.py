@@ -57,7 +57,7 @@ class BatchNorm(Function):
         for block in parts.blocks():
             values = xp.subtract(parts.array[block].astype(dtype, copy=False), center)
             values *= factor
-            y[block] = xp.add(values, offset, out=values)
+            xp.add(values, offset, out=y[block])
         return as_images(y, x)
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -184,13 +184,14 @@ def _input_gradient(
     if slope is not None and offset is not None:
         slope, offset = parts.spread(slope.astype(dtype)), parts.spread(offset.astype(dtype))
     for block in parts.blocks():
-        values = grads.array[block].astype(dtype, copy=False) * factor
-        if slope is not None:
-            deviation = parts.array[block].astype(dtype, copy=False) - middle
-            deviation *= slope
-            values += deviation
-            values += offset
-        dx[block] = values
+        dy = grads.array[block].astype(dtype, copy=False)
+        if slope is None:
+            xp.multiply(dy, factor, out=dx[block])
+            continue
+        values = parts.array[block].astype(dtype, copy=False) - middle
+        values *= slope
+        values += offset
+        xp.add(values, dy * factor, out=dx[block])
     return dx
 
 
