@@ -1,15 +1,14 @@
-"""Downloads with a checksum: a file is complete and right, or it is not there."""
+"""Downloads with a checksum: a file is complete and right, or it is not there.
+
+The network libraries are imported when something is downloaded: `import gpunn` takes a quarter less time without them.
+"""
 
 from __future__ import annotations
 
-import http.client
 import os
 import secrets
-import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from tqdm import tqdm
 
 from gpunn.errors import FileFormatError, GpunnError
 
@@ -25,6 +24,8 @@ def download(urls: Sequence[str], path: Path, check: Callable[[Path], None], lim
 
     `check(file)` raises FileFormatError for wrong content. The file appears under its name only afterwards.
     """
+    from http.client import HTTPException
+
     problems: list[str] = []
     path.parent.mkdir(parents=True, exist_ok=True)
     for url in urls:
@@ -34,7 +35,7 @@ def download(urls: Sequence[str], path: Path, check: Callable[[Path], None], lim
             check(temporary)
             os.replace(temporary, path)
             return
-        except (OSError, http.client.HTTPException, FileFormatError) as error:
+        except (OSError, HTTPException, FileFormatError) as error:
             problems.append(f"{url}: {error}".rstrip())
         finally:
             temporary.unlink(missing_ok=True)
@@ -42,8 +43,12 @@ def download(urls: Sequence[str], path: Path, check: Callable[[Path], None], lim
 
 
 def _fetch(url: str, path: Path, name: str, limit: int) -> None:
+    from urllib.request import urlopen
+
+    from tqdm import tqdm
+
     with (
-        urllib.request.urlopen(url, timeout=30) as response,
+        urlopen(url, timeout=30) as response,
         open(path, "wb") as file,
         tqdm(unit="B", unit_scale=True, desc=name, leave=False) as bar,
     ):

@@ -1,6 +1,8 @@
 """Downloads from a server on this machine: the file is complete and right, or nothing is left behind."""
 
 import http.server
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -92,3 +94,9 @@ def test_a_bug_in_the_check_is_not_hidden(server, tmp_path):
     with pytest.raises(ZeroDivisionError):
         download([f"{server}right"], tmp_path / "file", broken, 200_000)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_importing_gpunn_imports_no_network_and_no_optional_library():
+    code = "import sys, gpunn; print(*{'urllib.request', 'tqdm', 'sklearn', 'matplotlib', 'PIL'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "\n"
