@@ -6,8 +6,10 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from numpy import ndarray
+
 from gpunn import dtypes
-from gpunn.backend import Array
+from gpunn.backend import Array, is_array
 from gpunn.engine import modes
 from gpunn.engine.hooks import Hooks, RemovableHandle
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, GraphError, ShapeError
@@ -44,7 +46,10 @@ class Variable:
     )
     result_type: ClassVar[type[Tensor]]  # class of every op result; set by gpunn/tensor
 
-    def __init__(self, array: Array, requires_grad: bool = False) -> None:
+    def __init__(self, array: Array = (), requires_grad: bool = False, *sizes: int) -> None:
+        if type(array) is not ndarray and not is_array(array):
+            sizes = (int(requires_grad), *sizes) if requires_grad is not False else sizes
+            array, requires_grad = self.array_of(array, *sizes), False
         self.array = array
         self._grad: Tensor | None = None
         self._requires_grad = False
@@ -58,6 +63,11 @@ class Variable:
         self._accumulator: weakref.ref[AccumulateGrad] | None = None
         if requires_grad:
             self.requires_grad = True
+
+    @staticmethod
+    def array_of(*values: Any) -> Array:
+        """The array that the constructor makes of what is no array."""
+        raise ArgumentTypeError(f"expected a NumPy or CuPy array, got {values}")
 
     @property
     def requires_grad(self) -> bool:
@@ -75,7 +85,9 @@ class Variable:
                 "To use a computed value without its gradient, take y = x.detach()"
             )
         if value and not dtypes.of(self.array).is_floating_point:
-            raise DtypeError(f"only tensors of floating point dtype can require gradients, got {dtypes.of(self.array)}")
+            raise DtypeError(
+                f"only tensors of floating point dtype can require gradients, got {dtypes.of(self.array)}; use x.float()"
+            )
         if value and self._version is None and not modes.inference.get():
             raise GraphError("requires_grad=True: not for an inference tensor outside inference_mode; clone it")
         self._requires_grad = bool(value)

@@ -66,7 +66,10 @@ def _root_grads(roots: Sequence[Variable], grads: Sequence[Tensor | None]) -> li
     result: list[Any] = []
     for i, (root, grad) in enumerate(zip(roots, grads, strict=True)):
         if not root.requires_grad:
-            raise GraphError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+            raise GraphError(
+                f"element {i} of tensors does not require grad and does not have a grad_fn: nothing it was computed from "
+                "requires a gradient, or it was computed under no_grad() or passed through detach(), item() or numpy()"
+            )
         if grad is None:
             if root.array.size != 1:
                 raise GraphError(

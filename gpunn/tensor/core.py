@@ -43,11 +43,25 @@ class Tensor(
 ):
     """An n-dimensional array that remembers how it was made. Make one with `gpunn.tensor(...)`.
 
-    `x.array` is the NumPy or CuPy array underneath.
+    `x.array` is the NumPy or CuPy array underneath. The class itself makes a tensor on an array, without a copy; of
+    other values it makes what PyTorch's old constructor makes: Tensor([1, 2]) holds float32, Tensor(2, 3) is a shape.
     """
 
     __slots__ = ()
     __hash__ = object.__hash__
+
+    @staticmethod
+    def array_of(*values: Any) -> Any:
+        """A default-float array of the values in nested lists, or uninitialised in the shape of the integers."""
+        first = values[0]
+        default = dtypes.get_default_dtype().numpy
+        if isinstance(first, Variable):
+            return first.array
+        if all(isinstance(v, int) and not isinstance(v, bool) for v in values):
+            return np.empty(values, default)
+        if len(values) > 1 or isinstance(first, (bool, float, str, dict)) or first is None:
+            raise ArgumentTypeError(f"Tensor: expected a sequence of values or integer sizes, got {values}")
+        return np.array(first, default) if first != () else np.empty(0, default)
 
     @property
     def shape(self) -> Size:

@@ -76,6 +76,17 @@ def test_is_floating_point():
     assert gp.is_floating_point(gp.ones(1)) and not gp.is_floating_point(gp.tensor([1]))
 
 
+def test_the_old_constructor():
+    assert gp.Tensor([1, 2]).dtype is gp.float32 and gp.Tensor([[1, 2]]).tolist() == [[1.0, 2.0]]
+    assert gp.Tensor(2, 3).shape == (2, 3) and gp.Tensor(4).shape == (4,) and gp.Tensor().shape == (0,)
+    assert gp.Tensor(2, 1).shape == (2, 1) and gp.Tensor(0, 0, 3).shape == (0, 0, 3)
+    x = gp.ones(2)
+    assert gp.Tensor(x).data_ptr() == x.data_ptr()
+    for bad in ((None,), (1.5,), ([1], 2), ("a",)):
+        with pytest.raises(TypeError, match="integer sizes"):
+            gp.Tensor(*bad)
+
+
 def test_is_tensor():
     assert gp.is_tensor(gp.ones(1)) and not gp.is_tensor(np.ones(1))
 
