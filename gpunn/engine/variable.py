@@ -86,7 +86,7 @@ class Variable:
             )
         if value and not dtypes.of(self.array).is_floating_point:
             raise DtypeError(
-                f"only tensors of floating point dtype can require gradients, got {dtypes.of(self.array)}; use x.float()"
+                f"only tensors of floating point dtype can require gradients, got {dtypes.of(self.array)}: x.float()"
             )
         if value and self._version is None and not modes.inference.get():
             raise GraphError("requires_grad=True: not for an inference tensor outside inference_mode; clone it")

@@ -67,7 +67,7 @@ def _root_grads(roots: Sequence[Variable], grads: Sequence[Tensor | None]) -> li
     for i, (root, grad) in enumerate(zip(roots, grads, strict=True)):
         if not root.requires_grad:
             raise GraphError(
-                f"element {i} of tensors does not require grad and does not have a grad_fn: nothing it was computed from "
+                f"element {i} of tensors does not require grad and does not have a grad_fn: nothing it was made from "
                 "requires a gradient, or it was computed under no_grad() or passed through detach(), item() or numpy()"
             )
         if grad is None:

@@ -7,13 +7,15 @@ five times `Budget.block` bytes at most, and mostly stay in the cache.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from gpunn.backend import Array, array_module
 from gpunn.ops.conv.columns import (
+    Budget,
     Layout,
+    Recycled,
     as_columns,
     boxes,
     columns,
@@ -32,14 +34,7 @@ from gpunn.ops.conv.geometry import Geometry, mirrored
 from gpunn.ops.reduction.accumulate import is_half
 from gpunn.ops.shape.conversion import contiguous_format, layout
 
-
-class Budget(NamedTuple):
-    """How a device wants its work: in blocks of so many bytes."""
-
-    block: int
-
-
-CPU = Budget(4 * 2**20)
+CPU = Recycled(4 * 2**20)
 GPU = Budget(32 * 2**20)
 
 
@@ -121,7 +116,7 @@ def _scatter(dx: Array, g: Array, w: Array, geo: Geometry, budget: Budget) -> No
     """Fill `dx` with the gradients of the columns, summed over all windows that see an element (col2im)."""
     k, c = w.shape[0], dx.shape[1]
     channels_last = _channels_last(dx)
-    layout = Layout(_wide(g), _by_pixels(geo, c, k, channels_last), False)
+    layout = Layout(_wide(g), _by_pixels(geo, c, k, channels_last), False, budget)
     weights = weight_matrices(w, geo, layout)[0].mT  # (G, M, K / G)
     if dx.dtype == layout.dtype and layout.by_pixels == channels_last:
         _add_columns(dx, g, weights, geo, layout, budget)
@@ -161,7 +156,7 @@ def _layout(
     geo: Geometry, x: Array, c: int, k: int, channels_last: bool, budget: Budget, adding: bool = True
 ) -> Layout:
     """How to lay out the columns of `c` channels for `k` sums; `adding`: shifted ones cost additions."""
-    layout = Layout(_wide(x), _by_pixels(geo, c, k, channels_last), True)
+    layout = Layout(_wide(x), _by_pixels(geo, c, k, channels_last), True, budget)
     rows = min(geo.out[0], budget.block // (_cell(geo, c, k, layout) * math.prod(geo.out[1:])))  # in a block
     halo = geo.dilation[0] * (geo.kernel[0] - 1)  # rows that a block sees beyond its own
     shifted = geo.stride[0] == 1 and 0 < halo <= 2 * rows and not (layout.by_pixels and _is_small(geo, k))
