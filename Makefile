@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 # a thread pool per worker would make them wait
 PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest
+ENGINE_TESTS := tests/engine tests/autograd tests/tensor tests/ops/shape
 CUDA_SOURCES = $(shell find kernels gpunn examples \( -name '*.cu' -o -name '*.cuh' \) 2>/dev/null)
 
 .PHONY: demo test check format oracle long bench clean
@@ -32,6 +33,8 @@ oracle: $(VENV)/installed-oracle
 
 long: $(VENV)/installed-test
 	$(PYTEST) -n 2 -m long
+	$(ONE_THREAD) $(BIN)/python -m coverage run --branch --source=gpunn/engine -m pytest $(ENGINE_TESTS)
+	$(BIN)/python -m coverage report -m --fail-under=98 # the engine's lines and branches
 
 bench: $(VENV)/installed-demo
 	$(BIN)/gpunn bench
