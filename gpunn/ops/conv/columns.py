@@ -15,11 +15,8 @@ from __future__ import annotations
 
 import itertools
 import math
-import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from gpunn.backend import Array, array_module
 from gpunn.ops.conv.geometry import Geometry
@@ -27,40 +24,12 @@ from gpunn.ops.conv.geometry import Geometry
 Box = tuple[tuple[int, int], ...]  # start and stop: of the images, then of the positions along each axis
 
 
-class Budget:
-    """How a device wants its work: in blocks of so many bytes, each in new memory."""
-
-    def __init__(self, block: int) -> None:
-        self.block = block
-
-    def empty(self, like: Array, shape: tuple[int, ...], dtype: Any) -> Array:
-        """Memory for the columns of one block, on the device of `like`; they are done with when the next ones come."""
-        return array_module(like).empty(shape, dtype)
-
-
-class Recycled(Budget, threading.local):
-    """Each block in the memory of the one before.
-
-    malloc hands memory of this size back to the system and gets it again page by page, which takes up to four times
-    as long as the convolution (64 x 1 x 32 x 32, kernel 5: 4.5 ms in place of 1.1; glibc 2.36, 2026-11).
-    """
-
-    memory: Any = None
-
-    def empty(self, like: Array, shape: tuple[int, ...], dtype: Any) -> Array:
-        size = math.prod(shape) * np.dtype(dtype).itemsize
-        if self.memory is None or self.memory.size < size:
-            self.memory = np.empty(size, np.uint8)
-        return self.memory[:size].view(dtype).reshape(shape)
-
-
 class Layout(NamedTuple):
-    """How columns are laid out, and in whose memory."""
+    """How columns are laid out."""
 
     dtype: Any
     by_pixels: bool
     shifted: bool
-    budget: Budget
 
 
 def boxes(shape: tuple[int, ...], cell: int, limit: int) -> Iterator[Box]:
@@ -106,9 +75,7 @@ def columns(x: Array, box: Box, geo: Geometry, layout: Layout) -> Array:
         along = [s * step for s, step in zip(geo.stride, steps, strict=True)]  # from one position to the next
         strides = (image, c * channel, channel, *across[layout.shifted :], *along)
         windows = xp.lib.stride_tricks.as_strided(seen, (n, g, c, *kernel, *positions), strides)
-        ordered = in_memory(windows, len(kernel), layout)
-        filled = layout.budget.empty(x, ordered.shape, layout.dtype)
-        filled[...] = ordered
+        filled = xp.ascontiguousarray(in_memory(windows, len(kernel), layout))
     return as_columns(filled, (n, g, m, size), layout)
 
 
@@ -182,11 +149,12 @@ def _filled(
 
 def empty_windows(like: Array, shape: tuple[int, ...], rank: int, layout: Layout) -> Array:
     """A new array (N, G, C / G, *kernel, *positions), of which `rank` axes are the kernel's."""
+    xp = array_module(like)
     if not layout.by_pixels:
-        return layout.budget.empty(like, shape, layout.dtype)
+        return xp.empty(shape, layout.dtype)
     n, g, c, kernel, positions = *shape[:3], shape[3 : 3 + rank], shape[3 + rank :]
     depth = len(positions)
-    pixels = layout.budget.empty(like, (n, *positions, g, *kernel, c), layout.dtype)
+    pixels = xp.empty((n, *positions, g, *kernel, c), layout.dtype)
     return pixels.transpose(0, depth + 1, pixels.ndim - 1, *range(depth + 2, pixels.ndim - 1), *range(1, depth + 1))
 
 

@@ -1,6 +1,9 @@
 """The products of a convolution, in blocks and for any number of axes."""
 
 import itertools
+import platform
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -81,6 +84,27 @@ def traced(f, more):
         tracemalloc.stop()
     assert peak < result.nbytes + more + 5 * products.CPU.block
     return result
+
+
+FAULTS = """
+import resource
+import gpunn as gp
+w = gp.ones(6, 1, 5, 5)
+x = gp.ones(64, 1, 32, 32, requires_grad=True)
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        gp.conv2d(x, w).sum().backward()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults()
+print(faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="about glibc's malloc")
+def test_memory_is_not_fetched_anew_for_each_convolution():
+    out = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True).stdout
+    assert int(out) < 1000  # 10,000 or more if blocks of this size go back to the system
 
 
 def test_a_kernel_of_one_element_copies_nothing():
