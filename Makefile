@@ -30,6 +30,7 @@ format: $(VENV)/installed-test
 
 oracle: $(VENV)/installed-oracle
 	$(PYTEST) -n 2 tests/oracle -m oracle
+	$(PYTEST) -n 2 tests/oracle/test_ops.py -m oracle --device emulated # the CUDA path
 
 long: $(VENV)/installed-test
 	$(PYTEST) -n 2 -m long

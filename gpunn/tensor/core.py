@@ -57,11 +57,13 @@ class Tensor(
         default = dtypes.get_default_dtype().numpy
         if isinstance(first, Variable):
             return first.array
+        if isinstance(first, np.generic):  # what NumPy made of a 0-d array
+            return np.asarray(first)
         if all(isinstance(v, int) and not isinstance(v, bool) for v in values):
             return np.empty(values, default)
         if len(values) > 1 or isinstance(first, (bool, float, str, dict)) or first is None:
             raise ArgumentTypeError(f"Tensor: expected a sequence of values or integer sizes, got {values}")
-        return np.array(first, default) if first != () else np.empty(0, default)
+        return np.array(first, default)
 
     @property
     def shape(self) -> Size:
