@@ -151,7 +151,7 @@ ARRAY_FREE: Final = _words("""
 """)
 
 # Take a sequence of arrays, of which each must be one.
-JOINING: Final = _words("column_stack concat concatenate dstack hstack row_stack stack vstack")
+JOINING: Final = _words("column_stack concat concatenate dstack hstack stack vstack")
 
 # So many leading operands are arrays or scalars; CuPy converts no lists.
 OPERANDS: Final = {
