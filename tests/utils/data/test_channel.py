@@ -21,7 +21,7 @@ def test_the_sender_does_not_wait_for_the_reader():
 def test_what_cannot_be_sent_raises_and_the_rest_arrives():
     reader, writer = multiprocessing.Pipe(duplex=False)
     sender = Sender(writer)
-    with pytest.raises(Exception, match="pickle|local object"):
+    with pytest.raises(Exception, match=r"pickle|local object"):
         sender.put(lambda: 1)
     sender.put([1])
     assert reader.recv() == [1]

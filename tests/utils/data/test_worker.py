@@ -134,7 +134,7 @@ def test_a_batch_that_cannot_be_sent_is_an_error():
 
 
 def test_indices_that_cannot_be_sent_are_an_error():
-    with pytest.raises(Exception, match="pickle|local object"):
+    with pytest.raises(Exception, match=r"pickle|local object"):
         list(DataLoader(Squares(), batch_sampler=[[lambda: 1]], num_workers=1, timeout=5))
 
 
@@ -252,7 +252,7 @@ def is_running(pid):
 
 def test_a_dataset_that_cannot_be_sent_leaves_no_worker():
     before = set(multiprocessing.active_children())
-    with pytest.raises(Exception, match="pickle|local object"):
+    with pytest.raises(Exception, match=r"pickle|local object"):
         list(DataLoader([lambda: 1], num_workers=2, multiprocessing_context="spawn"))
     assert set(multiprocessing.active_children()) == before
 
