@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Any, TypeAlias
@@ -23,6 +23,8 @@ DeviceLike: TypeAlias = "device | str | int | None"
 _installed: Any = None  # a module that plays CuPy (gpunn.emulator), if one was installed
 _real: Any = None  # CuPy itself, once imported
 _forked = False  # this process was forked from one that had used the GPU
+_count: int | None = None  # of GPUs
+_when_synchronized: list[Callable[[], None]] = []
 _cuda_array: type[Any] | None = None  # the array class of CUDA tensors; None until CuPy is in use
 
 
@@ -100,8 +102,8 @@ def as_device(given: DeviceLike) -> device:
 
 def install_cuda(module: Any) -> None:
     """Let `module` play CuPy (None: CuPy itself again). `gpunn.emulator.enable()` calls this."""
-    global _installed, _cuda_array
-    _installed = module
+    global _installed, _cuda_array, _count
+    _installed, _count = module, None
     in_use = _real if module is None else module
     _cuda_array = None if in_use is None else in_use.ndarray
 
@@ -155,6 +157,19 @@ def cuda_module() -> Any:
 def is_cuda(array: Array) -> bool:
     """True if `array` lives on a GPU."""
     return _cuda_array is not None and isinstance(array, _cuda_array)
+
+
+def cuda_array_type() -> type[Any] | None:
+    """The class of all arrays on a GPU; None until there can be one."""
+    return _cuda_array
+
+
+def cuda_device_count() -> int:
+    """How many GPUs there are, asked once."""
+    global _count
+    if _count is None:
+        _count = int(cuda_module().cuda.runtime.getDeviceCount())
+    return _count
 
 
 def is_cuda_in_use() -> bool:
@@ -240,8 +255,12 @@ def to_device(array: Array, where: device) -> Array:
 
 
 def asnumpy(array: Array) -> np.ndarray[Any, Any]:
-    """`array` in the CPU's memory; no copy if it is there already."""
-    result: np.ndarray[Any, Any] = array.get() if is_cuda(array) else np.asarray(array)
+    """`array` in the CPU's memory; no copy if it is there already. What waited for this moment is done then."""
+    if not is_cuda(array):
+        return np.asarray(array)
+    result: np.ndarray[Any, Any] = array.get()
+    for act in _when_synchronized:
+        act()
     return result
 
 
@@ -249,6 +268,13 @@ def synchronize() -> None:
     """Wait until the GPU has done all that it was given; nothing to wait for on the CPU."""
     if _cuda_array is not None:
         cuda_module().cuda.runtime.deviceSynchronize()
+        for act in _when_synchronized:
+            act()
+
+
+def on_synchronize(act: Callable[[], None]) -> None:
+    """Call `act` whenever the host has waited for the GPU: there it can see what kernels have found, at no cost."""
+    _when_synchronized.append(act)
 
 
 def data_pointer(array: Array) -> int:

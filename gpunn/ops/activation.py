@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from gpunn import dtypes
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentTypeError, DtypeError
-from gpunn.ops.arithmetic.elementwise import masked
+from gpunn.kernels import elementwise
+from gpunn.ops.arithmetic.elementwise import masked_array
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -17,12 +18,32 @@ if TYPE_CHECKING:
 class ReLU(Function):
     saves_output = True
 
-    def forward(self, x: Array) -> Array:
+    def forward_numpy(self, x: Array) -> Array:
         return array_module(x).maximum(x, x.dtype.type(0))
 
+    def forward_cuda(self, x: Array) -> Array:
+        if x.dtype.kind in "iu":  # rare: no kernel
+            return self.forward_numpy(x)
+        return elementwise.apply("activation", "relu_forward", (x,))
+
     def backward(self, grad: Tensor) -> Tensor:
-        y = self.saved_output().array
-        return masked(grad, Variable.result_type(~(y <= 0)))  # where y is NaN the gradient passes, as in PyTorch
+        result: Tensor = ReLUBackward()(grad, self.saved_output())
+        return result
+
+
+class ReLUBackward(Function):
+    """g where y > 0 or NaN, else 0, with y = relu(x); NaN as in PyTorch."""
+
+    saves: ClassVar = {1: (0,)}
+
+    def forward_numpy(self, grad: Array, y: Array) -> Array:
+        return masked_array(grad, ~(y <= 0))
+
+    def forward_cuda(self, grad: Array, y: Array) -> Array:
+        return elementwise.apply("activation", "relu_backward", (grad, y))
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return ReLUBackward()(grad, self.saved(1)), None
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:

@@ -85,11 +85,16 @@ class Masked(Function):
     saves: ClassVar = {1: (0,)}
 
     def forward(self, x: Array, mask: Array) -> Array:
-        # The bits times 0 or 1: exact, and 15 times as fast as np.where on a random mask (2026-11, one core).
-        return (x.view(f"i{x.dtype.itemsize}") * mask).view(x.dtype)
+        return masked_array(x, mask)
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         return masked(grad, self.saved(1)), None
+
+
+def masked_array(x: Array, mask: Array) -> Array:
+    """The floating array `x` where the boolean array `mask` is true, else 0."""
+    # The bits times 0 or 1: exact, and 15 times as fast as np.where on a random mask (2026-11, one core).
+    return (x.view(f"i{x.dtype.itemsize}") * mask).view(x.dtype)
 
 
 def masked(x: Tensor, mask: Tensor) -> Tensor:
