@@ -199,8 +199,8 @@ def _load(library: Path, headers: Path) -> Compiler | None:
 
 def _places() -> Iterator[tuple[Path, Path]]:
     """Where a libnvrtc is, with the folder where its headers would be: wheels, CuPy's finder, toolkits."""
-    for site in _wheel_folders():
-        for folder, headers in (("cuda_nvrtc", "cuda_runtime"), ("cu13", "cu13")):
+    for folder, headers in (("cuda_nvrtc", "cuda_runtime"), ("cu13", "cu13")):
+        for site in _wheel_folders():
             yield from _libraries(site / folder / "lib", site / headers / "include")
     yield from _found_by_cupy()
     nvcc = shutil.which("nvcc")

@@ -43,7 +43,7 @@ class ReLUBackward(Function):
         return elementwise.apply("activation", "relu_backward", (grad, y))
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return ReLUBackward()(grad, self.saved(1)), None
+        return ReLUBackward()(grad, self.saved(1)) if self.needs[0] else None, None
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
