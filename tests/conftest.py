@@ -1,7 +1,11 @@
-"""Fixtures: a test that takes `device` runs on NumPy, on the emulated GPU, and on the real one if there is one."""
+"""Fixtures: a test that takes `device` runs on NumPy, on the emulated GPU, and on the real one if there is one.
+
+`--device` picks one: "cpu", "emulated", "checked" (the emulated GPU, every access of its kernels checked), "cuda".
+"""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -9,21 +13,44 @@ from hypothesis import HealthCheck, settings
 
 from gpunn import backend, emulator
 
+DEVICES = ("cpu", "emulated", "checked", "cuda")
+USUAL = ("cpu", "emulated", "cuda")
+
 # The same examples in every run, and no clock: a busy machine must not fail a test.
 settings.register_profile("gpunn", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gpunn")
 
 
-@pytest.fixture(params=["cpu", "emulated", pytest.param("cuda", marks=pytest.mark.gpu)])
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--device", choices=DEVICES, help=f"where to compute; tests: {', '.join(USUAL)}; oracle: cpu")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "device" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--device")
+        names = USUAL if chosen is None else (chosen,)
+        marks = {"cuda": [pytest.mark.gpu]}
+        metafunc.parametrize("device", [pytest.param(n, marks=marks.get(n, [])) for n in names], indirect=True)
+
+
+@pytest.fixture
 def device(request: pytest.FixtureRequest) -> Iterator[str]:
     """The name of the device to test on: "cpu", or "cuda", which is emulated or real."""
-    if request.param == "cpu":
-        yield "cpu"
-    elif request.param == "emulated":
-        with emulator.enable():
-            yield "cuda"
-    else:
-        problem = backend.cuda_problem()
+    with computing_on(request.param):
+        yield "cpu" if request.param == "cpu" else "cuda"
+
+
+@contextlib.contextmanager
+def computing_on(name: str) -> Iterator[None]:
+    """Let "cuda" be what `name` of DEVICES says; skip the test, and say why, where that cannot be."""
+    if name in ("emulated", "checked"):
+        problem = getattr(emulator, "compiler_problem", lambda: None)()
         if problem is not None:
-            pytest.skip(f"no GPU: {problem}")
-        yield "cuda"
+            pytest.skip(f"no emulator: {problem}")
+        with emulator.enable(check=True) if name == "checked" else emulator.enable():
+            yield
+        return
+    problem = backend.cuda_problem() if name == "cuda" else None
+    if problem is not None:
+        pytest.skip(f"no GPU: {problem}")
+    yield

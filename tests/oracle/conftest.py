@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 import gpunn as gp
-from gpunn import emulator
+from tests.conftest import computing_on
 from tests.oracle import scores
 
 HERE = Path(__file__).parent
@@ -20,9 +19,6 @@ collect_ignore_glob = ["test_*.py"] if MISSING else []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--device", default="cpu", choices=("cpu", "emulated", "cuda"), help="oracle: where gpunn computes"
-    )
     parser.addoption("--every", action="store_true", help="oracle: all samples, not up to 100 of each operation")
 
 
@@ -50,8 +46,8 @@ def chosen_device(request: pytest.FixtureRequest) -> Iterator[None]:
     """gpunn computes where --device says; PyTorch always on the CPU."""
     from tests.oracle.bridge import Twins
 
-    name = request.config.getoption("--device", default="cpu")
-    with emulator.enable() if name == "emulated" else contextlib.nullcontext():
+    name = request.config.getoption("--device") or "cpu"
+    with computing_on(name):
         Twins.device = "cpu" if name == "cpu" else "cuda"
         gp.set_default_device(Twins.device)
         yield
