@@ -34,10 +34,9 @@ def get_device_name(where: DeviceLike = None) -> str:
 
 
 def synchronize(where: DeviceLike = None) -> None:
-    """Wait until a GPU has done all that it was given."""
-    cupy = backend.cuda_module()
-    with cupy.cuda.Device(_number(where)):
-        cupy.cuda.runtime.deviceSynchronize()
+    """Wait until a GPU has done all that it was given. IndexRangeError if a kernel met an index out of bounds."""
+    with backend.cuda_module().cuda.Device(_number(where)):
+        backend.synchronize()
 
 
 def mem_get_info(where: DeviceLike = None) -> tuple[int, int]:

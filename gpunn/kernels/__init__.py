@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from gpunn import backend
 from gpunn.backend import Array
-from gpunn.kernels.prepare import KernelArgumentError, Prepared, different_devices, not_contiguous, prepare
+from gpunn.kernels.prepared import KernelArgumentError, Prepared, different_devices, not_contiguous, prepare
 
 __all__ = ["KernelArgumentError", "launch", "vector_threads"]
 
@@ -41,7 +41,7 @@ def launch(
         threads: nothing is launched if it is 0. A kernel with a block for each row takes rows * BLOCK.
         args: C-contiguous arrays of one GPU and Python numbers, in the order of the kernel's parameters. Arrays bind
             the types of the file's header: T is the dtype of the array passed for `const T* x`.
-        constants: a choice for each name of the header that neither arrays bind nor the header leaves without choice.
+        constants: choices for names of the header that no array binds; a name left out takes its first choice.
         shared: bytes of dynamic shared memory.
 
     Raises KernelArgumentError for arguments that do not fit the signature.
@@ -49,7 +49,7 @@ def launch(
     if threads <= 0:
         return
     array_type = backend.cuda_array_type()
-    key: list[Any] = [array_type, file, kernel, *constants.values()]
+    key: list[Any] = [array_type, file, kernel, *constants.items()]
     for arg in args:
         if type(arg) is array_type:
             if not arg.flags.c_contiguous:

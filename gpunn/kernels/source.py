@@ -103,14 +103,12 @@ class KernelFile:
             yield dict(zip(names, itertools.chain(*picked), strict=True))
 
     def complete(self, given: Configuration) -> dict[str, str]:
-        """The one configuration with the words of `given`; names that have one choice may be left out."""
-        found = [c for c in self.configurations() if given.items() <= c.items()]
-        if len(found) != 1:
+        """The first configuration with the words of `given`: a name that is left out takes its first choice."""
+        found = next((c for c in self.configurations() if given.items() <= c.items()), None)
+        if found is None:
             lines = "; ".join(f"{', '.join(names)}: {words}" for names, words in self.choices)
-            raise ArgumentError(
-                f"{self.stem}.cu: {len(found)} configurations have {dict(given)}; expected exactly one of {lines}"
-            )
-        return found[0]
+            raise ArgumentError(f"{self.stem}.cu is not built for {dict(given)}; its choices are {lines}")
+        return found
 
 
 def stems() -> list[str]:
