@@ -32,7 +32,7 @@ oracle: $(VENV)/installed-oracle
 	$(PYTEST) -n 2 tests/oracle -m oracle
 	$(PYTEST) -n 2 tests/oracle/test_ops.py -m oracle --device emulated # the CUDA path
 
-long: $(VENV)/installed-test
+long: $(VENV)/installed-long
 	$(PYTEST) -n 2 -m long
 	$(ONE_THREAD) $(BIN)/python -m coverage run --branch --source=gpunn/engine -m pytest $(ENGINE_TESTS)
 	$(BIN)/python -m coverage report -m --fail-under=98 # the engine's lines and branches
@@ -54,7 +54,7 @@ $(VENV)/installed-demo: pyproject.toml | $(BIN)/python
 	if [ -n "$$extra" ]; then $(BIN)/python -m pip install -e ".[$$extra]"; fi
 	touch $@
 
-# installed-test, installed-oracle: the extra of that name; again only after pyproject.toml has changed.
+# installed-test, installed-oracle, installed-long: the extra of that name; again only after pyproject.toml has changed.
 $(VENV)/installed-%: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q -e ".[$*]"
 	touch $@

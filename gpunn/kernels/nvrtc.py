@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gpunn.errors import GpunnError, UnsupportedError
-from gpunn.kernels.prepare import OPTIONS as LAUNCH_OPTIONS
+from gpunn.kernels.prepared import OPTIONS as LAUNCH_OPTIONS
 
 # What a launch compiles with: our options, and those that CuPy adds to them.
 OPTIONS: Final = (*LAUNCH_OPTIONS, "-ftz=true", "--device-as-default-execution-space")

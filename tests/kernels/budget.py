@@ -1,0 +1,197 @@
+"""What each kernel may take of a GPU: registers, static shared memory, stack and spills, held to budget.txt.
+
+`python -m tests.kernels.budget [FILE …]` writes the lines of these kernel files anew, or all; reasons stay.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from gpunn.kernels import nvrtc
+from gpunn.kernels.nvrtc import Compiler, Report, Resources
+from gpunn.kernels.source import Configuration, KernelFile, kernel_file, stems
+from gpunn.kernels.survey import ARCHITECTURES, Build, builds, described, survey
+
+BUDGET = Path(__file__).with_name("budget.txt")
+RELEASE = (12, 9)  # of NVRTC: registers differ a little from release to release
+SLACK = 24  # registers that another release may take more
+REGISTERS = 65536  # of a multiprocessor: what one block can have
+UNEXPLAINED = "WHY?"
+COMMAND = "python -m tests.kernels.budget"
+TITLE = f"""\
+# What each kernel may take, as NVRTC {RELEASE[0]}.{RELEASE[1]} compiles it; written by `{COMMAND}`.
+# file kernel configuration: registers on {" ".join(f"sm_{arch}" for arch in ARCHITECTURES)}, bytes of shared memory
+# and, where they are not 0, bytes of stack, bytes of spills: the reason, which a person writes.
+"""
+
+_LINE = re.compile(r"(\S+) (\S+) (\S+): ([-\d ]+), (\d+) shared(?:, (\d+) stack, (\d+) spilled: (.+))?")
+
+
+class Key(NamedTuple):
+    """One kernel in one configuration. Names with a single choice are left out of `configuration`."""
+
+    file: str
+    kernel: str
+    configuration: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """One line of the budget. `registers`: for each architecture that the kernel is compiled for."""
+
+    registers: Mapping[int, int]
+    shared: int = 0
+    stack: int = 0
+    spilled: int = 0
+    reason: str = ""
+
+
+Budget = dict[Key, Limits]
+
+
+def key(file: KernelFile, kernel: str, configuration: Configuration) -> Key:
+    """The place of `kernel` in the budget."""
+    varying = {name for names, words in file.choices if len(words) > 1 for name in names}
+    return Key(file.stem, kernel, described({n: w for n, w in configuration.items() if n in varying}) or "-")
+
+
+def read(text: str) -> Budget:
+    """The budget written in `text`."""
+    budget: Budget = {}
+    for line in text.splitlines():
+        if line.startswith("#") or not line:
+            continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise ValueError(f"{BUDGET.name}: not a line of the budget: {line}")
+        counts = zip(ARCHITECTURES, match[4].split(), strict=True)
+        registers = {arch: int(count) for arch, count in counts if count != "-"}
+        place = Key(match[1], match[2], match[3])
+        if place in budget:
+            raise ValueError(f"{BUDGET.name}: two lines for {' '.join(place)}")
+        budget[place] = Limits(registers, *(int(match[n] or 0) for n in (5, 6, 7)), match[8] or "")
+    return budget
+
+
+def write(budget: Budget) -> str:
+    """The text of `budget`, a line a kernel and configuration in alphabetic order, so that changes merge."""
+    return TITLE + "".join(f"{_line(place, limits)}\n" for place, limits in sorted(budget.items()))
+
+
+def _line(place: Key, limits: Limits) -> str:
+    registers = " ".join(str(limits.registers.get(arch, "-")) for arch in ARCHITECTURES)
+    text = f"{' '.join(place)}: {registers}, {limits.shared} shared"
+    if limits.stack or limits.spilled:
+        text += f", {limits.stack} stack, {limits.spilled} spilled: {limits.reason or UNEXPLAINED}"
+    return text
+
+
+def measured(reports: Iterable[tuple[Build, Report]]) -> Budget:
+    """The budget that the kernels in `reports` just hold: the largest numbers of all architectures."""
+    budget: Budget = {}
+    for build, report in reports:
+        for kernel, taken in report.resources.items():
+            place = key(build.file, kernel, build.configuration)
+            known = budget.get(place, Limits({}))
+            budget[place] = Limits(
+                registers={**known.registers, build.arch: taken.registers},
+                shared=max(known.shared, taken.shared),
+                stack=max(known.stack, taken.stack),
+                spilled=max(known.spilled, _spilled(taken)),
+            )
+    return budget
+
+
+def violations(reports: Iterable[tuple[Build, Report]], budget: Budget, slack: int = 0) -> Iterator[str]:
+    """A line for all that is wrong with each build, and for each kernel that exceeds its limits."""
+    for build, report in reports:
+        if report.failed:
+            yield f"{build}: does not compile: {report.log.strip()}"
+            continue
+        yield from (f"{build}: {warning}" for warning in report.warnings)
+        found = report.resources
+        for kernel in sorted(found.keys() | build.file.kernels.keys()):
+            if kernel not in build.file.kernels:
+                yield f"{build}: {kernel} is compiled but not found in the file; write its signature out"
+            elif kernel not in found:
+                yield f"{build}: {kernel} is in the file but not compiled"
+            else:
+                limits = budget.get(key(build.file, kernel, build.configuration))
+                yield from (f"{build} {kernel}: {what}" for what in _excess(build, found[kernel], limits, slack))
+
+
+def _excess(build: Build, taken: Resources, limits: Limits | None, slack: int) -> Iterator[str]:
+    block = int(build.configuration["BLOCK"])
+    if -(-taken.registers // 8) * 8 * block > REGISTERS:
+        yield f"{taken.registers} registers in each of {block} threads: no block fits; write __launch_bounds__(BLOCK)"
+    if limits is None or build.arch not in limits.registers:
+        yield f"not in {BUDGET.name}; add it: {COMMAND} {build.file.stem}"
+        return
+    for what, number, limit in (
+        ("registers", taken.registers, limits.registers[build.arch] + slack),
+        ("bytes of shared memory", taken.shared, limits.shared),
+        ("bytes of stack", taken.stack, limits.stack),
+        ("bytes of spills", _spilled(taken), limits.spilled),
+    ):
+        if number > limit:
+            yield f"{number} {what}, {limit} allowed; mend it, or if it must be: {COMMAND} {build.file.stem}"
+
+
+def faults(budget: Budget, files: Iterable[KernelFile]) -> Iterator[str]:
+    """A line for each line of the budget that has no kernel in `files`, or no reason for its stack and spills."""
+    present = {key(f, kernel, c) for f in files for c in f.configurations() for kernel in f.kernels}
+    for place, limits in budget.items():
+        if place not in present:
+            yield f"{BUDGET.name}: {' '.join(place)} is gone from kernels/; {COMMAND}"
+        elif (limits.stack or limits.spilled) and limits.reason in ("", UNEXPLAINED):
+            yield f"{BUDGET.name}: {' '.join(place)}: say why it needs stack or spills in place of {UNEXPLAINED}"
+
+
+def renewed(old: Budget, new: Budget, names: Sequence[str]) -> Budget:
+    """`old` with the lines of the files `names` (all, if there are none) taken from `new`; reasons stay."""
+    kept = {place: limits for place, limits in old.items() if names and place.file not in names}
+    return kept | {place: replace(n, reason=old[place].reason if place in old else "") for place, n in new.items()}
+
+
+def compiler() -> Compiler | None:
+    """The release of NVRTC that the budget is of; None if it is not installed."""
+    return next((found for found in nvrtc.compilers() if found.version == RELEASE), None)
+
+
+def _spilled(taken: Resources) -> int:
+    return max(taken.spill_stores, taken.spill_loads)
+
+
+def main(names: Sequence[str]) -> int:
+    """Write the lines of the files `names` anew; 1 if one of them does not compile, and then nothing is written."""
+    chosen = compiler()
+    if chosen is None:
+        print(f"NVRTC {RELEASE[0]}.{RELEASE[1]} is not installed: {nvrtc.INSTALL}", file=sys.stderr)
+        return 1
+    unknown = sorted(set(names) - set(stems()))
+    if unknown:
+        print(f"no kernels/{unknown[0]}.cu; there are {', '.join(stems())}", file=sys.stderr)
+        return 1
+    wanted = list(builds(kernel_file(stem) for stem in names or stems()))
+    reports = list(tqdm(survey(wanted, chosen), total=len(wanted), unit="build"))
+    refused = [f"{build}: {report.log}" for build, report in reports if report.failed]
+    if refused:
+        print("\n".join(refused), file=sys.stderr)
+        return 1
+    old = read(BUDGET.read_text(encoding="utf-8")) if BUDGET.is_file() else {}
+    new = renewed(old, measured(reports), names)
+    BUDGET.write_text(write(new), encoding="utf-8")
+    for fault in faults(new, map(kernel_file, stems())):
+        print(fault)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

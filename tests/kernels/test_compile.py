@@ -1,0 +1,304 @@
+"""The gate: every kernel compiles without a warning and within its budget. And what the gate lets through.
+
+A part runs each time, all architectures and NVRTC 13 in `make long`. budget.py says how to change the budget.
+"""
+
+import pytest
+
+from gpunn.kernels import nvrtc, survey
+from gpunn.kernels.source import kernel_file, parse, stems
+from tests.kernels import budget
+from tests.kernels.budget import Budget, Key, Limits, faults, measured, read, renewed, violations, write
+
+FILES = stems()
+needs_reference = pytest.mark.skipif(
+    budget.compiler() is None, reason=f"NVRTC {budget.RELEASE} is not installed: {nvrtc.INSTALL}"
+)
+
+
+@pytest.fixture(scope="module")
+def allowed() -> Budget:
+    return read(budget.BUDGET.read_text(encoding="utf-8"))
+
+
+def part(stem):
+    """Every configuration for sm_90; the first and the last for the oldest architecture too."""
+    made = list(survey.builds([kernel_file(stem)]))
+    oldest = [build for build in made if build.arch == made[0].arch]
+    return [build for build in made if build.arch == 90] + [b for b in (oldest[0], oldest[-1]) if b.arch != 90]
+
+
+def whole(stem):
+    return list(survey.builds([kernel_file(stem)]))
+
+
+def hold(wanted, compiler, allowed, slack=0):
+    found = list(violations(survey.survey(wanted, compiler), allowed, slack))
+    assert not found, "\n" + "\n".join(found)
+
+
+@needs_reference
+@pytest.mark.parametrize("stem", FILES)
+def test_kernels_hold_their_budget(stem, allowed):
+    hold(part(stem), budget.compiler(), allowed)
+
+
+@needs_reference
+@pytest.mark.long
+@pytest.mark.parametrize("stem", FILES)
+def test_kernels_hold_their_budget_on_every_architecture(stem, allowed):
+    hold(whole(stem), budget.compiler(), allowed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("stem", FILES)
+def test_kernels_compile_with_cuda_13(stem, allowed):
+    newer = [compiler for compiler in nvrtc.compilers() if compiler.version >= (13, 0)]
+    if not newer:
+        pytest.skip('NVRTC 13 is not installed: pip install -e ".[long]"')
+    hold(whole(stem), newer[0], allowed, budget.SLACK)
+
+
+def test_the_budget_is_of_these_kernels(allowed):
+    found = list(faults(allowed, map(kernel_file, FILES)))
+    assert not found, "\n" + "\n".join(found)
+
+
+def test_the_budget_is_written_as_the_command_writes_it(allowed):
+    assert budget.BUDGET.read_text(encoding="utf-8") == write(allowed)
+
+
+# The gate itself, on kernels with planted faults.
+
+HEADER = "// Played. Twin: gpunn/kernels.\n// T: float, double\n// BLOCK: 1024\n"
+SIGNATURE = 'extern "C" __global__ void __launch_bounds__(BLOCK) planted(T* y, int n) '
+BODIES = {
+    "plain": "{ __shared__ T staged[8]; staged[n] = y[n]; __syncthreads(); y[0] = staged[0]; }\n",
+    # More live values than registers: 64 for each of 1024 threads.
+    "spills": "{ T v[99];\n#pragma unroll\nfor (int i = 0; i < 99; ++i) v[i] = y[i * n];\nT sum = 0;\n"
+    "#pragma unroll\nfor (int i = 0; i < 99; ++i) sum += sum * v[i] * v[98 - i];\n"
+    "#pragma unroll\nfor (int i = 0; i < 99; ++i) y[i * n] = v[i] + sum; }\n",
+    # An array whose index only the run knows lies in memory.
+    "stack": "{ T v[99]; for (int i = 0; i < 99; ++i) v[i] = y[i]; y[0] = v[n]; }\n",
+    "warning": "{ int never; y[n] = 1; }\n",
+    "error": "{ y[n] = missing; }\n",
+}
+
+
+def planted(body, header=HEADER, signature=SIGNATURE):
+    return parse("planted", header + signature + BODIES[body])
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """What the reference compiler says of the planted file with this body, for sm_80 and sm_90."""
+    folder = tmp_path_factory.mktemp("logs")
+
+    def report(body, **changes):
+        wanted = survey.builds([planted(body, **changes)], (80, 90))
+        return list(survey.survey(wanted, budget.compiler(), folder))
+
+    return report
+
+
+PLENTY = Limits({80: 64, 90: 64}, shared=8 * 8)
+
+
+def limits(changed=PLENTY):
+    return {Key("planted", "planted", f"T={t}"): changed for t in ("float", "double")}
+
+
+@needs_reference
+def test_a_plain_kernel_passes(reports):
+    assert list(violations(reports("plain"), limits())) == []
+    assert list(violations(reports("plain"), measured(reports("plain")))) == []
+
+
+@needs_reference
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("spills", "bytes of spills, 0 allowed"),
+        ("stack", "bytes of stack, 0 allowed"),
+        ("warning", 'planted.cu(4): warning #177-D: variable "never"'),
+        ("error", 'does not compile: planted.cu(4): error: identifier "missing"'),
+    ],
+)
+def test_a_planted_fault_is_found(body, words, reports):
+    found = list(violations(reports(body), limits()))
+    for build in ("T=float,BLOCK=1024 sm_80", "T=double,BLOCK=1024 sm_90"):
+        assert [line for line in found if line.startswith(f"planted.cu {build}") and words in line]
+
+
+@needs_reference
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (Limits({80: 64, 90: 2}, shared=64), "sm_90 planted: {registers} registers, 2 allowed"),
+        (Limits({80: 64, 90: 64}, shared=60), "sm_90 planted: 64 bytes of shared memory, 60 allowed"),
+        (Limits({80: 64}, shared=64), "sm_90 planted: not in budget.txt; add it: "),
+    ],
+)
+def test_a_number_beyond_its_limit_is_found(changed, words, reports):
+    double = [(build, report) for build, report in reports("plain") if build.configuration["T"] == "double"]
+    registers = double[-1][1].resources["planted"].registers
+    (found,) = [line for line in violations(double, limits(changed)) if "sm_90" in line]
+    assert words.format(registers=registers) in found
+    assert "python -m tests.kernels.budget planted" in found
+
+
+@needs_reference
+def test_spills_pass_where_the_budget_allows_them(reports):
+    allowed = measured(reports("spills"))
+    assert all(line.spilled > 0 for line in allowed.values())
+    assert list(violations(reports("spills"), allowed)) == []
+
+
+@needs_reference
+def test_another_release_may_take_some_more_registers(reports):
+    tight = limits(Limits({80: 4, 90: 4}, shared=64))
+    assert list(violations(reports("plain"), tight))
+    assert list(violations(reports("plain"), tight, budget.SLACK)) == []
+
+
+@needs_reference
+def test_a_kernel_without_a_line_is_found(reports):
+    found = list(violations(reports("plain"), {}))
+    assert len(found) == 4
+    assert all("not in budget.txt; add it: python -m tests.kernels.budget planted" in line for line in found)
+
+
+@needs_reference
+def test_a_block_that_no_multiprocessor_can_hold_is_found(reports):
+    unbounded = 'extern "C" __global__ void planted(T* y, int n) '
+    found = list(violations(reports("spills", signature=unbounded), limits(Limits({80: 255, 90: 255}, 0, 999, 999))))
+    found = [line for line in found if "warning" not in line]  # BLOCK is not used
+    assert len(found) == 4 and all("registers in each of 1024 threads: no block fits" in line for line in found)
+
+
+@needs_reference
+def test_a_kernel_that_the_parser_does_not_see_is_found(reports):
+    hidden = '#define KERNEL extern "C" __global__ void\nKERNEL planted(T* y, int n) '
+    found = list(violations(reports("warning", signature=hidden), limits()))
+    assert any("planted is compiled but not found in the file" in line for line in found)
+
+
+@needs_reference
+def test_a_kernel_that_is_not_compiled_is_found(reports):
+    guarded = f"#if __CUDA_ARCH__ < 80\n{SIGNATURE}" + BODIES["plain"] + "#endif\n" + SIGNATURE.replace("ted(", "ted2(")
+    found = list(violations(reports("plain", signature=guarded), limits()))
+    assert any("planted is in the file but not compiled" in line for line in found)
+
+
+# The budget as a file.
+
+WRITTEN = """\
+conv/forward conv_forward T=float,BM=64: - 40 48 48, 1024 shared
+planted planted -: 24 24 24 24, 0 shared, 28 stack, 0 spilled: sinf reduces large arguments in memory
+"""
+LINES = {
+    Key("conv/forward", "conv_forward", "T=float,BM=64"): Limits({80: 40, 90: 48, 100: 48}, 1024),
+    Key("planted", "planted", "-"): Limits(
+        dict.fromkeys(survey.ARCHITECTURES, 24), 0, 28, 0, "sinf reduces large arguments in memory"
+    ),
+}
+
+
+def test_the_budget_is_read_as_it_is_written():
+    assert read(budget.TITLE + WRITTEN) == LINES
+    assert write(dict(reversed(LINES.items()))) == budget.TITLE + WRITTEN
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("planted planted -: 24 24 24 24\n", "not a line of the budget: planted"),
+        ("planted planted -: 24 24 24 24, 0 shared, 28 stack, 0 spilled\n", "not a line"),
+        (WRITTEN + WRITTEN, "two lines for conv/forward conv_forward"),
+        ("planted planted -: 24 24 24, 0 shared\n", "argument"),
+    ],
+)
+def test_a_damaged_budget_is_refused(text, words):
+    with pytest.raises(ValueError, match=words):
+        read(text)
+
+
+def test_names_with_one_choice_are_left_out():
+    file = planted("plain")
+    assert budget.key(file, "planted", {"T": "float", "BLOCK": "1024"}).configuration == "T=float"
+    single = planted("plain", header=HEADER.replace(", double", ""))
+    assert budget.key(single, "planted", {"T": "float", "BLOCK": "1024"}).configuration == "-"
+
+
+def test_a_line_without_its_kernel_is_found():
+    gone = Key("planted", "gone", "T=float")
+    (found,) = faults({**limits(), gone: PLENTY}, [planted("plain")])
+    assert found == "budget.txt: planted gone T=float is gone from kernels/; python -m tests.kernels.budget"
+
+
+def test_stack_and_spills_need_a_reason():
+    silent = write(limits(Limits({80: 64, 90: 64}, 0, 40, 8)))
+    assert silent.count(": WHY?\n") == 2
+    found = list(faults(read(silent), [planted("plain")]))
+    assert len(found) == 2 and "say why it needs stack or spills in place of WHY?" in found[0]
+    assert list(faults(read(silent.replace("WHY?", "sinf")), [planted("plain")])) == []
+
+
+def test_the_reasons_of_renewed_lines_stay():
+    explained, other = Key("a", "k", "T=float"), Key("b", "k", "T=float")
+    gone, fresh = Key("a", "gone", "T=float"), Key("a", "fresh", "T=float")
+    old = {explained: Limits({90: 9}, 0, 4, 4, "sinf"), gone: PLENTY, other: PLENTY}
+    new = {explained: Limits({90: 8}, 0, 2, 2), fresh: Limits({90: 7})}
+    assert renewed(old, new, ["a"]) == {
+        explained: Limits({90: 8}, 0, 2, 2, "sinf"),
+        fresh: Limits({90: 7}),
+        other: PLENTY,
+    }
+    assert other not in renewed(old, new, [])
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of kernels with one plain file, and a budget that is not there yet."""
+    (tmp_path / "planted.cu").write_text(HEADER + SIGNATURE + BODIES["plain"])
+    monkeypatch.setattr("gpunn.kernels.source.KERNEL_DIR", tmp_path)
+    monkeypatch.setattr(budget, "BUDGET", tmp_path / "budget.txt")
+    monkeypatch.setattr(survey, "cache_folder", lambda: None)
+    kernel_file.cache_clear()
+    yield tmp_path
+    kernel_file.cache_clear()
+
+
+@needs_reference
+def test_the_command_writes_the_budget(folder, capsys):
+    assert budget.main([]) == 0
+    written = read((folder / "budget.txt").read_text())
+    assert set(written) == set(limits()) and capsys.readouterr().out == ""
+    hold(whole("planted"), budget.compiler(), written)
+    (folder / "planted.cu").write_text(HEADER + SIGNATURE + BODIES["stack"])
+    kernel_file.cache_clear()
+    assert budget.main(["planted"]) == 0
+    assert "say why" in capsys.readouterr().out
+
+
+@needs_reference
+def test_the_command_leaves_the_budget_of_a_file_that_does_not_compile(folder, capsys):
+    budget.main([])
+    before = (folder / "budget.txt").read_text()
+    (folder / "planted.cu").write_text(HEADER + SIGNATURE + BODIES["error"])
+    kernel_file.cache_clear()
+    assert budget.main([]) == 1
+    assert 'identifier "missing"' in capsys.readouterr().err
+    assert (folder / "budget.txt").read_text() == before
+
+
+def test_the_command_says_what_is_missing(folder, capsys, monkeypatch):
+    monkeypatch.setattr(nvrtc, "compilers", lambda: ())
+    assert budget.main([]) == 1
+    assert "NVRTC 12.9 is not installed" in capsys.readouterr().err
+
+
+@needs_reference
+def test_the_command_knows_the_files(folder, capsys):
+    assert budget.main(["plant"]) == 1
+    assert "no kernels/plant.cu; there are planted" in capsys.readouterr().err
