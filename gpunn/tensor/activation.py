@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gpunn.engine import Variable
 from gpunn.ops.activation import relu
+from gpunn.ops.inplace import in_place
 from gpunn.ops.softmax import log_softmax, softmax
-from gpunn.tensor.inplace import in_place
 
 
 class ActivationMethods(Variable):

@@ -25,7 +25,7 @@ from gpunn.ops.arithmetic import (
 from gpunn.ops.arithmetic import clamp as limits
 from gpunn.ops.arithmetic import sign as signs
 from gpunn.ops.arithmetic.promotion import Operand
-from gpunn.tensor.inplace import in_place
+from gpunn.ops.inplace import in_place
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor

@@ -13,7 +13,7 @@ from gpunn.ops.indexing import scatter as scattering
 from gpunn.ops.indexing import select, slices, triangle
 from gpunn.ops.indexing.getitem import getitem
 from gpunn.ops.indexing.setitem import setitem
-from gpunn.tensor.inplace import in_place
+from gpunn.ops.inplace import in_place
 
 if TYPE_CHECKING:
     pass

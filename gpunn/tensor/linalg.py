@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gpunn.engine import Variable
+from gpunn.ops.inplace import in_place
 from gpunn.ops.linalg import accumulate, products
 from gpunn.ops.linalg.cross import cross, kron
-from gpunn.tensor.inplace import in_place
 
 if TYPE_CHECKING:
     pass

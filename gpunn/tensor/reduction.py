@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpunn.engine import Variable
+from gpunn.ops.inplace import in_place
 from gpunn.ops.reduction import (
     counting,
     differences,
@@ -17,7 +18,6 @@ from gpunn.ops.reduction import (
     sums,
     uniqueness,
 )
-from gpunn.tensor.inplace import in_place
 
 
 class ReductionMethods(Variable):

@@ -1,13 +1,13 @@
 import pytest
 
 import gpunn as gp
-from gpunn.tensor.inplace import in_place
+from gpunn.ops.inplace import in_place
 
 
 def test_in_place_form():
     x = gp.ones(2)
     assert in_place(gp.add)(x, 2, alpha=3) is x and x.tolist() == [7.0, 7.0]
-    assert in_place(gp.add).__name__ == "add_" and in_place(gp.add).__qualname__ == "Tensor.add_"
+    assert in_place(gp.add).__name__ == "add_" and in_place(gp.add).__qualname__ == "add_"
 
 
 @pytest.mark.parametrize(

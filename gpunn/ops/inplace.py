@@ -18,7 +18,7 @@ P = ParamSpec("P")
 
 
 def in_place(op: Callable[Concatenate[Any, P], Tensor]) -> Callable[Concatenate[Any, P], Tensor]:
-    """The method that puts `op(self, …)` into the memory of self, recorded by autograd, and returns self.
+    """The function that puts `op(self, …)` into the memory of self, recorded by autograd, and returns self.
 
     The result must have the shape of self, and a dtype of no higher category (an integer tensor cannot take a
     fraction). Nothing is changed if anything is wrong.
@@ -35,7 +35,7 @@ def in_place(op: Callable[Concatenate[Any, P], Tensor]) -> Callable[Concatenate[
         return store(self, result, name)
 
     method.__name__ = name
-    method.__qualname__ = f"Tensor.{name}"
+    method.__qualname__ = name
     method.__doc__ = f"In-place form of `{op.__name__}`."
     return cast("Callable[Concatenate[Any, P], Tensor]", method)
 
