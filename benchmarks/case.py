@@ -56,6 +56,7 @@ class Case:
 
     `make(place)` returns `run`, or `(prepare, run)`: then `prepare()` is called before each `run(prepared)` and is not
     timed. `moved` counts the bytes that must be read and written, `flops` the arithmetic, `images` the samples.
+    `calls` counts calls of something that only gpunn has; PyTorch is left out then.
     """
 
     name: str
@@ -63,4 +64,5 @@ class Case:
     moved: int = 0
     flops: int = 0
     images: int = 0
+    calls: int = 0
     quick: bool = False  # part of `--quick`

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import gpunn
+
 from .case import Case, Place
 
 ROUNDS = 5
@@ -34,7 +36,7 @@ class Timing:
 
 def measure(case: Case, places: list[Place], seconds: float) -> dict[str, Timing]:
     """The times of `case` in each place, about `seconds` each."""
-    runners = {place.name: _runner(case.make(place), place) for place in places}
+    runners = {place.name: _runner(case.make(place), place) for place in places if place.lib is gpunn or not case.calls}
     inner = {name: _warm_up(run) for name, run in runners.items()}
     times: dict[str, list[float]] = {name: [] for name in runners}
     for _ in range(ROUNDS):

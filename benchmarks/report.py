@@ -27,7 +27,7 @@ def table(results: Results, places: list[str], missing: dict[str, str]) -> str:
                 t = times[place]
                 row += [f"{t.median * 1e3:.3f} [{t.low * 1e3:.3f}, {t.high * 1e3:.3f}]", rate(case, t)]
             else:
-                row += [missing[place].partition(" (")[0], ""]
+                row += [missing.get(place, "-").partition(" (")[0], ""]
         for place in ("cuda", "torch"):
             if place in places:
                 row.append(_ratio(times, place))
@@ -42,7 +42,9 @@ _TITLES = {"cpu": "CPU", "cuda": "GPU", "torch": "PyTorch CPU"}
 
 
 def rate(case: Case, t: Timing) -> str:
-    """Images/s, GFLOP/s or GB/s: the first that the case counts."""
+    """Microseconds a call, images/s, GFLOP/s or GB/s: the first that the case counts."""
+    if case.calls:
+        return f"{t.median / case.calls * 1e6:.2f} us a call"
     if case.images:
         return f"{case.images / t.median:,.0f} images/s"
     if case.flops:

@@ -108,6 +108,11 @@ def install_cuda(module: Any) -> None:
     _cuda_array = None if in_use is None else in_use.ndarray
 
 
+def installed_cuda() -> Any:
+    """The module that plays CuPy; None if CuPy itself is used."""
+    return _installed
+
+
 def cuda_problem() -> str | None:
     """Why device "cuda" cannot be used, with the fix; None if it can."""
     if _installed is not None:

@@ -21,7 +21,6 @@ from gpunn.kernels.prepared import KernelArgumentError, Prepared, different_devi
 
 __all__ = ["KernelArgumentError", "launch", "vector_threads"]
 
-MAX_BLOCKS: Final = 1 << 20  # kernels stride over the grid, so more would only cost
 NO_CONSTANTS: Final[Mapping[str, int | str]] = MappingProxyType({})
 
 _prepared: dict[tuple[Any, ...], Prepared] = {}
@@ -57,22 +56,22 @@ def launch(
             key.append(arg.dtype)
         else:
             key.append(type(arg))
-    known = tuple(key)
-    ready = _prepared.get(known)
+    ready = _prepared.get(known := tuple(key))
     if ready is None:
         ready = _prepared[known] = prepare(file, kernel, args, constants)
-    numbers = [arg if convert is None else convert(arg) for arg, convert in zip(args, ready.converters, strict=True)]
-    blocks = -(-threads // ready.block)
-    if blocks > MAX_BLOCKS:
-        blocks = MAX_BLOCKS
-    if backend.cuda_device_count() == 1:
-        ready.run(blocks, numbers, shared)
-        return
-    devices = [arg.device.id for arg in args if type(arg) is array_type]
-    if len(set(devices)) != 1:
+    if backend.cuda_device_count() > 1:
+        _launch_beside(file, kernel, ready, threads, args, shared)
+    else:
+        ready.run(threads, args, shared)
+
+
+def _launch_beside(file: str, kernel: str, ready: Prepared, threads: int, args: Sequence[Any], shared: int) -> None:
+    """Launch on the GPU that the arrays are on, one of several."""
+    devices = {arg.device.id for arg in args if backend.is_cuda(arg)}
+    if len(devices) != 1:
         raise different_devices(file, kernel, devices)
-    with backend.placed_on(backend.device("cuda", devices[0])):
-        ready.run(blocks, numbers, shared)
+    with backend.placed_on(backend.device("cuda", devices.pop())):
+        ready.run(threads, args, shared)
 
 
 def vector_threads(array: Array) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from gpunn.errors import GpunnError, UnsupportedError
 from gpunn.kernels.source import C_TYPES, Kernel, KernelFile, Parameter, kernel_file, source
 
 OPTIONS: Final = ("-std=c++17",)  # CuPy adds the architecture, -ftz=true and its own include folders
+MAX_BLOCKS: Final = 1 << 20  # kernels stride over the grid, so more would only cost
 STATIC_SHARED: Final = 48 << 10  # more dynamic shared memory than this must be asked for
 
 _NUMBERS: Final[dict[str, type[np.generic]]] = {
@@ -31,19 +32,23 @@ class KernelArgumentError(GpunnError, TypeError, ValueError):
 
 
 class Prepared:
-    """A compiled kernel that is ready to run: its function, its block, and what turns each argument into C's."""
+    """A compiled kernel that is ready to run: its function, its block, and which arguments become which C numbers."""
 
-    __slots__ = ("_function", "_shared", "_size", "block", "converters")
+    __slots__ = ("_block", "_function", "_numbers", "_shared")
 
-    def __init__(self, function: Any, block: int, converters: tuple[Callable[[Any], Any] | None, ...]) -> None:
-        self._function, self.block, self.converters = function, block, converters
-        self._size, self._shared = (block,), STATIC_SHARED
+    def __init__(self, function: Any, block: int, numbers: tuple[tuple[int, Callable[[Any], Any]], ...]) -> None:
+        self._function, self._block, self._numbers = function, (block,), numbers
+        self._shared = STATIC_SHARED
 
-    def run(self, blocks: int, args: list[Any], shared: int) -> None:
-        """Launch a grid of `blocks` blocks on the current stream."""
+    def run(self, threads: int, args: Sequence[Any], shared: int) -> None:
+        """Launch a grid of at least `threads` threads, but not more than `MAX_BLOCKS` blocks, on the current stream."""
         if shared > self._shared:
             self._function.max_dynamic_shared_size_bytes = self._shared = shared
-        self._function((blocks,), self._size, args, shared_mem=shared)
+        packed = list(args)
+        for i, number in self._numbers:
+            packed[i] = number(packed[i])
+        blocks = -(-threads // self._block[0])
+        self._function((blocks if blocks < MAX_BLOCKS else MAX_BLOCKS,), self._block, packed, shared_mem=shared)
 
 
 def prepare(stem: str, name: str, args: Sequence[Any], constants: Mapping[str, int | str]) -> Prepared:
@@ -59,8 +64,8 @@ def prepare(stem: str, name: str, args: Sequence[Any], constants: Mapping[str, i
         _check(file, kernel, parameter, arg, bound)
     configuration = file.complete(bound)
     function = compiled(backend.cuda_module(), stem, tuple(configuration.items())).get_function(name)
-    converters = tuple(_NUMBERS[p.type] if p.kind == "number" else None for p in kernel.parameters)
-    return Prepared(function, int(configuration["BLOCK"]), converters)
+    numbers = tuple((i, _NUMBERS[p.type]) for i, p in enumerate(kernel.parameters) if p.kind == "number")
+    return Prepared(function, int(configuration["BLOCK"]), numbers)
 
 
 @cache
@@ -85,7 +90,7 @@ def not_contiguous(stem: str, name: str, args: Sequence[Any]) -> KernelArgumentE
     return _misfit(kernel_file(stem), kernel, "every array must be C-contiguous")
 
 
-def different_devices(stem: str, name: str, devices: Sequence[int]) -> KernelArgumentError:
+def different_devices(stem: str, name: str, devices: Iterable[int]) -> KernelArgumentError:
     """The error for arrays of several GPUs."""
     return _misfit(kernel_file(stem), kernel_file(stem).kernels[name], f"arrays are on GPUs {sorted(set(devices))}")
 

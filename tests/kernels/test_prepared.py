@@ -105,7 +105,7 @@ def test_no_threads_no_launch(played):
 def test_the_grid_is_bounded(played):
     cupy, recorder = played
     kernels.launch("test", "take", 1 << 40, arguments(cupy), {"BLOCK": 256})
-    assert recorder.launches[0][1] == (kernels.MAX_BLOCKS,)
+    assert recorder.launches[0][1] == (prepared.MAX_BLOCKS,)
 
 
 def test_much_shared_memory_is_asked_for(played):
