@@ -1,0 +1,2 @@
+// Everything is in cuda_emulator.h.
+#pragma once

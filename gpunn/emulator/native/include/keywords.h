@@ -1,0 +1,40 @@
+// The keywords and built-in variables of CUDA C++, as g++ reads them.
+#pragma once
+#include "runtime.h"
+
+#define GPUNN_EMULATED 1
+#define __CUDACC__ 1
+#define __CUDACC_RTC__ 1
+#define __CUDA_ARCH__ 900
+
+#define __global__
+#define __device__
+#define __host__
+#define __constant__
+#define __managed__
+#define __grid_constant__
+// A block runs on one thread of the operating system, so its shared memory is that thread's own.
+// `extern __shared__ T name[];` is rewritten by the loader.
+#define __shared__ static __thread
+#define __launch_bounds__(...)
+#define __forceinline__ inline __attribute__((always_inline))
+#define __inline__ inline
+#define __noinline__ __attribute__((noinline))
+#define __align__(bytes) __attribute__((aligned(bytes)))
+#define __builtin_align__(bytes) __attribute__((aligned(bytes)))
+
+using size_t = decltype(sizeof(0));
+using ptrdiff_t = decltype(static_cast<char*>(nullptr) - static_cast<char*>(nullptr));
+using clock_t = long;
+
+constexpr int warpSize = 32;
+
+// A function of the language: part of its caller, also without optimisation.
+#define GPUNN_DEVICE inline __attribute__((always_inline))
+
+// A function whose loads and stores are not the kernel's: check mode does not look at them.
+#ifdef __clang__
+#define GPUNN_UNCHECKED inline __attribute__((noinline, disable_sanitizer_instrumentation))
+#else
+#define GPUNN_UNCHECKED inline __attribute__((noinline, no_sanitize("thread")))
+#endif
