@@ -14,13 +14,14 @@ from gpunn.emulator import catalogue, functions
 from gpunn.emulator.array import ndarray
 from gpunn.emulator.calls import function
 from gpunn.emulator.cuda import cuda
+from gpunn.emulator.module import RawModule
 from gpunn.emulator.storage import Storage, pool
 from gpunn.emulator.ufunc import ufunc
 
 _SHARED = frozenset(
     {"broadcast_shapes", "isdtype", "issubdtype", "iterable", "mintypecode", "promote_types", "typename"}
 )
-_LATER = frozenset({"ElementwiseKernel", "RawKernel", "RawModule", "ReductionKernel", "fuse"})
+_OTHER_KERNELS = frozenset({"ElementwiseKernel", "RawKernel", "ReductionKernel", "fuse"})
 
 
 class Namespace:
@@ -34,8 +35,8 @@ class Namespace:
 
     def __getattr__(self, name: str) -> Any:
         path = self._prefix + name
-        if name in _LATER:
-            raise AttributeError(f"the emulator does not play {self.__name__}.{name}: kernels come later")
+        if name in _OTHER_KERNELS:
+            raise AttributeError(f"the emulator does not play {self.__name__}.{name}; use RawModule")
         if path in catalogue.NOT_PLAYED:
             raise AttributeError(f"the emulator does not play {self.__name__}.{name}")
         if name.startswith("_") or path in catalogue.MISSING or not hasattr(self._module, name):
@@ -98,6 +99,7 @@ def _build() -> Namespace:
         __version__="14.2.0",
         ndarray=ndarray,
         ufunc=ufunc,
+        RawModule=RawModule,
         cuda=cuda,
         linalg=Namespace(np.linalg, "linalg."),
         fft=Namespace(np.fft, "fft."),

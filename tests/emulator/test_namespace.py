@@ -26,9 +26,9 @@ def test_names_that_are_not_played(name):
         getattr(xp, name)
 
 
-@pytest.mark.parametrize("name", ["RawKernel", "RawModule", "ElementwiseKernel", "ReductionKernel"])
-def test_kernels_come_later(name):
-    with pytest.raises(AttributeError, match="kernels come later"):
+@pytest.mark.parametrize("name", ["RawKernel", "ElementwiseKernel", "ReductionKernel"])
+def test_other_kernels_are_not_played(name):
+    with pytest.raises(AttributeError, match="use RawModule"):
         getattr(xp, name)
 
 
@@ -69,7 +69,7 @@ def test_names_are_looked_up_once():
 def test_dir_lists_what_is_offered():
     names = dir(xp)
     assert {"add", "sum", "linalg", "ndarray", "asnumpy", "cuda", "float32"} <= set(names)
-    assert not {"vecdot", "random", "RawModule", "matrix"} & set(names)
+    assert not {"vecdot", "random", "RawKernel", "matrix"} & set(names)
     assert all(hasattr(xp, name) for name in names)
     assert "norm" in dir(xp.linalg)
     assert "vector_norm" not in dir(xp.linalg)

@@ -1,0 +1,175 @@
+"""Compiles C++ with the machine's compiler into shared libraries, and keeps them for the next process.
+
+A library's name is a hash of all that makes it: text, headers, options, compiler and processor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from gpunn.emulator.storage import EmulatorError
+
+NATIVE: Final = Path(__file__).resolve().parent / "native"
+INCLUDE: Final = NATIVE / "include"
+
+_NAMES: Final = ("g++", "clang++", "c++")
+_PROBLEM: Final = (
+    "the emulator compiles kernels with a C++ compiler and found none of g++, clang++, c++: "
+    "install g++ (Debian, Ubuntu: apt install g++; Fedora: dnf install gcc-c++)"
+)
+
+_COMMON: Final = (
+    *("-std=c++17", "-fPIC", "-g1", "-gdwarf-4", "-march=native", "-pthread"),
+    *("-fvisibility=hidden", "-fno-strict-aliasing", "-fno-math-errno", "-ffp-contract=fast"),
+)
+# Static shared variables are thread-local: without these two, those of one name in two modules would be one.
+_KERNEL: Final = ("-fno-exceptions", "-fno-threadsafe-statics", "-ftls-model=global-dynamic", "-w")
+_GCC: Final = ("-fno-gnu-unique",)
+# The compiler calls our own functions for each access (checks.cpp) and each undefined operation (undefined.cpp).
+_CHECKED: Final = (
+    *("-fsanitize=thread", "-fno-omit-frame-pointer"),
+    "-fsanitize=alignment,null,integer-divide-by-zero",
+)
+_CHECKED_GCC: Final = ("--param", "tsan-instrument-func-entry-exit=0", "-fsanitize=bounds-strict")
+_CHECKED_CLANG: Final = ("-mllvm", "-tsan-instrument-func-entry-exit=0", "-fsanitize=bounds")
+
+
+class NoCompilerError(EmulatorError):
+    """There is no C++ compiler; the message says what to install."""
+
+
+class KernelCompileError(EmulatorError):
+    """The text of a kernel is no valid C++; the message is the compiler's."""
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C++ compiler: its path, what it says of itself, whether it is Clang."""
+
+    path: str
+    version: str
+    is_clang: bool
+
+
+@cache
+def find_compiler() -> Compiler:
+    """The machine's C++ compiler; NoCompilerError if there is none."""
+    for name in _NAMES:
+        path = shutil.which(name)
+        if path is None:
+            continue
+        asked = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+        if asked.returncode == 0:
+            return Compiler(path, asked.stdout, "clang" in asked.stdout)
+    raise NoCompilerError(_PROBLEM)
+
+
+def compiler_problem() -> str | None:
+    """Why kernels cannot be emulated on this machine, in one line; None if they can."""
+    try:
+        find_compiler()
+    except NoCompilerError as error:
+        return str(error)
+    return None
+
+
+@cache
+def cache_folder() -> Path:
+    """Where libraries are kept: the user's cache, or a temporary folder if that cannot be written."""
+    try:
+        folder = Path.home() / ".cache" / "gpunn" / "emulator"
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    except (OSError, RuntimeError):  # no home, or a read-only one
+        pass
+    folder = Path(tempfile.gettempdir()) / f"gpunn-emulator-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    owner = folder.stat()
+    if owner.st_uid != os.getuid() or owner.st_mode & 0o022:
+        return Path(tempfile.mkdtemp(prefix="gpunn-emulator-"))  # somebody else's: code from there is not ours
+    return folder
+
+
+def build_runtime() -> Path:
+    """The library of the runtime, which all kernels use."""
+    files = sorted(NATIVE.glob("*.cpp"))
+    options = (*_COMMON, "-O2", f"-I{INCLUDE}")
+    key = _hash([p.read_text(encoding="utf-8") for p in (*files, *sorted(NATIVE.glob("*.h")), *_seam())], options)
+    target = cache_folder() / f"runtime-{key}.so"
+    if not target.exists():
+        text = "".join(f'#include "{path}"\n' for path in files)
+        _build(target, text, options, ("-ldl", "-lrt"))
+    return target
+
+
+def build_kernels(text: str, options: Sequence[str], check: bool) -> Path:
+    """The library of a translation unit of kernels; KernelCompileError if it does not compile."""
+    compiler = find_compiler()
+    flags = [*_COMMON, *_KERNEL, "-O1", *(() if compiler.is_clang else _GCC)]
+    if check:
+        flags += [*_CHECKED, *(_CHECKED_CLANG if compiler.is_clang else _CHECKED_GCC)]
+    flags += [f"-I{INCLUDE}", "-include", "cuda_emulator.h", *options]
+    target = cache_folder() / f"kernels-{_hash([text, _headers(), *_included(options)], flags)}.so"
+    if not target.exists():
+        _build(target, text, flags, ())
+    return target
+
+
+def _seam() -> list[Path]:
+    return [INCLUDE / "runtime.h", INCLUDE / "launch.h"]
+
+
+@cache
+def _headers() -> str:
+    return "".join(path.read_text(encoding="utf-8") for path in sorted(INCLUDE.rglob("*.h")))
+
+
+def _included(options: Sequence[str]) -> Iterator[str]:
+    """The headers in the folders that the kernels' own options name."""
+    for folder in (option[2:] for option in options if option.startswith("-I")):
+        for path in sorted(Path(folder).glob("*.*h")):
+            yield path.read_text(encoding="utf-8")
+
+
+@cache
+def _processor() -> str:
+    """What -march=native depends on: the first processor's model and features."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
+    except OSError:
+        return ""
+    return "\n".join(line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part")))
+
+
+def _hash(texts: Sequence[str], options: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for part in (*texts, *options, find_compiler().path, find_compiler().version, _processor()):
+        digest.update(f"{len(part)}:{part}".encode())
+    return digest.hexdigest()[:24]
+
+
+def _build(target: Path, text: str, options: Sequence[str], libraries: Sequence[str]) -> None:
+    """Compile and link apart: a link with the sanitizers' options would bring in their libraries."""
+    with tempfile.TemporaryDirectory(prefix="build-", dir=target.parent) as folder:
+        unit = Path(folder, "unit.cpp")
+        unit.write_text(text, encoding="utf-8")
+        compiler = find_compiler().path
+        _run([compiler, *options, f"-fdebug-prefix-map={folder}=.", "-c", "unit.cpp", "-o", "unit.o"], folder)
+        _run([compiler, "-shared", "-pthread", "unit.o", "-o", "unit.so", *libraries], folder)
+        os.replace(Path(folder, "unit.so"), target)
+
+
+def _run(command: Sequence[str], folder: str) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise KernelCompileError(f"the kernel does not compile:\n{done.stderr.strip()[:8000]}")

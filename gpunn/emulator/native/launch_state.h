@@ -1,0 +1,63 @@
+// A launch: what was asked for, and what all its OS threads share while it runs.
+#pragma once
+#include <atomic>
+#include <cstdint>
+
+#include "launch.h"
+#include "report.h"
+#include "runtime.h"
+
+namespace gpunn_emulator {
+
+enum class Order : int { FORWARD, REVERSE, RANDOM };
+
+// A compiled file of kernels. Its static shared memory is thread-local: each OS thread, and so each
+// running block, has its own. `anchor` is a thread-local variable of the module, `anchor_offset`
+// bytes after the first.
+struct Module {
+  char* (*anchor)();
+  long anchor_offset;
+  size_t shared_size;
+  const char *image_begin, *image_end;
+
+  char* shared() const { return anchor() - anchor_offset; }
+  bool holds(const void* code) const { return code >= image_begin && code < image_end; }
+};
+
+// An array argument, as the loader describes it.
+struct ArrayArgument {
+  char* address;
+  size_t size;
+  const char* name;
+  int parameter;     // its number; -1: memory that a table of addresses may lead to
+  int element_size;  // in bytes
+  int is_const;
+  int is_poisoned;  // every element that still holds 0xFF bytes was never written
+};
+
+// What the loader asks for; it packs these words in this order.
+struct Request {
+  const Entry* entry;
+  const Module* module;
+  const ArrayArgument* arrays;
+  uint64_t array_count;
+  double time_limit;  // seconds
+  uint64_t seed;
+  Dim3 grid, block;
+  uint32_t dynamic_shared;
+  Order order;
+  uint32_t workers;
+  uint32_t checks, is_cooperative, flushes_denormals;
+};
+
+struct Launch {
+  const Request& request;
+  const char* arguments;
+  long block_count;
+  long block_step, first_block;  // in random order, the blocks first, first + step, ... (mod count)
+  std::atomic<long> next_block{0};
+  std::atomic<bool> stops{false};
+  Reports reports;
+};
+
+}  // namespace gpunn_emulator
