@@ -44,10 +44,10 @@ def device(request: pytest.FixtureRequest) -> Iterator[str]:
 def computing_on(name: str) -> Iterator[None]:
     """Let "cuda" be what `name` of DEVICES says; skip the test, and say why, where that cannot be."""
     if name in ("emulated", "checked"):
-        problem = getattr(emulator, "compiler_problem", lambda: None)()
+        problem = emulator.compiler_problem()
         if problem is not None:
             pytest.skip(f"no emulator: {problem}")
-        with emulator.enable(check=True) if name == "checked" else emulator.enable():
+        with emulator.enable(check=name == "checked"):
             yield
         return
     problem = backend.cuda_problem() if name == "cuda" else None
