@@ -1,7 +1,8 @@
-// Tensor-core products, ldmatrix and cp.async: what kernels/ptx.cuh calls here instead of PTX.
-// Which lane holds which element is written in the PTX ISA, "Matrix fragments for mma.m16n8k8" and
-// "k16".
+// Tensor-core products, ldmatrix, cp.async and the grid barrier: what kernels/ptx.cuh calls here
+// instead of PTX. Which lane holds which element is written in the PTX ISA, "Matrix fragments for
+// mma.m16n8k8" and "k16".
 #pragma once
+#include "atomics.h"
 #include "warp.h"
 
 namespace gpunn_emulator {
@@ -170,6 +171,12 @@ GPUNN_DEVICE void cp_async_commit() { copy_async_commit(); }
 template <int GROUPS_LEFT>
 GPUNN_DEVICE void cp_async_wait() {
   copy_async_wait(GROUPS_LEFT);
+}
+
+// All blocks meet. The counter grows as it does on the GPU.
+GPUNN_DEVICE void grid_barrier(unsigned long long* counter, GPUNN_HERE) {
+  if (self->thread.x == 0) atomicAdd(counter, 1ull, place);
+  grid_barrier(place);
 }
 
 }  // namespace gpunn_emulator
