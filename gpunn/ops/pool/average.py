@@ -102,7 +102,7 @@ def _spread_along(axis: int, values: Array, windows: Windows) -> Array:
     shape[axis + 1] = windows.end(axis)
     places = array_module(values).zeros(shape, values.dtype)
     for tap in range(windows.kernel[axis]):
-        if windows.overlap():
+        if windows.overlap:
             places[*before, windows.seen_at(axis, tap)] += values
         else:
             places[*before, windows.seen_at(axis, tap)] = values
@@ -114,7 +114,7 @@ def _divisor(windows: Windows, divisor: int | None, with_padding: bool) -> np.nd
     """What the sums are divided by: one number, or one for each window."""
     if divisor is not None:
         return np.asarray(divisor)
-    if not windows.is_padded():
+    if not windows.is_padded:
         return np.asarray(math.prod(windows.kernel))
     count: np.ndarray[Any, Any] = np.ones((), np.int64)
     for k, s, p, n, out in zip(windows.kernel, windows.stride, windows.padding, windows.size, windows.out, strict=True):

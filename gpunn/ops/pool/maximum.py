@@ -6,8 +6,8 @@ do not multiply. The winner of each window is kept as its number in the window, 
 
 from __future__ import annotations
 
-import itertools
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,11 +16,25 @@ from gpunn import dtypes
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import DtypeError
-from gpunn.ops.pool.windows import Sizes, Windows, as_stack, blocks, from_stack, padded, windows_over
+from gpunn.kernels import launch
+from gpunn.ops.pool.windows import (
+    Positions,
+    Sizes,
+    Windows,
+    as_stack,
+    blocks,
+    from_stack,
+    padded,
+    threads_for,
+    windows_over,
+)
 from gpunn.ops.reduction.accumulate import widened
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
+
+
+FILE = "pool/maximum"  # of the kernels
 
 
 class MaxPool(Function):
@@ -29,24 +43,38 @@ class MaxPool(Function):
     def __init__(self, windows: Windows, indices: bool) -> None:
         self.windows, self.indices = windows, indices
 
-    def forward(self, x: Array) -> Any:
-        windows, rank = self.windows, len(self.windows.size)
-        xp, stack = array_module(x), as_stack(x, rank)
-        shape = (len(stack), *windows.out, stack.shape[-1])
-        largest, winners = xp.empty(shape, x.dtype), None
-        if self.indices or self.needs[0]:
-            winners = xp.empty(shape, _winner_type(windows))
+    def forward_numpy(self, x: Array) -> Any:
+        windows, stack, largest, winners = self._prepared(x)
         for block in blocks(stack):
             values, found = _largest(widened(stack[block]), windows, winners is not None)
             largest[block] = values
             if winners is not None:
                 winners[block] = found
+        return self._result(x, largest, winners, _positions)
+
+    def forward_cuda(self, x: Array) -> Any:
+        if x.dtype.kind in "iu":  # rare: no kernel
+            return self.forward_numpy(x)
+        windows, stack, largest, winners = self._prepared(x)
+        threads, geometry = threads_for(largest), windows.geometry(stack)
+        if winners is None:
+            launch(FILE, "max_pool_values", threads, (largest, stack, *geometry), {"I": "unsigned char"})
+        else:
+            launch(FILE, "max_pool_forward", threads, (largest, winners, stack, *geometry))
+        return self._result(x, largest, winners, _places_in_planes)
+
+    def _prepared(self, x: Array) -> tuple[Windows, Array, Array, Array]:
+        """The windows, `x` as a stack, and empty stacks for the elements and for the winners (None: not needed)."""
+        windows, xp, stack = self.windows, array_module(x), as_stack(x, len(self.windows.size))
+        shape = (len(stack), *windows.out, stack.shape[-1])
+        is_numbered = self.indices or self.needs[0]
+        return windows, stack, xp.empty(shape, x.dtype), xp.empty(shape, _winner_type(windows)) if is_numbered else None
+
+    def _result(self, x: Array, largest: Array, winners: Array, positions: Callable[[Array, Windows], Array]) -> Any:
         self.kept, self.shape = winners, x.shape
-        out = (*x.shape[:-rank], *windows.out)
+        out = (*x.shape[: -len(self.windows.size)], *self.windows.out)
         result = from_stack(largest, out)
-        if not self.indices:
-            return result
-        return result, from_stack(_positions(winners, windows), out)
+        return (result, from_stack(positions(winners, self.windows), out)) if self.indices else result
 
     def backward(self, grad: Tensor, *_: Any) -> Tensor:
         result: Tensor = MaxPoolBackward(self.windows, self.shape)(grad, self.kept)
@@ -73,19 +101,21 @@ def _along(axis: int, values: Array, inner: Array | None, windows: Windows) -> t
     """
     xp = array_module(values)
     step = math.prod(windows.kernel[axis + 1 :])
-    best = values[_index(axis, 0, windows)].copy()
-    start = xp.zeros(best.shape, _winner_type(windows)) if inner is None else inner[_index(axis, 0, windows)]
+    best = windows.seen(values, axis, 0).copy()
+    start = xp.zeros(best.shape, _winner_type(windows)) if inner is None else windows.seen(inner, axis, 0)
     winner = start.copy()
     if windows.padding[axis]:  # start with the first element that is no padding, lest padding win
         winner += _first_inside(axis, winner, windows) * winner.dtype.type(step)
     for tap in range(1, windows.kernel[axis]):
-        value = xp.ascontiguousarray(values[_index(axis, tap, windows)])
+        value = xp.ascontiguousarray(windows.seen(values, axis, tap))
         wins = value > best
         if value.dtype.kind == "f":
             wins |= value != value
         number = winner.dtype.type(tap * step)
+        if windows.stride[axis] == 0:
+            number = _along_axis(axis, np.minimum(tap, windows.lengths(axis) - 1) * step, winner)
         if inner is not None:
-            number = inner[_index(axis, tap, windows)] + number
+            number = windows.seen(inner, axis, tap) + number
         xp.maximum(best, value, out=best)
         xp.maximum(winner, wins.view(np.uint8) * number, out=winner)  # a later winner has a larger number
     return best, winner
@@ -93,43 +123,46 @@ def _along(axis: int, values: Array, inner: Array | None, windows: Windows) -> t
 
 def _largest_along(axis: int, values: Array, windows: Windows) -> Array:
     """The largest of `values` along one axis."""
-    best = values[_index(axis, 0, windows)]
+    best = windows.seen(values, axis, 0)
     for tap in range(1, windows.kernel[axis]):
-        best = array_module(values).maximum(best, values[_index(axis, tap, windows)])
+        best = array_module(values).maximum(best, windows.seen(values, axis, tap))
     return best
 
 
-def _index(axis: int, tap: int, windows: Windows) -> tuple[slice, ...]:
-    """What element `tap` of each window sees along an axis of a stack."""
-    return (*[slice(None)] * (axis + 1), windows.seen_at(axis, tap))
+def _along_axis(axis: int, numbers: Positions, winner: Array) -> Array:
+    """One number for each window along `axis`, in the type of `winner` and a shape that broadcasts with it."""
+    shape = (-1, *[1] * (winner.ndim - axis - 2))
+    return array_module(winner).asarray(numbers.astype(winner.dtype)).reshape(shape)
 
 
 def _first_inside(axis: int, winner: Array, windows: Windows) -> Array:
     """The first element of each window that is not padding, along `axis`, in a shape that broadcasts with `winner`."""
-    starts = array_module(winner).arange(windows.out[axis]) * windows.stride[axis] - windows.padding[axis]
-    first = -(starts.clip(None, 0) // windows.dilation[axis])
-    return first.astype(winner.dtype).reshape(-1, *[1] * (winner.ndim - axis - 2))
+    return _along_axis(axis, -(windows.starts(axis).clip(None, 0) // windows.dilation[axis]), winner)
 
 
 def _winner_type(windows: Windows) -> Any:
-    return np.min_scalar_type(math.prod(windows.kernel) - 1)
+    return np.uint8 if math.prod(windows.kernel) <= 256 else np.int32
 
 
 def _positions(winners: Array, windows: Windows) -> Array:
-    """The winners' positions in the flattened input, int64."""
+    """The winners' positions in the flattened input, int64; 0 for windows that see nothing of it."""
     xp, rank = array_module(winners), len(windows.size)
     start = np.zeros(windows.out, np.int64)  # of each window
     offset = np.zeros(windows.kernel, np.int64)  # of each element of a window from its start
     for axis, size in enumerate(windows.size):
         tail = (-1, *[1] * (rank - axis - 1))
-        first = np.arange(windows.out[axis]) * windows.stride[axis] - windows.padding[axis]
-        start = start * size + first.reshape(tail)
+        start = start * size + windows.starts(axis).reshape(tail)
         offset = offset * size + (np.arange(windows.kernel[axis]) * windows.dilation[axis]).reshape(tail)
     found = xp.take(xp.asarray(offset.reshape(-1)), winners)
     found += xp.asarray(start[..., None])
-    if max(windows.padding) > 0 and max(windows.dilation) > 1:  # a window may see nothing but padding
-        return xp.clip(found, 0, math.prod(windows.size) - 1)
-    return found
+    return found if windows.blind is None else xp.where(xp.asarray(windows.blind), 0, found)
+
+
+def _places_in_planes(winners: Array, windows: Windows) -> Array:
+    """The same by a kernel."""
+    places = array_module(winners).empty(winners.shape, np.int64)
+    launch(FILE, "max_pool_places", winners.size, (places, winners, *windows.geometry(winners)), {"T": "float"})
+    return places
 
 
 def _places(winners: Array, windows: Windows) -> Array:
@@ -155,23 +188,18 @@ class MaxPoolBackward(Function):
         dx = np.zeros((len(winners), *windows.size, winners.shape[-1]), grad.dtype)
         for block in blocks(dx):
             places = _places(winners[block], windows).reshape(-1)
-            values, flat = widened(grads[block]).reshape(-1), dx[block].reshape(-1)
-            if windows.overlap():
+            values, flat = widened(grads[block]), dx[block].reshape(-1)
+            values = (values if windows.blind is None else np.where(windows.blind, 0, values)).reshape(-1)
+            if windows.overlap:
                 flat[:] = np.bincount(places, values, flat.size)
             else:
                 flat[places] = values
         return from_stack(dx, self.shape)
 
     def forward_cuda(self, grad: Array, winners: Array) -> Array:
-        xp, windows, grads = array_module(grad), self.windows, widened(_like(winners, grad))
-        axes = range(len(windows.size))
-        ends = [max(windows.end(i), windows.padding[i] + windows.size[i]) for i in axes]
-        wide = xp.zeros((len(winners), *ends, winners.shape[-1]), grads.dtype)
-        for number, tap in enumerate(itertools.product(*map(range, windows.kernel))):
-            seen = [windows.seen_at(i, tap[i]) for i in axes]
-            wide[:, *seen] += xp.where(winners == number, grads, grads.dtype.type(0))
-        inside = [slice(windows.padding[i], windows.padding[i] + windows.size[i]) for i in axes]
-        dx = xp.ascontiguousarray(wide[:, *inside]).astype(grad.dtype, copy=False)
+        dx = array_module(grad).empty((len(winners), *self.windows.size, winners.shape[-1]), grad.dtype)
+        args = (dx, _like(winners, grad), winners, *self.windows.geometry(winners))
+        launch(FILE, "max_pool_backward", threads_for(dx), args)
         return from_stack(dx, self.shape)
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -186,11 +214,18 @@ class MaxPoolGather(Function):
     def __init__(self, windows: Windows, shape: tuple[int, ...]) -> None:
         self.windows, self.shape = windows, shape
 
-    def forward(self, x: Array, winners: Array) -> Array:
-        rank = len(self.windows.size)
-        stack = _like(winners, x, self.windows.size)
-        found = array_module(x).take(stack.reshape(-1), _places(winners, self.windows))
-        return from_stack(found, (*self.shape[:-rank], *self.windows.out))
+    def forward_numpy(self, x: Array, winners: Array) -> Array:
+        windows, stack = self.windows, _like(winners, x, self.windows.size)
+        found = stack.reshape(-1).take(_places(winners, windows))
+        if windows.blind is not None:
+            found = np.where(windows.blind, x.dtype.type(0), found)
+        return from_stack(found, (*self.shape[: -len(windows.size)], *windows.out))
+
+    def forward_cuda(self, x: Array, winners: Array) -> Array:
+        windows, found = self.windows, array_module(x).empty(winners.shape, x.dtype)
+        args = (found, _like(winners, x, windows.size), winners, *windows.geometry(winners))
+        launch(FILE, "max_pool_gather", found.size, args)
+        return from_stack(found, (*self.shape[: -len(windows.size)], *windows.out))
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         return MaxPoolBackward(self.windows, self.shape)(grad, self.saved(1)), None

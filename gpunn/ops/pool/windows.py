@@ -5,20 +5,32 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
 
 from gpunn.backend import Array, array_module
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, IndexRangeError, ShapeError
+from gpunn.kernels import vector_threads
 from gpunn.ops.conv.geometry import LARGEST, per_axis
 from gpunn.ops.shape.conversion import contiguous_format, layout
+from gpunn.ops.shape.dims import ints
 
 BLOCK = 2**19  # bytes of the input that are pooled at a time, so that they stay in the cache
 Sizes = int | tuple[int, ...]
+Positions = np.ndarray[Any, np.dtype[np.int64]]
 
 
-class Windows(NamedTuple):
-    """Where the windows lie; one number for each spatial axis. Window p starts at position p · stride - padding."""
+@dataclass(frozen=True)
+class Windows:
+    """Where the windows lie; one number for each spatial axis. Window p starts at position p · stride - padding.
+
+    A stride of 0 stands for adaptive windows: p sees [p · size / out, (p + 1) · size / out), rounded outwards, and
+    `kernel` is the longest of them.
+    """
 
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
@@ -27,25 +39,75 @@ class Windows(NamedTuple):
     size: tuple[int, ...]  # of the input
     out: tuple[int, ...]  # of the output
 
+    @cached_property
+    def numbers(self) -> tuple[int, ...]:
+        """What a kernel gets: size, out, kernel, stride, padding and dilation of each of three axes."""
+        axes = zip(self.size, self.out, self.kernel, self.stride, self.padding, self.dilation, strict=True)
+        return (*(1, 1, 1, 1, 0, 1) * (3 - len(self.size)), *[number for axis in axes for number in axis])
+
+    def starts(self, axis: int) -> Positions:
+        """Where the windows start along an axis of the input."""
+        windows = np.arange(self.out[axis])
+        if self.stride[axis] == 0:
+            return windows * self.size[axis] // self.out[axis]
+        return windows * self.stride[axis] - self.padding[axis]
+
+    def lengths(self, axis: int) -> Positions:
+        """How many elements the windows have along an axis, without what is beyond the input, if they are adaptive."""
+        if self.stride[axis] == 0:
+            ends = -(-(np.arange(self.out[axis]) + 1) * self.size[axis] // self.out[axis])
+            return ends - self.starts(axis)
+        return np.full(self.out[axis], self.kernel[axis])
+
     def end(self, axis: int) -> int:
         """Up to where the windows see along an axis of the padded input."""
+        if self.stride[axis] == 0:
+            return self.size[axis]
         last = (self.out[axis] - 1) * self.stride[axis]
         return last + self.dilation[axis] * (self.kernel[axis] - 1) + 1
 
+    @cached_property
     def is_padded(self) -> bool:
         """Whether a window sees something outside the input."""
         axes = range(len(self.size))
         return max(self.padding) > 0 or any([self.end(axis) > self.size[axis] for axis in axes])
 
+    @cached_property
     def overlap(self) -> bool:
         """Whether an element can be seen by two windows."""
         axes = range(len(self.size))
         return any([self.stride[i] < self.dilation[i] * (self.kernel[i] - 1) + 1 for i in axes])
 
+    @cached_property
+    def blind(self) -> Any:
+        """Which windows see nothing but padding, as a stack (*out, 1); None if all see something of the input."""
+        if max(self.padding) == 0 or max(self.dilation) == 1:
+            return None
+        blind = np.zeros(self.out, bool)
+        for axis, (size, dilation) in enumerate(zip(self.size, self.dilation, strict=True)):
+            first = self.starts(axis)
+            first += -(first.clip(None, 0) // dilation) * dilation  # the first element that is not before the input
+            blind |= (first >= size).reshape(-1, *[1] * (len(self.size) - axis - 1))
+        return blind[..., None] if blind.any() else None
+
     def seen_at(self, axis: int, tap: int) -> slice:
-        """What element `tap` of each window sees along `axis` of the padded input."""
+        """What element `tap` of each window sees along `axis` of the padded input, if they are not adaptive."""
         start = tap * self.dilation[axis]
         return slice(start, start + (self.out[axis] - 1) * self.stride[axis] + 1, self.stride[axis])
+
+    def seen(self, values: Array, axis: int, tap: int) -> Array:
+        """The elements of the padded stack `values` that tap number `tap` of each window sees along `axis`.
+
+        Adaptive windows that have no such tap see their last element.
+        """
+        if self.stride[axis] == 0:
+            places = self.starts(axis) + np.minimum(tap, self.lengths(axis) - 1)
+            return values.take(array_module(values).asarray(places), axis + 1)
+        return values[(*[slice(None)] * (axis + 1), self.seen_at(axis, tap))]
+
+    def geometry(self, stack: Array) -> tuple[int, ...]:
+        """What every kernel of this family takes after its arrays: planes, channels and `numbers`."""
+        return len(stack), stack.shape[-1], *self.numbers
 
 
 def windows_over(
@@ -109,7 +171,55 @@ def _placed(
             f"{op}: Given input size: {shape}. Calculated output size: {(*shape[:-rank], *out)}. Output size is "
             f"too small; kernel_size={kernel}, stride={stride}, padding={padding}, dilation={dilation}"
         )
-    return Windows(kernel, stride, padding, dilation, size, tuple(out))
+    windows = Windows(kernel, stride, padding, dilation, size, tuple(out))
+    if max([*[windows.end(i) for i in range(rank)], math.prod(kernel)]) > LARGEST:
+        raise IndexRangeError(f"{op}: windows over {shape} reach beyond {LARGEST}, got {windows}")
+    return windows
+
+
+def adaptive_windows(op: str, input: Any, rank: int, output_size: Any) -> Windows:
+    """The windows that cut the last `rank` axes of the tensor `input` into `output_size` parts each."""
+    if not isinstance(input, Variable):
+        raise ArgumentTypeError(f"{op}: input must be a Tensor, got {type(input).__name__}")
+    shape = input.array.shape
+    if isinstance(output_size, (tuple, list)):
+        if len(output_size) > len(shape) and rank > 1:
+            raise ShapeError(
+                f"{op}: Input dimension should be at least {len(output_size) + 1}, got {len(shape)}: {shape}"
+            )
+        if len(output_size) != rank:
+            raise ArgumentError(f"{op}: output_size must be {rank} numbers or one, got {tuple(output_size)}")
+        given = tuple(output_size)
+    else:
+        given = (output_size,) * rank
+    if len(shape) not in (rank + 1, rank + 2):
+        raise ShapeError(f"{op}: Expected {rank + 1}D or {rank + 2}D tensor, but got {shape}")
+    size = shape[-rank:]
+    if rank > 1 and isinstance(output_size, (tuple, list)):
+        given = tuple([n if g is None else g for g, n in zip(given, size, strict=True)])
+    out = ints(op, "output_size", given)
+    if min(out) < 0:
+        raise ArgumentError(f"{op}: elements of output_size must be greater than or equal to 0 but received {out}")
+    return _cut(size, out)
+
+
+@functools.lru_cache(maxsize=1024)
+def _cut(size: tuple[int, ...], out: tuple[int, ...]) -> Windows:
+    """Adaptive windows; along an axis that they cut evenly, ordinary ones."""
+    kernel, stride = [], []
+    for n, parts in zip(size, out, strict=True):
+        is_even = parts == 0 or n % parts == 0
+        longest = -(-n // max(parts, 1)) if is_even else _longest(n, parts)
+        kernel.append(max(longest, 1))
+        stride.append(max(longest, 1) if is_even else 0)
+    zeros, ones = (0,) * len(size), (1,) * len(size)
+    return Windows(tuple(kernel), tuple(stride), zeros, ones, size, out)
+
+
+def _longest(size: int, out: int) -> int:
+    """The length of the longest of `out` adaptive windows."""
+    windows = np.arange(out)
+    return int((-(-(windows + 1) * size // out) - windows * size // out).max())
 
 
 def as_stack(x: Array, rank: int) -> Array:
@@ -130,6 +240,11 @@ def from_stack(stack: Array, shape: tuple[int, ...]) -> Array:
     return stack.transpose(0, rank + 1, *range(1, rank + 1))
 
 
+def threads_for(stack: Array) -> int:
+    """The threads for a kernel that makes a stack: each makes 16 bytes of channels, or one element."""
+    return stack.size if stack.shape[-1] == 1 else vector_threads(stack)
+
+
 def blocks(stack: Array) -> Iterator[slice]:
     """Slices that cut the first axis of a stack into blocks of about `BLOCK` bytes."""
     step = max(1, BLOCK // max(1, stack.dtype.itemsize * math.prod(stack.shape[1:])))
@@ -139,7 +254,7 @@ def blocks(stack: Array) -> Iterator[slice]:
 
 def padded(stack: Array, windows: Windows, fill: Any) -> Array:
     """What the windows see of the stack: itself, or a copy with `fill` around it."""
-    if not windows.is_padded():
+    if not windows.is_padded:
         return stack
     axes = range(len(windows.size))
     ends = [windows.end(axis) for axis in axes]
