@@ -94,8 +94,11 @@ class Compiler:
         self.version = (major.value, minor.value)
         self._nvrtc.nvrtcGetErrorString.restype = ctypes.c_char_p
 
+    def __str__(self) -> str:
+        return f"NVRTC {self.version[0]}.{self.version[1]}"
+
     def __repr__(self) -> str:
-        return f"<NVRTC {self.version[0]}.{self.version[1]}, {self.library}>"
+        return f"<{self}, {self.library}>"
 
     @property
     def architectures(self) -> tuple[int, ...]:
@@ -124,7 +127,7 @@ class Compiler:
             log = self._text(program, "ProgramLog").rstrip(b"\0").decode(errors="replace")
             if status != 0:
                 name = self._nvrtc.nvrtcGetErrorString(status).decode()
-                raise CompileError(f"{self!r} for sm_{arch}: {log.strip() or name}", Report(log or name, failed=True))
+                raise CompileError(f"{self} for sm_{arch}: {log.strip() or name}", Report(log or name, failed=True))
             return Compiled(log, cubin=self._text(program, "CUBIN"))
         finally:
             self._nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
@@ -138,7 +141,7 @@ class Compiler:
 
     def _check(self, status: int) -> None:
         if status != 0:
-            raise GpunnError(f"{self!r}: {self._nvrtc.nvrtcGetErrorString(status).decode()}")
+            raise GpunnError(f"{self}: {self._nvrtc.nvrtcGetErrorString(status).decode()}")
 
 
 @cache

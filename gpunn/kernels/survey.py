@@ -69,7 +69,10 @@ def survey(
 
 def examine(build: Build, compiler: Compiler, folder: Path | None) -> Report:
     """The report on `build`: read from `folder` if it was made of the same text in the same way, else made."""
-    text = source(build.file, build.configuration)
+    try:
+        text = source(build.file, build.configuration)
+    except OSError as error:  # it includes a file that is not there
+        return Report(str(error), failed=True)
     how = repr((build.arch, OPTIONS, _identity(compiler)))
     digest = hashlib.sha256(f"{how}\n{text}".encode()).hexdigest()
     path = folder / hashlib.sha256(f"{build}\n{how}".encode()).hexdigest() if folder else None

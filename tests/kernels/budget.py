@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,16 +35,20 @@ _LINE = re.compile(r"(\S+) (\S+) (\S+): ([-\d ]+), (\d+) shared(?:, (\d+) stack,
 
 
 class Key(NamedTuple):
-    """One kernel in one configuration. Names with a single choice are left out of `configuration`."""
+    """One kernel in the configurations that have all words of `configuration`; "-" is all of them."""
 
     file: str
     kernel: str
     configuration: str
 
+    def holds(self, configuration: Configuration) -> bool:
+        """Whether `configuration` is one of them."""
+        return self.configuration == "-" or _words(self.configuration) <= _words(described(configuration))
+
 
 @dataclass(frozen=True)
 class Limits:
-    """One line of the budget. `registers`: for each architecture that the kernel is compiled for."""
+    """What a line of the budget allows. `registers`: for each architecture that the kernel is compiled for."""
 
     registers: Mapping[int, int]
     shared: int = 0
@@ -56,10 +60,10 @@ class Limits:
 Budget = dict[Key, Limits]
 
 
-def key(file: KernelFile, kernel: str, configuration: Configuration) -> Key:
-    """The place of `kernel` in the budget."""
-    varying = {name for names, words in file.choices if len(words) > 1 for name in names}
-    return Key(file.stem, kernel, described({n: w for n, w in configuration.items() if n in varying}) or "-")
+def find(budget: Budget, file: str, kernel: str, configuration: Configuration) -> Limits | None:
+    """The limits of `kernel` in one configuration."""
+    lines = [limits for place, limits in budget.items() if place[:2] == (file, kernel) and place.holds(configuration)]
+    return lines[0] if lines else None
 
 
 def read(text: str) -> Budget:
@@ -81,7 +85,7 @@ def read(text: str) -> Budget:
 
 
 def write(budget: Budget) -> str:
-    """The text of `budget`, a line a kernel and configuration in alphabetic order, so that changes merge."""
+    """The text of `budget`: lines in alphabetic order, so that changes merge."""
     return TITLE + "".join(f"{_line(place, limits)}\n" for place, limits in sorted(budget.items()))
 
 
@@ -93,20 +97,45 @@ def _line(place: Key, limits: Limits) -> str:
     return text
 
 
-def measured(reports: Iterable[tuple[Build, Report]]) -> Budget:
-    """The budget that the kernels in `reports` just hold: the largest numbers of all architectures."""
+def measured(reports: Iterable[tuple[Build, Report]], old: Budget | None = None) -> Budget:
+    """What the kernels in `reports` take, with the largest numbers of all architectures, and the reasons of `old`."""
     budget: Budget = {}
     for build, report in reports:
         for kernel, taken in report.resources.items():
-            place = key(build.file, kernel, build.configuration)
+            place = Key(build.file.stem, kernel, described(build.configuration))
             known = budget.get(place, Limits({}))
+            before = find(old or {}, build.file.stem, kernel, build.configuration)
             budget[place] = Limits(
                 registers={**known.registers, build.arch: taken.registers},
                 shared=max(known.shared, taken.shared),
                 stack=max(known.stack, taken.stack),
                 spilled=max(known.spilled, _spilled(taken)),
+                reason=before.reason if before else "",
             )
-    return budget
+    return _folded(budget)
+
+
+def _folded(budget: Budget) -> Budget:
+    """`budget` without the names of each kernel's configurations that make no difference to it."""
+    kernels: dict[tuple[str, str], Budget] = {}
+    for place, limits in budget.items():
+        kernels.setdefault(place[:2], {})[place] = limits
+    folded: Budget = {}
+    for lines in kernels.values():
+        for name in [word.partition("=")[0] for word in next(iter(lines)).configuration.split(",")]:
+            lines = _without(name, lines) or lines
+        folded |= lines
+    return folded
+
+
+def _without(name: str, lines: Budget) -> Budget | None:
+    """`lines` with `name` left out, if none of them needs it."""
+    fewer: Budget = {}
+    for place, limits in lines.items():
+        words = [word for word in place.configuration.split(",") if not word.startswith(f"{name}=")]
+        if fewer.setdefault(place._replace(configuration=",".join(words) or "-"), limits) != limits:
+            return None
+    return fewer
 
 
 def violations(reports: Iterable[tuple[Build, Report]], budget: Budget, slack: int = 0) -> Iterator[str]:
@@ -123,7 +152,7 @@ def violations(reports: Iterable[tuple[Build, Report]], budget: Budget, slack: i
             elif kernel not in found:
                 yield f"{build}: {kernel} is in the file but not compiled"
             else:
-                limits = budget.get(key(build.file, kernel, build.configuration))
+                limits = find(budget, build.file.stem, kernel, build.configuration)
                 yield from (f"{build} {kernel}: {what}" for what in _excess(build, found[kernel], limits, slack))
 
 
@@ -146,23 +175,22 @@ def _excess(build: Build, taken: Resources, limits: Limits | None, slack: int) -
 
 def faults(budget: Budget, files: Iterable[KernelFile]) -> Iterator[str]:
     """A line for each line of the budget that has no kernel in `files`, or no reason for its stack and spills."""
-    present = {key(f, kernel, c) for f in files for c in f.configurations() for kernel in f.kernels}
+    known = {file.stem: (file.kernels, list(file.configurations())) for file in files}
     for place, limits in budget.items():
-        if place not in present:
+        kernels, configurations = known.get(place.file, ({}, []))
+        if place.kernel not in kernels or not any(map(place.holds, configurations)):
             yield f"{BUDGET.name}: {' '.join(place)} is gone from kernels/; {COMMAND}"
         elif (limits.stack or limits.spilled) and limits.reason in ("", UNEXPLAINED):
             yield f"{BUDGET.name}: {' '.join(place)}: say why it needs stack or spills in place of {UNEXPLAINED}"
 
 
-def renewed(old: Budget, new: Budget, names: Sequence[str]) -> Budget:
-    """`old` with the lines of the files `names` (all, if there are none) taken from `new`; reasons stay."""
-    kept = {place: limits for place, limits in old.items() if names and place.file not in names}
-    return kept | {place: replace(n, reason=old[place].reason if place in old else "") for place, n in new.items()}
-
-
 def compiler() -> Compiler | None:
     """The release of NVRTC that the budget is of; None if it is not installed."""
     return next((found for found in nvrtc.compilers() if found.version == RELEASE), None)
+
+
+def _words(configuration: str) -> set[str]:
+    return set(configuration.split(","))
 
 
 def _spilled(taken: Resources) -> int:
@@ -186,7 +214,8 @@ def main(names: Sequence[str]) -> int:
         print("\n".join(refused), file=sys.stderr)
         return 1
     old = read(BUDGET.read_text(encoding="utf-8")) if BUDGET.is_file() else {}
-    new = renewed(old, measured(reports), names)
+    others = set(stems()) - {build.file.stem for build in wanted}
+    new = {place: limits for place, limits in old.items() if place.file in others} | measured(reports, old)
     BUDGET.write_text(write(new), encoding="utf-8")
     for fault in faults(new, map(kernel_file, stems())):
         print(fault)
