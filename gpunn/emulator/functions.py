@@ -89,7 +89,7 @@ def empty(shape: Any, dtype: Any = float, order: Any = "C") -> Any:
     """A new array whose every byte is 0xFF, so that a read of unwritten memory shows: NaN, -1 or True."""
     host: HostArray = np.empty(shape, dtype, order)
     check_dtype(host.dtype)
-    return adopt(_poisoned(host), host)
+    return adopt(_poisoned(host), host, is_poisoned=True)
 
 
 def empty_like(prototype: Any, dtype: Any = None, order: Any = "K", subok: None = None, shape: Any = None) -> Any:
@@ -97,7 +97,7 @@ def empty_like(prototype: Any, dtype: Any = None, order: Any = "K", subok: None 
     if subok is not None:
         raise TypeError("subok is not supported yet")
     host: HostArray = np.empty_like(_on_device(prototype)._host, dtype, order, shape=shape)
-    return adopt(_poisoned(host), host)
+    return adopt(_poisoned(host), host, is_poisoned=True)
 
 
 def get(a: Storage, order: Any = "C", out: HostArray | None = None) -> HostArray:

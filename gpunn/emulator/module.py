@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from gpunn.emulator import runtime
 from gpunn.emulator.arguments import Signature
+from gpunn.emulator.checked_arrays import NO_ARRAYS, CheckedArrays
 from gpunn.emulator.compiler import build_kernels
 from gpunn.emulator.reports import KernelError, parse_reports
 from gpunn.emulator.runtime import REQUEST, Library
@@ -66,10 +67,10 @@ class RawModule:
         check = Current.settings.check
         library = self._libraries.get(check)
         if library is None:
-            if check:
-                raise EmulatorError("the checks of kernels come later")
             runtime.library()
-            library = Library(build_kernels(translate(self.code, self._names), _compiler_options(self.options), check))
+            defined, folders = _definitions(self.options)
+            path = build_kernels(defined + translate(self.code, self._names), folders, check)
+            library = Library(path, check)
             self._libraries[check] = library
         return library
 
@@ -109,8 +110,15 @@ class RawKernel:
         threads = block[0] * block[1] * block[2]
         blocks = grid[0] * grid[1] * grid[2]
         self._check_shape(grid, block, threads, blocks, shared_mem)
+        arrays = CheckedArrays(signature, args, self._module.code) if settings.check else None
         request = REQUEST.pack(
-            *(entry, library.module, 0, 0, settings.time_limit, settings.next_seed()),
+            *(
+                entry,
+                library.module,
+                *(arrays.words if arrays else NO_ARRAYS),
+                settings.time_limit,
+                settings.next_seed(),
+            ),
             *grid,
             *block,
             *(shared_mem, ORDERS.index(settings.order), self._workers(blocks, threads)),
@@ -161,6 +169,13 @@ def _three(shape: Sequence[int]) -> tuple[int, int, int]:
     return int(x), int(y), int(z)
 
 
-def _compiler_options(options: Sequence[str]) -> list[str]:
-    """The options that concern the text; those of NVRTC's own kind change nothing here."""
-    return [option for option in options if option.startswith(("-D", "-U", "-I"))]
+def _definitions(options: Sequence[str]) -> tuple[str, list[str]]:
+    """The macros that `options` define, as text, and the folders of headers. NVRTC's other options change nothing."""
+    text, folders = "", []
+    for option in options:
+        if option.startswith("-D"):
+            name, _, value = option[2:].partition("=")
+            text += f"#define {name} {value or 1}\n"
+        elif option.startswith("-I"):
+            folders.append(option[2:])
+    return text, folders

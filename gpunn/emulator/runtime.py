@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from gpunn.emulator.compiler import build_runtime
+from gpunn.emulator.symbols import thread_variables
 
 _OUT_SIZE: Final = 1 << 16
 
-# Request in native/launch_state.h: addresses of entry, module and arrays; the number of arrays, the time limit, the
-# seed; grid and block; dynamic shared memory, order, workers, checks, is_cooperative, flushes_denormals.
-REQUEST: Final = struct.Struct("PPPQdQ6I6I")
-_ARRAY: Final = struct.Struct("PQPiiii")  # ArrayArgument, there too
+# Request in native/launch_state.h: addresses of entry, module and arrays; the number of arrays; the address of the
+# dynamic shared memory's name; time limit, seed; grid and block; dynamic shared memory, order, workers, checks,
+# is_cooperative, flushes_denormals.
+REQUEST: Final = struct.Struct("PPPQPdQ6I6I")
+ARRAY: Final = struct.Struct("PQPiiii")  # ArrayArgument, there too
 
 
 class Parameter(ctypes.Structure):
@@ -50,6 +52,8 @@ def library() -> Any:
     runtime.gpunn_open.argtypes = [ctypes.c_void_p]
     runtime.gpunn_image.restype = ctypes.c_size_t
     runtime.gpunn_image.argtypes = [ctypes.c_void_p]
+    runtime.gpunn_add_variable.restype = None
+    runtime.gpunn_add_variable.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_char_p]
     runtime.gpunn_launch.restype = ctypes.c_size_t
     runtime.gpunn_launch.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t]
     runtime.gpunn_demangle.restype = None
@@ -60,7 +64,7 @@ def library() -> Any:
 class Library:
     """A loaded library of kernels: where each entry lies, by name."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, check: bool) -> None:
         self.path = path
         self._loaded = ctypes.CDLL(str(path), mode=ctypes.RTLD_LOCAL)
         anchor = ctypes.cast(self._loaded.gpunn_anchor, ctypes.c_void_p)
@@ -71,6 +75,18 @@ class Library:
         self.entries: dict[str, Entry] = {}
         while (entry := table[len(self.entries)]).name:
             self.entries[entry.name.decode()] = entry  # where it lies in the library, no copy
+        if check:
+            for offset, size, symbol in thread_variables(path):
+                name = demangled(symbol)
+                if name != "gpunn_anchor_variable":
+                    library().gpunn_add_variable(self.module, offset, size, name.encode())
+
+
+def demangled(symbol: str) -> str:
+    """The name of the variable that a linker's symbol stands for: "tile" for "_ZZ6kernelPfE4tile"."""
+    out = ctypes.create_string_buffer(4096)
+    library().gpunn_demangle(symbol.encode(), out, len(out))
+    return out.value.decode().rpartition("::")[2]
 
 
 def address_of_entry(entry: Entry) -> int:

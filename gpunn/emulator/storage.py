@@ -48,11 +48,12 @@ class Pool:
     """The bytes of all live emulated arrays; plays `cupy.cuda.MemoryPool`, with nothing cached."""
 
     def __init__(self) -> None:
-        self.live: dict[int, int] = {}  # id of an allocation: its bytes. One operation a change: thread-safe
+        # id of an allocation: its bytes, their owner, whether they were poisoned. One operation a change: thread-safe
+        self.live: dict[int, tuple[int, HostArray, bool]] = {}
         self.limit = 0
 
     def used_bytes(self) -> int:
-        return sum(list(self.live.values()))
+        return sum(size for size, _, _ in list(self.live.values()))
 
     def total_bytes(self) -> int:
         return self.used_bytes()
@@ -81,19 +82,23 @@ pool = Pool()
 
 
 class Allocation:
-    """A block of emulated memory, alive while an array or view in it is; the NumPy array `root` owns it."""
+    """A block of emulated memory, alive while an array or view in it is; the NumPy array `root` owns it.
 
-    __slots__ = ("root", "size")
+    `is_poisoned`: it was new memory, filled with the bytes of what nobody has written (functions.POISON).
+    """
 
-    def __init__(self, root: HostArray) -> None:
+    __slots__ = ("is_poisoned", "root", "size")
+
+    def __init__(self, root: HostArray, is_poisoned: bool = False) -> None:
         self.root = root
+        self.is_poisoned = is_poisoned
         self.size = size = -(-root.nbytes // BLOCK) * BLOCK
         if pool.limit and (used := pool.used_bytes()) + size > pool.limit:
             raise OutOfMemoryError(
                 f"Out of memory allocating {size:,} bytes "
                 f"(allocated so far: {used:,} bytes, limit set to: {pool.limit:,} bytes)."
             )
-        pool.live[id(self)] = size
+        pool.live[id(self)] = size, root, is_poisoned
 
     def __del__(self, forget: Callable[..., Any] = pool.live.pop) -> None:
         forget(id(self), None)
@@ -148,10 +153,10 @@ def wrap(host: HostArray, sources: Iterable[Storage] = (), keep_order: bool = Fa
     return adopt(host, root)
 
 
-def adopt(host: HostArray, root: HostArray) -> Any:
+def adopt(host: HostArray, root: HostArray, is_poisoned: bool = False) -> Any:
     """`host`, which lies in the memory of `root`, as an emulated array of its own."""
     array = _new(Storage.array_type)
-    array._memory = Allocation(root)
+    array._memory = Allocation(root, is_poisoned)
     array._host = host
     array.base = None
     return array

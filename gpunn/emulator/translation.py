@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 _ALIGNMENT = re.compile(r"\b(?:__align__|alignas|__builtin_align__)\s*\([^()]*(?:\([^()]*\)[^()]*)*\)")
@@ -28,7 +29,6 @@ def translate(code: str, names: Sequence[str]) -> str:
     return (
         f'#line 1 "kernels.cu"\n{_with_dynamic_shared(code)}\n'
         '#line 1 "<entries>"\n'
-        '#include "launch.h"\n'
         "static __thread char gpunn_anchor_variable;\n"
         'extern "C" __attribute__((visibility("default"))) char* gpunn_anchor() { return &gpunn_anchor_variable; }\n'
         'extern "C" __attribute__((visibility("default"))) const ::gpunn_emulator::Entry* gpunn_entries() {\n'
@@ -44,6 +44,29 @@ def signatures(code: str) -> list[Signature]:
         Signature(match[1], tuple(_parameter_names(match[2])), not _is_plain(text, match.start()))
         for match in _KERNEL.finditer(text)
     ]
+
+
+@cache
+def dynamic_shared_name(code: str, kernel: str) -> str:
+    """What the kernel calls its dynamic shared memory; if it has several names for it, or none, a description."""
+    text = _COMMENT.sub(_blank, code)
+    for match in _KERNEL.finditer(text):
+        if match[1] == kernel.partition("<")[0]:
+            own = _DYNAMIC_SHARED.search(text, match.end(), _end_of_body(text, match.end()))
+            if own is not None:
+                return own[2]
+    names = {match[2] for match in _DYNAMIC_SHARED.finditer(text)}
+    return names.pop() if len(names) == 1 else "the dynamic shared memory"
+
+
+def _end_of_body(text: str, start: int) -> int:
+    """Where the braces close that have opened just before `start`."""
+    depth = 1
+    for brace in re.compile(r"[{}]").finditer(text, start):
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            return brace.start()
+    return len(text)
 
 
 def _is_plain(text: str, start: int) -> bool:

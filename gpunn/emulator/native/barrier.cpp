@@ -142,9 +142,11 @@ bool release_grid_barrier(Worker& worker) {
         *waiting, "deadlock", *thread,
         format("waits at the grid barrier, but %ld of %ld blocks have exited", exited, count));
   }
+  if (worker.launch->checks) worker.launch->checks->order_blocks();
   for (long b = 0; b < count; ++b) {
     Block& block = *worker.blocks[b];
     block.at_grid_barrier = 0;
+    if (block.checker) block.checker->grid_barrier();
     for (int t = 0; t < block.size; ++t) {
       if (block.threads[t].state == State::AT_GRID_BARRIER) make_ready(block.threads[t]);
     }

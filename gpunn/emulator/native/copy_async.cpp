@@ -26,11 +26,11 @@ void copy_async(void* target, const void* source, unsigned size, unsigned bytes,
     trap("cp.async with an address that is no multiple of its size", place);
   }
   Thread& thread = current_thread();
-  thread.copies.push_back(
-      {static_cast<char*>(target), static_cast<const char*>(source), size, bytes, place});
+  const PendingCopy copy{static_cast<char*>(target), static_cast<const char*>(source), size, bytes,
+                         place};
+  if (thread.owner->checker) thread.owner->checker->begin_copy(copy);
+  thread.copies.push_back(copy);
 }
-
-void note_access(const void*, unsigned, bool, bool) {}
 
 void copy_async_commit() {
   Thread& thread = current_thread();
@@ -42,7 +42,10 @@ void copy_async_wait(int groups_left) {
   const size_t left = groups_left, count = thread.groups.size();
   if (count <= left) return;
   const size_t done = count - left, end = thread.groups[done - 1];
-  for (size_t i = 0; i < end; ++i) arrive(thread.copies[i]);
+  for (size_t i = 0; i < end; ++i) {
+    if (thread.owner->checker) thread.owner->checker->finish_copy(thread.copies[i]);
+    arrive(thread.copies[i]);
+  }
   thread.copies.erase(thread.copies.begin(), thread.copies.begin() + end);
   thread.groups.erase(thread.groups.begin(), thread.groups.begin() + done);
   for (size_t& group : thread.groups) group -= end;

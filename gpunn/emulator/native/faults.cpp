@@ -38,7 +38,7 @@ Fault describe(int signal, const char* address) {
 }
 
 #if defined(__x86_64__)
-void* code_of(ucontext_t* context) {
+void* running_code(ucontext_t* context) {
   return reinterpret_cast<void*>(context->uc_mcontext.gregs[REG_RIP]);
 }
 
@@ -47,7 +47,7 @@ void leave_kernel(ucontext_t* context) {
   context->uc_mcontext.gregs[REG_RIP] = reinterpret_cast<greg_t>(&gpunn_fibre_resume);
 }
 #else
-void* code_of(ucontext_t* context) { return reinterpret_cast<void*>(context->uc_mcontext.pc); }
+void* running_code(ucontext_t* context) { return reinterpret_cast<void*>(context->uc_mcontext.pc); }
 
 void leave_kernel(ucontext_t* context) {
   context->uc_mcontext.sp = reinterpret_cast<unsigned long long>(current_worker->scheduler);
@@ -57,7 +57,7 @@ void leave_kernel(ucontext_t* context) {
 
 void end_launch(ucontext_t* context, const char* kind, const char* what) {
   Worker& worker = *current_worker;
-  void* code = code_of(context);
+  void* code = running_code(context);
   const Thread& thread = current_thread();
   const bool is_in_module = worker.launch->request.module->holds(code);
   add_report(thread, kind, "", is_in_module ? name_of(code) : "", what);
@@ -81,7 +81,7 @@ void on_fault(int signal, siginfo_t* info, void* context) {
 void on_time(int, siginfo_t*, void* context) {
   if (current_worker == nullptr || !current_worker->in_kernel) return;
   auto* user_context = static_cast<ucontext_t*>(context);
-  if (!current_worker->launch->request.module->holds(code_of(user_context))) return;
+  if (!current_worker->launch->request.module->holds(running_code(user_context))) return;
   end_launch(
       user_context, "time limit",
       format("still running after %g seconds", current_worker->launch->request.time_limit).c_str());

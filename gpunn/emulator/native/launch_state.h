@@ -11,6 +11,12 @@ namespace gpunn_emulator {
 
 enum class Order : int { FORWARD, REVERSE, RANDOM };
 
+// A static shared variable: where it lies in the module's shared memory.
+struct SharedVariable {
+  size_t offset, size;
+  std::string name;
+};
+
 // A compiled file of kernels. Its static shared memory is thread-local: each OS thread, and so each
 // running block, has its own. `anchor` is a thread-local variable of the module, `anchor_offset`
 // bytes after the first.
@@ -19,6 +25,7 @@ struct Module {
   long anchor_offset;
   size_t shared_size;
   const char *image_begin, *image_end;
+  std::vector<SharedVariable> variables;  // known in check mode only
 
   char* shared() const { return anchor() - anchor_offset; }
   bool holds(const void* code) const { return code >= image_begin && code < image_end; }
@@ -39,8 +46,9 @@ struct ArrayArgument {
 struct Request {
   const Entry* entry;
   const Module* module;
-  const ArrayArgument* arrays;
+  const ArrayArgument* arrays;  // in check mode only
   uint64_t array_count;
+  const char* dynamic_shared_name;
   double time_limit;  // seconds
   uint64_t seed;
   Dim3 grid, block;
@@ -50,13 +58,19 @@ struct Request {
   uint32_t checks, is_cooperative, flushes_denormals;
 };
 
+class LaunchChecks;
+
 struct Launch {
+  Launch(const Request& what, const char* with) : request(what), arguments(with) {}
+
   const Request& request;
   const char* arguments;
-  long block_count;
-  long block_step, first_block;  // in random order, the blocks first, first + step, ... (mod count)
+  long block_count = 0;
+  long block_step = 1,
+       first_block = 0;  // in random order, the blocks first, first + step, ... (mod count)
   std::atomic<long> next_block{0};
   std::atomic<bool> stops{false};
+  LaunchChecks* checks = nullptr;  // in check mode only
   Reports reports;
 };
 

@@ -11,6 +11,7 @@
 #include <numeric>
 #include <thread>
 
+#include "arrays.h"
 #include "checker.h"
 #include "faults.h"
 #include "scheduler.h"
@@ -78,8 +79,6 @@ void prepare_threads(Block& block, const Request& request) {
     thread.owner = &block;
     thread.number = t;
     thread.warp = t / WARP;
-    thread.copies.clear();
-    thread.groups.clear();
   }
   for (int w = 0; w < block.warp_count; ++w) {
     const int lanes = std::min(WARP, block.size - w * WARP);
@@ -103,6 +102,19 @@ void prepare(Worker& worker, Launch& launch) {
     block.warp_count = (block.size + WARP - 1) / WARP;
     block.dynamic_shared = worker.dynamic_ends[b] - (request.dynamic_shared + 15) / 16 * 16;
     prepare_threads(block, request);
+    block.checker = launch.checks ? std::make_unique<Checker>(block, *launch.checks) : nullptr;
+  }
+}
+
+// After a failure threads are left in the middle of the kernel.
+void forget(Worker& worker) {
+  worker.stacks.give_back_all();
+  worker.suspicion = {};
+  for (auto& block : worker.blocks) {
+    for (Thread& thread : block->threads) {
+      thread.copies.clear();
+      thread.groups.clear();
+    }
   }
 }
 
@@ -119,7 +131,7 @@ void work(Worker& worker, Launch& launch) {
       run_blocks(worker);
     }
   }
-  if (worker.failed) worker.stacks.give_back_all();
+  if (worker.failed) forget(worker);
   current_worker = nullptr;
   self = nullptr;
 }
@@ -138,6 +150,29 @@ void choose_block_order(Launch& launch) {
       return;
     }
   }
+}
+
+void run(Launch& launch) {
+  const size_t count =
+      std::max<size_t>(1, std::min<size_t>(launch.request.workers, launch.block_count));
+  while (workers.size() < count) workers.push_back(std::make_unique<Worker>());
+  FaultHandlers handlers;
+  std::vector<std::thread> others;
+  for (size_t w = 1; w < count; ++w) {
+    others.emplace_back([&launch, w] { work(*workers[w], launch); });
+  }
+  work(*workers[0], launch);
+  for (std::thread& other : others) other.join();
+}
+
+void run_checked(Launch& launch) {
+  CheckedArrays arrays(launch.request, launch.arguments);
+  launch.arguments = arrays.arguments();
+  const size_t resident = launch.request.is_cooperative ? launch.block_count : 1;
+  LaunchChecks checks(launch.request, arrays.regions(), resident);
+  launch.checks = &checks;
+  run(launch);
+  arrays.copy_back();
 }
 
 struct ModuleSearch {
@@ -184,23 +219,22 @@ Module* gpunn_open(char* (*anchor)()) {
 // Where the module lies in memory.
 size_t gpunn_image(const Module* module) { return reinterpret_cast<size_t>(module->image_begin); }
 
+// Let the module have a static shared variable; needed for checks.
+void gpunn_add_variable(Module* module, size_t offset, size_t size, const char* name) {
+  module->variables.push_back({offset, size, name});
+}
+
 // Run a kernel; the reports (none: all is well) as text into `out`, and their number of bytes back.
 size_t gpunn_launch(const Request* request, const char* arguments, char* out, size_t out_size) {
   install_fork_handlers();
   std::lock_guard<std::mutex> lock(launch_mutex);
-  const Dim3 grid = request->grid;
-  Launch launch{*request, arguments, static_cast<long>(grid.x) * grid.y * grid.z, 1, 0, {}, {}, {}};
+  Launch launch(*request, arguments);
+  launch.block_count = static_cast<long>(request->grid.x) * request->grid.y * request->grid.z;
   choose_block_order(launch);
-  const size_t count = std::max<size_t>(1, std::min<size_t>(request->workers, launch.block_count));
-  while (workers.size() < count) workers.push_back(std::make_unique<Worker>());
-  {
-    FaultHandlers handlers;
-    std::vector<std::thread> others;
-    for (size_t w = 1; w < count; ++w) {
-      others.emplace_back([&launch, w] { work(*workers[w], launch); });
-    }
-    work(*workers[0], launch);
-    for (std::thread& other : others) other.join();
+  if (request->checks) {
+    run_checked(launch);
+  } else {
+    run(launch);
   }
   if (launch.reports.empty()) return 0;
   const std::string text = launch.reports.text();

@@ -40,6 +40,10 @@ Thread* take_ready(Block& block, int warp_number) {
 
 void finish(Thread& thread) {
   Block& block = *thread.owner;
+  if (current_worker->suspicion.what != nullptr) confirm_suspicion("");
+  if (block.checker) block.checker->end_thread(thread);
+  thread.copies.clear();
+  thread.groups.clear();
   Warp& warp = block.warps[thread.warp];
   thread.state = State::DONE;
   --block.alive;
@@ -148,6 +152,7 @@ void swap_out(const Module& module, Block& block) {
 }  // namespace
 
 void wait(Thread& thread, State state, Place place) {
+  if (current_worker->suspicion.what != nullptr) confirm_suspicion("");
   thread.state = state;
   thread.place = place;
   Thread* next = take_ready(*thread.owner, thread.warp);

@@ -88,6 +88,13 @@ class Random {
   uint64_t state_ = 1;
 };
 
+// An index that is out of its array's bounds; which variable that is, the access will tell.
+struct Suspicion {
+  const char* what;  // the array's type; null: there is no suspicion
+  long index;
+  Place place;
+};
+
 // One OS thread of a launch, with all that is worth keeping from launch to launch.
 struct Worker {
   static constexpr size_t GUARD = 64 << 10;  // bytes that cannot be touched
@@ -98,6 +105,7 @@ struct Worker {
   void* scheduler = nullptr;  // the stack of the OS thread, while a fibre runs
   volatile bool in_kernel = false;
   bool failed = false;
+  Suspicion suspicion = {};
   std::vector<std::unique_ptr<Block>> blocks;  // more than one in cooperative launches only
   std::vector<char*> dynamic_ends;  // for each block memory that ends before a guard page
   std::unique_ptr<char[]> signal_stack;
@@ -118,6 +126,9 @@ std::string name_of(const Thread& thread);  // "thread (1, 0, 0)"
 std::string name_of(const Block& block);
 void add_report(const Thread& thread, const char* kind, const std::string& variable,
                 const std::string& place, const std::string& what);
+
+// undefined.cpp: end the launch with a report of the suspicion.
+[[noreturn]] void confirm_suspicion(const std::string& variable);
 
 // Let other threads run until one of them makes this one ready.
 void wait(Thread& thread, State state, Place place);

@@ -44,7 +44,10 @@ void copy_async_wait(int groups_left);
 
 // Tell the checker of an access that no compiled load or store makes. Does nothing outside check
 // mode.
-void note_access(const void* address, unsigned bytes, bool is_write, bool is_atomic);
+// Without a place it is the line that this was called from: the kernel's where the caller is always
+// inlined.
+void note_access(const void* address, unsigned bytes, bool is_write, bool is_atomic,
+                 Place place = {nullptr, 0});
 
 // End the launch with a report: "what at file:line, thread (x, y, z), block (x, y, z)".
 [[noreturn]] void trap(const char* what, Place place);
