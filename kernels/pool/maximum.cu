@@ -100,7 +100,7 @@ __device__ __forceinline__ void pool(T* y, I* winners, const T* x, const Stack& 
 // window.
 // Bytes: planes * channels * (size_d * size_h * size_w * sizeof(T) + out_d * out_h * out_w *
 // (sizeof(T) + sizeof(I))).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 2)
     max_pool_forward(T* __restrict__ y, I* __restrict__ winners, const T* __restrict__ x,
                      long long planes, int channels, int size_d, int out_d, int kernel_d,
                      int stride_d, int padding_d, int dilation_d, int size_h, int out_h,
@@ -116,7 +116,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
 
 // The same without the winners, for when nobody asks for gradients.
 // Bytes: planes * channels * (size_d * size_h * size_w + out_d * out_h * out_w) * sizeof(T).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 2)
     max_pool_values(T* __restrict__ y, const T* __restrict__ x, long long planes, int channels,
                     int size_d, int out_d, int kernel_d, int stride_d, int padding_d,
                     int dilation_d, int size_h, int out_h, int kernel_h, int stride_h,
@@ -153,7 +153,7 @@ struct Chosen {
 // channels). A thread makes 16 bytes of dx, of channels or of a row.
 // Bytes: planes * channels * (size_d * size_h * size_w * sizeof(T) + out_d * out_h * out_w *
 // (sizeof(T) + sizeof(I))).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 2)
     max_pool_backward(T* __restrict__ dx, const T* __restrict__ dy, const I* __restrict__ winners,
                       long long planes, int channels, int size_d, int out_d, int kernel_d,
                       int stride_d, int padding_d, int dilation_d, int size_h, int out_h,
@@ -167,9 +167,9 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
   const Chosen chosen{dy, winners};
   const bool is_aligned = are_aligned(dx, dy, winners);
   if (is_aligned && channels % VECTOR == 0)
-    sum_of_windows<VECTOR, C>(dx, s, chosen);
+    sum_of_windows<VECTOR>(dx, s, chosen);
   else if (is_aligned && are_pairs<T>(s))
-    sum_of_pairs(dx, s, [=](C(&sum)[VECTOR], int tap, long long at, int, int) {
+    sum_of_pairs(dx, s, [=](C(&sum)[VECTOR], int tap, long long at, int, int, int) {
       const auto winner = *reinterpret_cast<const Pack<I, VECTOR / 2>*>(winners + at);
       C grads[VECTOR / 2];
       load(grads, dy + at);
@@ -178,7 +178,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
         if (winner.at[k / 2] == tap + k % 2) sum[k] += grads[k / 2];
     });
   else
-    sum_of_windows<1, C>(dx, s, chosen);
+    sum_of_windows<1>(dx, s, chosen);
 }
 
 // The place of a winner in its plane, or -1 for a window that sees nothing of the input.
@@ -195,7 +195,7 @@ __device__ __forceinline__ long long place_of(const Stack& s, const Position& p,
 // places = the winners' places in their flattened planes (0 where a window sees nothing).
 // winners, places: (planes, out_d, out_h, out_w, channels). A thread takes one.
 // Bytes: planes * channels * out_d * out_h * out_w * (8 + sizeof(I)).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 2)
     max_pool_places(long long* __restrict__ places, const I* __restrict__ winners, long long planes,
                     int channels, int size_d, int out_d, int kernel_d, int stride_d, int padding_d,
                     int dilation_d, int size_h, int out_h, int kernel_h, int stride_h,
@@ -217,7 +217,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
 // x: (planes, size_d, size_h, size_w, channels); y, winners: (planes, out_d, out_h, out_w,
 // channels). A thread takes one winner.
 // Bytes: planes * channels * out_d * out_h * out_w * (2 * sizeof(T) + sizeof(I)).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 2)
     max_pool_gather(T* __restrict__ y, const T* __restrict__ x, const I* __restrict__ winners,
                     long long planes, int channels, int size_d, int out_d, int kernel_d,
                     int stride_d, int padding_d, int dilation_d, int size_h, int out_h,

@@ -184,27 +184,56 @@ __device__ __forceinline__ bool are_pairs(const Stack& s) {
          s.w.dilation == 1 && s.w.size == 2 * s.w.out && s.w.size % Vector<X>::LENGTH == 0;
 }
 
+// Sums of N elements side by side: in C up to CHAIN terms, and of more than that in float64.
+template <int N, class C>
+struct Sums {
+  static constexpr int CHAIN = 64;
+  C part[N] = {};
+  double total[N] = {};
+  int count = 0;
+  bool is_long = false;
+
+  // After each term that is added to `part`.
+  __device__ __forceinline__ void next() {
+    if (++count < CHAIN) return;
+    count = 0;
+    is_long = true;
+#pragma unroll
+    for (int k = 0; k < N; ++k) {
+      total[k] += part[k];
+      part[k] = 0;
+    }
+  }
+
+  // The sums, in `part`.
+  __device__ __forceinline__ void finish() {
+    if (!is_long) return;
+#pragma unroll
+    for (int k = 0; k < N; ++k) part[k] = static_cast<C>(total[k] + part[k]);
+  }
+};
+
 // dx of the stack of inputs, each element a sum over the windows that see it: add(sum, tap, at, d,
 // h, w) adds what one window gives to N elements side by side in channels. A thread makes N.
-template <int N, class S, class X, class F>
+template <int N, class X, class F>
 __device__ __forceinline__ void sum_of_windows(X* dx, const Stack& s, F add) {
   const int units = s.channels / N;
   const long long n = s.planes * s.d.size * s.h.size * s.w.size * units;
   for (long long i = thread_index(); i < n; i += thread_count()) {
     Position p = position_of(i, s.d.size, s.h.size, s.w.size, units);
     p.channel *= N;
-    S sum[N] = {};
-    each_window(s, p,
-                [&](int tap, long long at, int d, int h, int w) { add(sum, tap, at, d, h, w); });
-    accumulate_t<X> rounded[N];
-#pragma unroll
-    for (int k = 0; k < N; ++k) rounded[k] = static_cast<accumulate_t<X>>(sum[k]);
-    store(dx + i * N, rounded);
+    Sums<N, accumulate_t<X>> sums;
+    each_window(s, p, [&](int tap, long long at, int d, int h, int w) {
+      add(sums.part, tap, at, d, h, w);
+      sums.next();
+    });
+    sums.finish();
+    store(dx + i * N, sums.part);
   }
 }
 
-// The same for windows in pairs: add(sum, tap, at, d, h) adds what the windows at, at + 1, ... of
-// one row give to the elements of 16 bytes; `tap` is that of the first element of each pair.
+// The same for windows in pairs: add(sum, tap, at, d, h, w) adds what the windows at, at + 1, ...
+// of one row, w the first, give to the elements of 16 bytes; `tap` is that of the first of a pair.
 template <class X, class F>
 __device__ __forceinline__ void sum_of_pairs(X* dx, const Stack& s, F add) {
   constexpr int N = Vector<X>::LENGTH;
@@ -213,6 +242,7 @@ __device__ __forceinline__ void sum_of_pairs(X* dx, const Stack& s, F add) {
   for (long long i = thread_index(); i < n; i += thread_count()) {
     const Position p = position_of(i, s.d.size, s.h.size, units, 1);
     const Span d = windows_at(s.d, p.d), h = windows_at(s.h, p.h);
+    const int w = p.w * (N / 2);
     accumulate_t<X> sum[N] = {};
     for (int j = d.first; j < d.last; ++j) {
       const int tap_d = tap_at(s.d, j, p.d);
@@ -221,7 +251,7 @@ __device__ __forceinline__ void sum_of_pairs(X* dx, const Stack& s, F add) {
         const int tap_h = tap_at(s.h, k, p.h);
         if (tap_h < 0) continue;
         const long long row = ((p.plane * s.d.out + j) * s.h.out + k) * s.w.out;
-        add(sum, (tap_d * s.h.kernel + tap_h) * 2, row + p.w * (N / 2), j, k);
+        add(sum, (tap_d * s.h.kernel + tap_h) * 2, row + w, j, k, w);
       }
     }
     store(dx + i * N, sum);

@@ -11,8 +11,21 @@ import numpy as np
 from gpunn import dtypes
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
-from gpunn.errors import ArgumentError, DtypeError
-from gpunn.ops.pool.windows import Sizes, Windows, as_stack, blocks, from_stack, padded, windows_over
+from gpunn.errors import ArgumentError, DtypeError, ShapeError
+from gpunn.kernels import launch
+from gpunn.ops.pool.windows import (
+    Parts,
+    Sizes,
+    Windows,
+    adaptive_windows,
+    as_stack,
+    blocks,
+    from_stack,
+    has_warps,
+    padded,
+    threads_for,
+    windows_over,
+)
 from gpunn.ops.reduction.accumulate import total, widened
 from gpunn.ops.shape.dims import one_int
 
@@ -28,7 +41,7 @@ class AvgPool(Function):
     def __init__(self, windows: Windows, divisor: int | None, with_padding: bool) -> None:
         self.windows, self.divisor, self.with_padding = windows, divisor, with_padding
 
-    def forward(self, x: Array) -> Array:
+    def forward_numpy(self, x: Array) -> Array:
         windows, rank = self.windows, len(self.windows.size)
         xp, stack = array_module(x), as_stack(x, rank)
         divisor = xp.asarray(_divisor(windows, self.divisor, self.with_padding))
@@ -44,6 +57,17 @@ class AvgPool(Function):
         self.shape = x.shape
         return from_stack(out, (*x.shape[:-rank], *windows.out))
 
+    def forward_cuda(self, x: Array) -> Array:
+        if x.dtype.kind == "i":  # rare: no kernel
+            return self.forward_numpy(x)
+        windows, stack = self.windows, as_stack(x, len(self.windows.size))
+        out = array_module(x).empty((len(stack), *windows.out, stack.shape[-1]), x.dtype)
+        threads = threads_for(out) * (32 if has_warps(stack, windows) else 1)
+        args = (out, stack, *windows.geometry(stack), self.divisor or 0, self.with_padding)
+        launch("pool/average", "avg_pool_forward", threads, args)
+        self.shape = x.shape
+        return from_stack(out, (*x.shape[: -len(windows.size)], *windows.out))
+
     def backward(self, grad: Tensor) -> Tensor:
         result: Tensor = AvgPoolBackward(self.windows, self.divisor, self.with_padding, self.shape)(grad)
         return result
@@ -55,7 +79,7 @@ class AvgPoolBackward(Function):
     def __init__(self, windows: Windows, divisor: int | None, with_padding: bool, shape: tuple[int, ...]) -> None:
         self.windows, self.divisor, self.with_padding, self.shape = windows, divisor, with_padding, shape
 
-    def forward(self, grad: Array) -> Array:
+    def forward_numpy(self, grad: Array) -> Array:
         windows, rank = self.windows, len(self.windows.size)
         xp, stack = array_module(grad), as_stack(grad, rank)
         divisor = xp.asarray(_divisor(windows, self.divisor, self.with_padding))
@@ -70,6 +94,13 @@ class AvgPoolBackward(Function):
             dx[block][:, *[slice(0, n) for n in inside.shape[1:-1]]] = inside
         return from_stack(dx, self.shape)
 
+    def forward_cuda(self, grad: Array) -> Array:
+        windows, stack = self.windows, as_stack(grad, len(self.windows.size))
+        dx = array_module(grad).empty((len(stack), *windows.size, stack.shape[-1]), grad.dtype)
+        args = (dx, stack, *windows.geometry(stack), self.divisor or 0, self.with_padding)
+        launch("pool/average", "avg_pool_backward", threads_for(dx), args)
+        return from_stack(dx, self.shape)
+
     def backward(self, grad: Tensor) -> Tensor:
         result: Tensor = AvgPool(self.windows, self.divisor, self.with_padding)(grad)
         return result
@@ -77,18 +108,32 @@ class AvgPoolBackward(Function):
 
 def _sums_along(axis: int, values: Array, windows: Windows) -> Array:
     """The sums of the windows along one axis of a stack."""
-    before = [slice(None)] * (axis + 1)
     if windows.kernel[axis] > CHAIN:
         return _long_sums(axis, values, windows)
-    sums = values[*before, windows.seen_at(axis, 0)]
+    sums = windows.seen(values, axis, 0)
     for tap in range(1, windows.kernel[axis]):
-        sums = sums + values[*before, windows.seen_at(axis, tap)]
+        seen = windows.seen(values, axis, tap)
+        if windows.stride[axis] == 0:
+            seen = _masked(seen, axis, tap < windows.lengths(axis))
+        sums = sums + seen
     return sums
+
+
+def _masked(values: Array, axis: int, keep: np.ndarray[Any, Any]) -> Array:
+    """`values` of a stack, with zeros in the windows along an axis that are not to `keep`."""
+    xp = array_module(values)
+    shape = (-1, *[1] * (values.ndim - axis - 2))
+    return xp.where(xp.asarray(keep).reshape(shape), values, values.dtype.type(0))
 
 
 def _long_sums(axis: int, values: Array, windows: Windows) -> Array:
     """The same for a long kernel."""
     xp, at = array_module(values), axis + 1
+    if windows.stride[axis] == 0:
+        ends = zip(windows.starts(axis), windows.lengths(axis), strict=True)
+        before = [slice(None)] * at
+        sums = [total(values[*before, slice(a, a + n)], (at,), True, dtype=values.dtype) for a, n in ends]
+        return xp.concatenate(sums, at)
     shape, strides = list(values.shape), list(values.strides)
     shape[at : at + 1] = windows.out[axis], windows.kernel[axis]
     strides[at : at + 1] = strides[at] * windows.stride[axis], strides[at]
@@ -98,9 +143,15 @@ def _long_sums(axis: int, values: Array, windows: Windows) -> Array:
 
 def _spread_along(axis: int, values: Array, windows: Windows) -> Array:
     """Each value at all places along one axis that its window sees: the transpose of `_sums_along`."""
-    before, shape = [slice(None)] * (axis + 1), list(values.shape)
+    xp, before, shape = array_module(values), [slice(None)] * (axis + 1), list(values.shape)
     shape[axis + 1] = windows.end(axis)
-    places = array_module(values).zeros(shape, values.dtype)
+    places = xp.zeros(shape, values.dtype)
+    if windows.stride[axis] == 0:
+        first, last = windows.seeing(axis)
+        for number in range(max(last - first, default=0)):
+            seen = values.take(xp.asarray(np.minimum(first + number, last - 1)), axis + 1)
+            places += _masked(seen, axis, first + number < last)
+        return places
     for tap in range(windows.kernel[axis]):
         if windows.overlap:
             places[*before, windows.seen_at(axis, tap)] += values
@@ -114,16 +165,39 @@ def _divisor(windows: Windows, divisor: int | None, with_padding: bool) -> np.nd
     """What the sums are divided by: one number, or one for each window."""
     if divisor is not None:
         return np.asarray(divisor)
-    if not windows.is_padded:
+    if not windows.is_padded and min(windows.stride) > 0:
         return np.asarray(math.prod(windows.kernel))
     count: np.ndarray[Any, Any] = np.ones((), np.int64)
-    for k, s, p, n, out in zip(windows.kernel, windows.stride, windows.padding, windows.size, windows.out, strict=True):
-        start = np.arange(out) * s - p
-        stop = np.minimum(start + k, n + p)
+    for axis, (n, p) in enumerate(zip(windows.size, windows.padding, strict=True)):
+        start = windows.starts(axis)
+        stop = np.minimum(start + windows.lengths(axis), n + p)
         if not with_padding:
             start, stop = np.maximum(start, 0), np.minimum(stop, n)
         count = count[..., None] * (stop - start)
     return count[..., None]
+
+
+def _averaged(op: str, input: Tensor, windows: Windows, divisor: int | None, with_padding: bool) -> Tensor:
+    dtype = dtypes.of(input.array)
+    if not dtype.is_floating_point and dtype is not dtypes.int64:
+        raise DtypeError(f"{op}: not for {dtype}; use input.to(gpunn.float32)")
+    if divisor is not None and one_int(op, "divisor_override", divisor) == 0:
+        raise ArgumentError(f"{op}: divisor must be not zero, got divisor_override=0")
+    result: Tensor = AvgPool(windows, divisor, bool(with_padding))(input)
+    return result
+
+
+def avg_pool1d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """The mean of each window of signals (N, C, L) or (C, L): (N, C, P). Arguments as in `avg_pool2d`."""
+    windows = windows_over("avg_pool1d", input, 1, kernel_size, stride, padding, 1, ceil_mode)
+    return _averaged("avg_pool1d", input, windows, None, count_include_pad)
 
 
 def avg_pool2d(
@@ -143,10 +217,50 @@ def avg_pool2d(
     `count_include_pad`. With `divisor_override` the sums are divided by that.
     """
     windows = windows_over("avg_pool2d", input, 2, kernel_size, stride, padding, 1, ceil_mode)
-    if divisor_override is not None and one_int("avg_pool2d", "divisor_override", divisor_override) == 0:
-        raise ArgumentError("avg_pool2d: divisor must be not zero, got divisor_override=0")
-    dtype = dtypes.of(input.array)
-    if not dtype.is_floating_point and dtype is not dtypes.int64:
-        raise DtypeError(f"avg_pool2d: not for {dtype}; use input.to(gpunn.float32)")
-    result: Tensor = AvgPool(windows, divisor_override, bool(count_include_pad))(input)
+    return _averaged("avg_pool2d", input, windows, divisor_override, count_include_pad)
+
+
+def avg_pool3d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of each window of volumes (N, C, D, H, W) or (C, D, H, W). Arguments as in `avg_pool2d`."""
+    windows = windows_over("avg_pool3d", input, 3, kernel_size, stride, padding, 1, ceil_mode)
+    return _averaged("avg_pool3d", input, windows, divisor_override, count_include_pad)
+
+
+def _averaged_parts(op: str, input: Tensor, rank: int, output_size: Parts) -> Tensor:
+    windows = adaptive_windows(op, input, rank, output_size)
+    if 0 in input.array.shape[-rank:]:
+        raise ShapeError(
+            f"{op}: Expected input to have non-zero size for non-batch dimensions, but input has sizes "
+            f"{input.array.shape}"
+        )
+    if not dtypes.of(input.array).is_floating_point:
+        raise DtypeError(f"{op}: not for {dtypes.of(input.array)}; use input.to(gpunn.float32)")
+    result: Tensor = AvgPool(windows, None, True)(input)
     return result
+
+
+def adaptive_avg_pool1d(input: Tensor, output_size: Parts) -> Tensor:
+    """The mean of each part of signals (N, C, L) or (C, L), cut into `output_size` parts."""
+    return _averaged_parts("adaptive_avg_pool1d", input, 1, output_size)
+
+
+def adaptive_avg_pool2d(input: Tensor, output_size: Parts) -> Tensor:
+    """The mean of each part of images (N, C, H, W) or (C, H, W), cut into `output_size` parts a side.
+
+    Part p of P along an axis of n elements is [p n / P, (p + 1) n / P), rounded outwards. None in `output_size`
+    leaves an axis as it is.
+    """
+    return _averaged_parts("adaptive_avg_pool2d", input, 2, output_size)
+
+
+def adaptive_avg_pool3d(input: Tensor, output_size: Parts) -> Tensor:
+    """The mean of each part of volumes (N, C, D, H, W) or (C, D, H, W); see `adaptive_avg_pool2d`."""
+    return _averaged_parts("adaptive_avg_pool3d", input, 3, output_size)

@@ -20,7 +20,9 @@ from gpunn.ops.shape.conversion import contiguous_format, layout
 from gpunn.ops.shape.dims import ints
 
 BLOCK = 2**19  # bytes of the input that are pooled at a time, so that they stay in the cache
+WARP_WINDOW = 64  # as in kernels/pool/sums.cuh
 Sizes = int | tuple[int, ...]
+Parts = int | tuple[int | None, ...] | None  # output sizes of adaptive pooling
 Positions = np.ndarray[Any, np.dtype[np.int64]]
 
 
@@ -58,6 +60,12 @@ class Windows:
             ends = -(-(np.arange(self.out[axis]) + 1) * self.size[axis] // self.out[axis])
             return ends - self.starts(axis)
         return np.full(self.out[axis], self.kernel[axis])
+
+    def seeing(self, axis: int) -> tuple[Positions, Positions]:
+        """For each position along an axis of the input, the first adaptive window that sees it and the one after."""
+        positions = np.arange(self.size[axis])
+        first = positions * self.out[axis] // self.size[axis]
+        return first, -(-(positions + 1) * self.out[axis] // self.size[axis])
 
     def end(self, axis: int) -> int:
         """Up to where the windows see along an axis of the padded input."""
@@ -243,6 +251,11 @@ def from_stack(stack: Array, shape: tuple[int, ...]) -> Array:
 def threads_for(stack: Array) -> int:
     """The threads for a kernel that makes a stack: each makes 16 bytes of channels, or one element."""
     return stack.size if stack.shape[-1] == 1 else vector_threads(stack)
+
+
+def has_warps(stack: Array, windows: Windows) -> bool:
+    """Whether kernels/pool/sums.cuh sums each window by a warp."""
+    return stack.shape[-1] == 1 and math.prod(windows.kernel) >= WARP_WINDOW
 
 
 def blocks(stack: Array) -> Iterator[slice]:
