@@ -43,12 +43,41 @@ unsigned WarpOrder::unordered(unsigned lanes, uint32_t stamp, int lane) const {
   return lanes;
 }
 
+void Releases::add(ThreadNumber thread, uint32_t interval) {
+  Release release{interval, {}};
+  release.threads.set(thread % MAX_THREADS);
+  add(block_of(thread), release);
+}
+
+void Releases::add(const Releases& others) {
+  for (const auto& [block, release] : others.blocks_) add(block, release);
+}
+
+void Releases::add(uint32_t block, const Release& release) {
+  Release& known = blocks_[block];
+  if (known.interval < release.interval) {
+    known = release;
+  } else if (known.interval == release.interval) {
+    known.threads |= release.threads;
+  }
+}
+
+bool Releases::hold(const Access& access) const {
+  const auto found = blocks_.find(block_of(access.thread));
+  if (found == blocks_.end()) return false;
+  const Release& release = found->second;
+  return access.interval < release.interval ||
+         (access.interval == release.interval && release.threads[access.thread % MAX_THREADS]);
+}
+
 namespace {
 
 // Those of `lanes` in the warp of `old` that are unordered to the current access.
 unsigned unordered(const Access& old, unsigned lanes, const Moment& now) {
   if (old.interval < now.first_interval || old.thread == NOBODY) return 0;
-  if (block_of(old.thread) != block_of(now.access.thread)) return lanes;
+  if (block_of(old.thread) != block_of(now.access.thread)) {
+    return now.acquired->hold(old) ? 0 : lanes;
+  }
   if (old.interval != now.access.interval) return 0;
   if (warp_of(old.thread) != warp_of(now.access.thread)) return lanes;
   return now.warp->unordered(lanes, old.stamp, now.access.thread % WARP);

@@ -5,8 +5,10 @@
 // __syncwarp in which both lanes took part (or others that pass the order on). Two that are not,
 // and of which one writes, are a race; atomic operations do not race with each other.
 #pragma once
+#include <bitset>
 #include <cstdint>
 #include <memory>
+#include <unordered_map>
 
 #include "scheduler.h"
 
@@ -67,11 +69,33 @@ class WarpOrder {
   std::unique_ptr<Matrix> before_;  // once lanes have synchronised apart
 };
 
+// What other blocks have released by an atomic operation after a __threadfence: all that a block
+// did before `interval`, and what its `threads` did in it.
+class Releases {
+ public:
+  bool is_empty() const { return blocks_.empty(); }
+  void add(ThreadNumber thread, uint32_t interval);
+  void add(const Releases& others);
+  void clear() { blocks_.clear(); }
+  bool hold(const Access& access) const;
+
+ private:
+  struct Release {
+    uint32_t interval = 0;
+    std::bitset<MAX_THREADS> threads;
+  };
+
+  void add(uint32_t block, const Release& release);
+
+  std::unordered_map<uint32_t, Release> blocks_;
+};
+
 // Who accesses memory now, and what came before.
 struct Moment {
   Access access;
   uint32_t first_interval;  // accesses of other blocks come before if their interval is earlier
   const WarpOrder* warp;
+  const Releases* acquired;  // from other blocks
 };
 
 // Note the access in the cell; the earlier access that it races with, or null.

@@ -103,6 +103,8 @@ Checker::Checker(Block& block, LaunchChecks& launch) : block_(block), launch_(la
 
 void Checker::begin_block() {
   first_interval_ = interval_ = LaunchChecks::next_interval();
+  fenced_.reset();
+  acquired_.clear();
   for (int w = 0; w < block_.warp_count; ++w) warps_[w].begin();
 }
 
@@ -118,6 +120,17 @@ void Checker::warp_barrier(const Warp& warp, unsigned lanes) {
   warps_[&warp - block_.warps].synchronise(lanes, lanes == warp.alive);
 }
 
+void Checker::memory_fence() { fenced_.set(current_thread().number); }
+
+// The release and acquire of a __threadfence and an atomic operation.
+void Checker::order_by_atomic(const char* address) {
+  Releases& releases = launch_.releases_at(address);
+  if (!releases.is_empty()) acquired_.add(releases);
+  if (!fenced_[current_thread().number]) return;
+  releases.add(acquired_);
+  releases.add(now(0).access.thread, interval_);
+}
+
 void Checker::end_thread(const Thread& thread) {
   if (thread.copies.empty()) return;
   const PendingCopy& copy = thread.copies[0];
@@ -131,7 +144,7 @@ Moment Checker::now(uint32_t code) const {
   const Thread& thread = current_thread();
   const WarpOrder& warp = warps_[thread.warp];
   const auto number = static_cast<ThreadNumber>(block_.number) * MAX_THREADS + thread.number;
-  return {{number, interval_, warp.stamp(), code}, launch_.first_interval(), &warp};
+  return {{number, interval_, warp.stamp(), code}, launch_.first_interval(), &warp, &acquired_};
 }
 
 Region* Checker::find_shared(const char* address) {
@@ -166,6 +179,7 @@ void Checker::access(const void* pointer, size_t size, AccessKind kind, uint32_t
     report_outside(address, size, kind, code);
   }
   if (address + size > region->end()) report_outside(address, size, kind, code);
+  if (kind == AccessKind::ATOMIC && !region->is_shared()) order_by_atomic(address);
   check_cells(*region, address, size, kind, code);
 }
 

@@ -28,6 +28,8 @@ class LaunchChecks {
   void order_blocks() { first_interval_ = last_interval_ + 1; }
   uint32_t first_interval() const { return first_interval_; }
   Cell* take_cells(size_t count);
+  // What has been released by atomic operations at `address`.
+  Releases& releases_at(const char* address) { return releases_[address]; }
   bool is_new_race(AccessKind kind, uint32_t earlier, uint32_t later);
 
  private:
@@ -36,6 +38,7 @@ class LaunchChecks {
   std::vector<Region> arrays_;  // sorted, disjoint
   Region* last_found_ = nullptr;
   uint32_t first_interval_;
+  std::unordered_map<const char*, Releases> releases_;
   std::set<std::tuple<AccessKind, uint32_t, uint32_t>> races_;
 };
 
@@ -48,6 +51,7 @@ class Checker {
   void block_barrier(const Thread& first);
   void grid_barrier() { interval_ = LaunchChecks::next_interval(); }
   void warp_barrier(const Warp& warp, unsigned lanes);
+  void memory_fence();
   void end_thread(const Thread& thread);
 
   void access(const void* address, size_t size, AccessKind kind, uint32_t code);
@@ -71,12 +75,15 @@ class Checker {
               const std::string& what);
   [[noreturn]] void report_outside(const char* address, size_t size, AccessKind kind,
                                    uint32_t code);
+  void order_by_atomic(const char* address);
   Moment now(uint32_t code) const;
 
   Block& block_;
   LaunchChecks& launch_;
   uint32_t first_interval_ = 0, interval_ = 0;
   WarpOrder warps_[MAX_WARPS];
+  std::bitset<MAX_THREADS> fenced_;  // threads that have passed a __threadfence
+  Releases acquired_;
   std::vector<Region> shared_;  // the dynamic one first, if there is one
 };
 

@@ -28,6 +28,12 @@ inline __attribute__((always_inline)) void check(const void* address, size_t siz
 
 }  // namespace
 
+void memory_fence() {
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  const Thread& thread = current_thread();
+  if (thread.owner->checker) thread.owner->checker->memory_fence();
+}
+
 void note_access(const void* address, unsigned bytes, bool is_write, bool is_atomic, Place place) {
   const Thread& thread = current_thread();
   if (!thread.owner->checker || is_local(address)) return;

@@ -7,9 +7,9 @@ namespace gpunn_emulator {
 
 // The value at `address` becomes operation(value); returns the value before.
 template <class T, class Operation>
-GPUNN_UNCHECKED T modify(T* address, Operation operation, Place) {
+GPUNN_UNCHECKED T modify(T* address, Operation operation, Place place) {
   using Bits = typename Word<sizeof(T)>::Type;
-  note_access(address, sizeof(T), true, true);
+  note_access(address, sizeof(T), true, true, place);
   Bits* word = reinterpret_cast<Bits*>(address);
   Bits before = __atomic_load_n(word, __ATOMIC_RELAXED);
   for (;;) {
@@ -20,8 +20,6 @@ GPUNN_UNCHECKED T modify(T* address, Operation operation, Place) {
       return old;
   }
 }
-
-GPUNN_UNCHECKED void fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 }  // namespace gpunn_emulator
 
@@ -82,6 +80,6 @@ GPUNN_ATOMIC(atomicCAS, unsigned short, )
 #undef GPUNN_ATOMIC_NAMED
 #undef GPUNN_ATOMIC
 
-GPUNN_DEVICE void __threadfence() { gpunn_emulator::fence(); }
-GPUNN_DEVICE void __threadfence_block() { gpunn_emulator::fence(); }
-GPUNN_DEVICE void __threadfence_system() { gpunn_emulator::fence(); }
+GPUNN_DEVICE void __threadfence() { gpunn_emulator::memory_fence(); }
+GPUNN_DEVICE void __threadfence_block() { gpunn_emulator::memory_fence(); }
+GPUNN_DEVICE void __threadfence_system() { gpunn_emulator::memory_fence(); }

@@ -42,6 +42,10 @@ void copy_async(void* target, const void* source, unsigned size, unsigned bytes,
 void copy_async_commit();
 void copy_async_wait(int groups_left);
 
+// __threadfence: what this thread has written comes before what a thread of another block does that
+// sees a later atomic operation of this one by an atomic operation of its own.
+void memory_fence();
+
 // Tell the checker of an access that no compiled load or store makes. Does nothing outside check
 // mode.
 // Without a place it is the line that this was called from: the kernel's where the caller is always
