@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gpunn import dtypes
+from gpunn import dtypes, kernels
 from gpunn.backend import Array, array_module
 from gpunn.dtypes import dtype
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentTypeError, DtypeError
+from gpunn.kernels import lines
 from gpunn.ops.reduction.accumulate import total, widened
 from gpunn.ops.reduction.sums import sum as sum_of
 from gpunn.ops.shape.conversion import cast
@@ -33,6 +34,15 @@ def log_softmax_array(x: Array, axis: int) -> Array:
     return z
 
 
+def _launched(kernel: str, axis: int, first: Array, *others: Array, is_log: bool) -> Array:
+    """What `kernel` of softmax.cu makes of arrays of one shape, in the layout of the first."""
+    along = lines.along(first, axis)
+    y = array_module(first).empty(along.array.shape, first.dtype)
+    args = (y, along.array, *[along.like(x) for x in others], *along.sizes, is_log, along.team)
+    kernels.launch("softmax", kernel, along.threads, args, {"BLOCK": along.block})
+    return along.back(y)
+
+
 def _shifted(x: Array, axis: int) -> Array:
     """A copy of `x`, in at least float32, from which the maximum along `axis` is taken."""
     x = widened(x)
@@ -45,8 +55,11 @@ class Softmax(Function):
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
-    def forward(self, x: Array) -> Array:
+    def forward_numpy(self, x: Array) -> Array:
         return softmax_array(x, self.axis).astype(x.dtype, copy=False)
+
+    def forward_cuda(self, x: Array) -> Array:
+        return _launched("softmax_forward", self.axis, x, is_log=False)
 
     def backward(self, grad: Tensor) -> Tensor:
         result: Tensor = SoftmaxBackward(self.axis)(grad, self.saved_output())
@@ -61,11 +74,14 @@ class SoftmaxBackward(Function):
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
-    def forward(self, grad: Array, y: Array) -> Array:
+    def forward_numpy(self, grad: Array, y: Array) -> Array:
         p = widened(y)
         dx = widened(grad) * p
         dx -= p * total(dx, (self.axis,), True)
         return dx.astype(y.dtype, copy=False)
+
+    def forward_cuda(self, grad: Array, y: Array) -> Array:
+        return _launched("softmax_backward", self.axis, y, grad, is_log=False)
 
     def backward(self, gg: Tensor) -> tuple[Tensor | None, ...]:
         axis, y = self.axis, self.saved(1)
@@ -84,8 +100,11 @@ class LogSoftmax(Function):
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
-    def forward(self, x: Array) -> Array:
+    def forward_numpy(self, x: Array) -> Array:
         return log_softmax_array(x, self.axis).astype(x.dtype, copy=False)
+
+    def forward_cuda(self, x: Array) -> Array:
+        return _launched("softmax_forward", self.axis, x, is_log=True)
 
     def backward(self, grad: Tensor) -> Tensor:
         result: Tensor = LogSoftmaxBackward(self.axis)(grad, self.saved_output())
@@ -100,12 +119,15 @@ class LogSoftmaxBackward(Function):
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
-    def forward(self, grad: Array, y: Array) -> Array:
+    def forward_numpy(self, grad: Array, y: Array) -> Array:
         g = widened(grad)
         dx = array_module(y).exp(widened(y))
         dx *= -total(g, (self.axis,), True)
         dx += g
         return dx.astype(y.dtype, copy=False)
+
+    def forward_cuda(self, grad: Array, y: Array) -> Array:
+        return _launched("softmax_backward", self.axis, y, grad, is_log=True)
 
     def backward(self, gg: Tensor) -> tuple[Tensor | None, ...]:
         p = self.saved(1).exp()

@@ -37,6 +37,47 @@ def test_values_and_derivatives(op, reference, shape, dim, device):
     check_dtypes(lambda x: op(x, dim), lambda x: reference(x, dim), [shape], device)
 
 
+# Shared by a thread, a warp, a block of 256 and of 512; side by side by 8 and by 16 threads.
+LENGTHS = [((3, 32), 1), ((2, 37), 1), ((2, 1031), 1), ((1, 16_391), 1), ((2, 37, 35), 1), ((1027, 3), 0)]
+
+
+@pytest.mark.parametrize(("shape", "dim"), LENGTHS)
+@pytest.mark.parametrize(("op", "reference"), TABLE[:2])
+def test_lines_of_any_length(op, reference, shape, dim, device):
+    x = np.random.default_rng(0).normal(0, 5, shape)
+    check_op(lambda x: op(x, dim), lambda x: reference(x, dim), [x], device, derivatives=1, rtol=1e-10)
+    check_dtypes(lambda x: op(x, dim), lambda x: reference(x, dim), [x], device, factor=2)
+
+
+@pytest.mark.parametrize(("op", "reference"), TABLE[:2])
+def test_a_layout_is_kept(op, reference, device):
+    x = gp.tensor(np.random.default_rng(0).normal(size=(2, 5, 6, 37)), device=device).permute(0, 3, 1, 2)
+    x.requires_grad_()
+    for dim in range(4):
+        y = op(x, dim)
+        assert y.stride() == x.stride()
+        np.testing.assert_allclose(y.tolist(), reference(np.array(x.tolist()), dim), rtol=1e-12, atol=1e-14)
+        (grad,) = gp.autograd.grad(y[:, ::2].sum(), x)
+        (same,) = gp.autograd.grad(op(x.contiguous(), dim)[:, ::2].sum(), x)
+        np.testing.assert_allclose(grad.tolist(), same.tolist(), rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("start", [0, 1, 3])
+def test_any_alignment_gives_the_same_bits(start, device):
+    x = gp.tensor(np.random.default_rng(0).normal(size=2100), dtype=gp.float16, device=device)
+    row = x[start : start + 2000].clone()
+    assert F.softmax(x[start : start + 2000], 0).tolist() == F.softmax(row, 0).tolist()
+
+
+def test_infinities_far_from_each_other(device):
+    """NaN and infinities reach the threads that do not meet them."""
+    x = np.zeros((5, 300))
+    x[0, 250], x[1, 7], x[2, :], x[3, ::2] = NAN, INF, -INF, -INF
+    found = np.array(F.softmax(gp.tensor(x, device=device), 1).tolist())
+    assert np.isnan(found[:3]).all() and not found[3, ::2].any()
+    np.testing.assert_allclose([found[3, 1], found[4, 0]], [1 / 150, 1 / 300])
+
+
 @pytest.mark.parametrize(("op", "reference"), TABLE)
 def test_strided_input(op, reference, device):
     check_op(lambda x: op(x.T[::2], 0), lambda x: reference(x.T[::2], 0), [(3, 5)], device, rtol=1e-11)

@@ -1,0 +1,52 @@
+"""The kernels of softmax.cu and loss/cross_entropy.cu in check mode, and in any order of threads."""
+
+import numpy as np
+import pytest
+
+import gpunn as gp
+from tests.kernels.orders import MANY, check_kernels
+
+F = gp.nn.functional
+# A line for a thread, a warp, a block; lines side by side; more lines than a block has.
+LINES = [((3, 5), 1), ((3, 45), 1), ((2, 1100), 1), ((1, 45, 35), 1), ((260, 3), 1)]
+
+
+def numbers(shape, dtype=gp.float32):
+    return gp.tensor(np.random.default_rng(0).normal(size=shape), dtype=dtype, device="cuda", requires_grad=True)
+
+
+def softmax(op, shape, dim, dtype=gp.float32):
+    x = numbers(shape, dtype)
+    y = op(x, dim)
+    y.backward(gp.tensor(np.linspace(0, 1, y.numel()).reshape(shape), dtype=dtype, device="cuda"))
+    return y, x.grad
+
+
+@pytest.mark.parametrize(("shape", "dim"), LINES)
+def test_softmax(shape, dim):
+    check_kernels(lambda: softmax(F.log_softmax, shape, dim))
+    check_kernels(lambda: softmax(F.softmax, shape, dim, gp.bfloat16), 1)
+
+
+def cross_entropy(loss, shape, **options):
+    x = numbers(shape)
+    labels = np.random.default_rng(1).integers(0, shape[1], (shape[0], *shape[2:]))
+    labels.flat[0] = -100
+    weight = gp.tensor(np.linspace(0.5, 2, shape[1]), dtype=gp.float32, device="cuda")
+    y = loss(x, gp.tensor(labels, device="cuda"), weight, **options)
+    y.sum().backward()
+    return y, x.grad
+
+
+@pytest.mark.parametrize(("shape", "dim"), LINES)
+def test_cross_entropy(shape, dim):
+    check_kernels(lambda: cross_entropy(F.cross_entropy, shape))
+    check_kernels(lambda: cross_entropy(F.cross_entropy, shape, label_smoothing=0.1, reduction="none"), 1)
+    check_kernels(lambda: cross_entropy(F.nll_loss, shape), 1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("shape", "dim"), [((3, 45), 1), ((1, 45, 5), 1)])
+def test_many_orders(shape, dim):
+    check_kernels(lambda: softmax(F.softmax, shape, dim), MANY)
+    check_kernels(lambda: cross_entropy(F.cross_entropy, shape, label_smoothing=0.1), MANY)
