@@ -4,7 +4,12 @@ from gpunn.ops.activation import relu as relu
 from gpunn.ops.activation import relu_ as relu_
 from gpunn.ops.arithmetic.exponential import sigmoid as sigmoid
 from gpunn.ops.arithmetic.hyperbolic import tanh as tanh
-from gpunn.ops.conv.conv2d import conv2d as conv2d
+from gpunn.ops.conv.convolve import conv1d as conv1d
+from gpunn.ops.conv.convolve import conv2d as conv2d
+from gpunn.ops.conv.convolve import conv3d as conv3d
+from gpunn.ops.conv.transposed import conv_transpose1d as conv_transpose1d
+from gpunn.ops.conv.transposed import conv_transpose2d as conv_transpose2d
+from gpunn.ops.conv.transposed import conv_transpose3d as conv_transpose3d
 from gpunn.ops.dropout import dropout as dropout
 from gpunn.ops.indexing.one_hot import one_hot as one_hot
 from gpunn.ops.linalg.linear import linear as linear

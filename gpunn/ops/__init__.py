@@ -119,7 +119,12 @@ from gpunn.ops.arithmetic.trigonometric import rad2deg as rad2deg
 from gpunn.ops.arithmetic.trigonometric import sin as sin
 from gpunn.ops.arithmetic.trigonometric import sinc as sinc
 from gpunn.ops.arithmetic.trigonometric import tan as tan
-from gpunn.ops.conv.conv2d import conv2d as conv2d
+from gpunn.ops.conv.convolve import conv1d as conv1d
+from gpunn.ops.conv.convolve import conv2d as conv2d
+from gpunn.ops.conv.convolve import conv3d as conv3d
+from gpunn.ops.conv.transposed import conv_transpose1d as conv_transpose1d
+from gpunn.ops.conv.transposed import conv_transpose2d as conv_transpose2d
+from gpunn.ops.conv.transposed import conv_transpose3d as conv_transpose3d
 from gpunn.ops.creation import arange as arange
 from gpunn.ops.creation import as_tensor as as_tensor
 from gpunn.ops.creation import cartesian_prod as cartesian_prod

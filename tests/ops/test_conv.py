@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import gpunn as gp
 from gpunn import backend
 from gpunn.nn import functional as F
-from gpunn.ops.conv import conv2d as family
+from gpunn.ops.conv import differentiable as family
 from gpunn.ops.conv import products
 from tests.harness import check_dtypes, check_op, distinct
 

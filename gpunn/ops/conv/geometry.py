@@ -49,6 +49,21 @@ def convolution(op: str, x: Any, weight: Any, bias: Any, settings: tuple[Any, ..
     return _placed(op, x.shape[-rank:], weight.shape[2:], stride, padding, dilation, groups)
 
 
+def transposed_convolution(op: str, x: Any, weight: Any, bias: Any, settings: tuple[Any, ...], rank: int) -> Geometry:
+    """The geometry of the convolution whose input is as large as the output of this transposed one, shapes checked.
+
+    `x` (N, C, *out) or (C, *out), `weight` (C, K / groups, *kernel) and `bias` (K,) or None are arrays; `settings` are
+    stride, padding, output_padding, groups and dilation as the user gave them.
+    """
+    given, padding, more, groups, dilation = settings
+    if type(groups) is not int:
+        (groups,) = ints(op, "groups", groups)
+    _check_transposed(op, x.shape, weight.shape, None if bias is None else tuple(bias.shape), groups, rank)
+    names = ("stride", "padding", "output_padding", "dilation")
+    numbers = [per_axis(op, n, v, rank) for n, v in zip(names, (given, padding, more, dilation), strict=True)]
+    return _enlarged(op, x.shape[-rank:], weight.shape[2:], *numbers, groups)
+
+
 def per_axis(op: str, name: str, given: Any, rank: int) -> tuple[int, ...]:
     """The argument `name`, an int or one for each of `rank` axes, as a tuple."""
     if type(given) is int:
@@ -92,6 +107,41 @@ def _placed(
     return Geometry(groups, kernel, stride, dilation, before, size, out)
 
 
+@functools.lru_cache(maxsize=1024)
+def _enlarged(
+    op: str,
+    out: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    more: tuple[int, ...],
+    dilation: tuple[int, ...],
+    groups: int,
+) -> Geometry:
+    _check_range(op, "stride", stride, 1, "non-positive stride is not supported")
+    _check_range(op, "dilation", dilation, 1, "dilation should be greater than zero")
+    _check_range(op, "padding", padding, 0, "negative padding is not supported")
+    _check_range(op, "output_padding", more, 0, "negative output_padding is not supported")
+    if any([m >= max(s, d) for m, s, d in zip(more, stride, dilation, strict=True)]):
+        raise ArgumentError(
+            f"{op}: output padding must be smaller than either stride or dilation, but got output_padding={more}, "
+            f"stride={stride}, dilation={dilation}"
+        )
+    axes = zip(out, kernel, stride, dilation, more, strict=True)
+    padded = tuple([(n - 1) * s + d * (k - 1) + 1 + m for n, k, s, d, m in axes])
+    if max(padded) > LARGEST:
+        raise IndexRangeError(
+            f"{op}: an output of {_by(padded)} with its padding; no axis may be longer than {LARGEST}"
+        )
+    size = tuple([n - 2 * p for n, p in zip(padded, padding, strict=True)])
+    if min(size) < 1:
+        raise ShapeError(
+            f"{op}: Given input size per channel: ({_by(out)}). Calculated output size per channel: ({_by(size)}). "
+            f"Output size is too small; kernel {kernel}, padding={padding}"
+        )
+    return Geometry(groups, kernel, stride, dilation, padding, size, out)
+
+
 def _zeros(
     op: str, padding: tuple[int, ...] | str, stride: tuple[int, ...], reach: tuple[int, ...]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -128,9 +178,41 @@ def _check_channels(
     rank: int,
 ) -> None:
     """Ranks and numbers of channels."""
+    _check_groups(op, x, weight, groups, rank, "(K, C / groups, ")
+    channels = x[-rank - 1]
+    if channels != weight[1] * groups:
+        raise ShapeError(
+            f"{op}: weight {weight} with groups={groups} takes {weight[1] * groups} input channels, "
+            f"x {x} has {channels}"
+        )
+    if bias is not None and bias != weight[:1]:
+        raise ShapeError(f"{op}: weight {weight} gives {weight[0]} channels, expected bias {weight[:1]}, got {bias}")
+
+
+def _check_transposed(
+    op: str,
+    x: tuple[int, ...],
+    weight: tuple[int, ...],
+    bias: tuple[int, ...] | None,
+    groups: int,
+    rank: int,
+) -> None:
+    """Ranks and numbers of channels of a transposed convolution."""
+    _check_groups(op, x, weight, groups, rank, "(C, K / groups, ")
+    if x[-rank - 1] != weight[0]:
+        raise ShapeError(f"{op}: weight {weight} takes {weight[0]} input channels, x {x} has {x[-rank - 1]}")
+    if bias is not None and bias != (weight[1] * groups,):
+        raise ShapeError(
+            f"{op}: weight {weight} with groups={groups} gives {weight[1] * groups} channels, expected bias "
+            f"({weight[1] * groups},), got {bias}"
+        )
+
+
+def _check_groups(op: str, x: tuple[int, ...], weight: tuple[int, ...], groups: int, rank: int, channels: str) -> None:
+    """Ranks, groups, and that no axis is empty but those of images and channels."""
     if len(weight) != rank + 2 or len(x) not in (rank + 1, rank + 2):
         raise ShapeError(
-            f"{op}: Expected {rank + 2}-dimensional weight (K, C / groups, {AXES[rank]}) and input "
+            f"{op}: Expected {rank + 2}-dimensional weight {channels}{AXES[rank]}) and input "
             f"(N, C, {AXES[rank]}) or (C, {AXES[rank]}), got weight {weight} and input {x}"
         )
     if groups <= 0:
@@ -140,14 +222,6 @@ def _check_channels(
             f"{op}: Given groups={groups}, expected weight to be at least {groups} at dimension 0 and divisible by it, "
             f"but got weight of size {weight}"
         )
-    channels = x[-rank - 1]
-    if channels != weight[1] * groups:
-        raise ShapeError(
-            f"{op}: weight {weight} with groups={groups} takes {weight[1] * groups} input channels, "
-            f"x {x} has {channels}"
-        )
-    if bias is not None and bias != weight[:1]:
-        raise ShapeError(f"{op}: weight {weight} gives {weight[0]} channels, expected bias {weight[:1]}, got {bias}")
     if 0 in weight[2:] or 0 in x[-rank:]:
         raise ShapeError(
             f"{op}: Only zero batch or zero channel inputs are supported, but got input shape: {x}, weight {weight}"

@@ -120,38 +120,41 @@ def _cell(geo: Geometry, c: int, k: int, layout: Layout) -> int:
     return int(layout.dtype.itemsize) * (c * math.prod(geo.kernel[layout.shifted :]) + k)
 
 
-def input_gradient(g: Array, w: Array, geo: Geometry, budget: Budget) -> Array:
-    """dx (N, C, *size), given the gradient `g` (N, K, *out) of the output."""
+def input_gradient(g: Array, w: Array, bias: Array | None, geo: Geometry, budget: Budget) -> Array:
+    """dx (N, C, *size), given the gradient `g` (N, K, *out) of the output; plus `bias` (C,) in a transposed one."""
     k, c = w.shape[0], w.shape[1] * geo.groups
     dx = empty_images(g, (g.shape[0], c, *geo.size), g.dtype, _channels_last(g) or _channels_last(w))
     if max(geo.stride) == 1 and (_channels_last(dx) or _cost(geo, k, c) <= 3 * c * math.prod(geo.kernel)):
-        _correlate(dx, g, _flipped(w, geo.groups), None, mirrored(geo), budget)
+        _correlate(dx, g, _flipped(w, geo.groups), bias, mirrored(geo), budget)
     else:
-        _scatter(dx, g, w, geo, budget)
+        _scatter(dx, g, w, bias, geo, budget)
     return dx
 
 
-def _scatter(dx: Array, g: Array, w: Array, geo: Geometry, budget: Budget) -> None:
-    """Fill `dx` with the gradients of the columns, summed over all windows that see an element (col2im)."""
+def _scatter(dx: Array, g: Array, w: Array, bias: Array | None, geo: Geometry, budget: Budget) -> None:
+    """Fill `dx` with the gradients of the columns, summed over all windows that see an element (col2im), plus bias."""
     k, c = w.shape[0], dx.shape[1]
     channels_last = _channels_last(dx)
     layout = Layout(_wide(g), _by_pixels(geo, c, k, channels_last), False)
     weights = weight_matrices(w, geo, layout)[0].mT  # (G, M, K / G)
+    offset = 0 if bias is None else bias.astype(layout.dtype).reshape(-1, *[1] * len(geo.kernel))
     if dx.dtype == layout.dtype and layout.by_pixels == channels_last:
-        _add_columns(dx, g, weights, geo, layout, budget)
+        _add_columns(dx, offset, g, weights, geo, layout, budget)
         return
     image = c * math.prod(geo.size) * layout.dtype.itemsize
     for (first, last), *_ in boxes((len(dx),), image, budget.block):  # a few images at a time, in float32
         sums = empty_images(g, (last - first, *dx.shape[1:]), layout.dtype, layout.by_pixels)
-        _add_columns(sums, g[first:last], weights, geo, layout, budget)
+        _add_columns(sums, offset, g[first:last], weights, geo, layout, budget)
         dx[first:last] = sums
 
 
-def _add_columns(dx: Array, g: Array, weights: Array, geo: Geometry, layout: Layout, budget: Budget) -> None:
-    """dx = the sums of weightsᵀ · g, each where it came from."""
+def _add_columns(
+    dx: Array, offset: Any, g: Array, weights: Array, geo: Geometry, layout: Layout, budget: Budget
+) -> None:
+    """dx = offset + the sums of weightsᵀ · g, each where it came from."""
     xp, (groups, m, _), rank = array_module(g), weights.shape, len(geo.kernel)
     c = m // math.prod(geo.kernel)
-    dx[...] = 0
+    dx[...] = offset
     for box in boxes((len(g), *geo.out), layout.dtype.itemsize * (groups * m + g.shape[1]), budget.block):
         n, *positions = [b - a for a, b in box]
         windows = empty_windows(g, (n, groups, c, *geo.kernel, *positions), rank, layout)

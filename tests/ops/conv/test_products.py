@@ -11,7 +11,7 @@ import pytest
 
 import gpunn as gp
 from gpunn.nn import functional as F
-from gpunn.ops.conv import conv2d as family
+from gpunn.ops.conv import differentiable as family
 from gpunn.ops.conv import products
 from gpunn.ops.conv.columns import Layout, boxes, columns
 from gpunn.ops.conv.geometry import Geometry, convolution
@@ -71,7 +71,7 @@ def test_the_workspace_is_bounded(x, w, options, channels_last, dtype):
     y = traced(lambda: products.output(x, w, None, geo, products.CPU), 0)
     traced(lambda: products.weight_gradient(y, x, geo, products.CPU), 0)
     in_float32 = 2 * x.nbytes if dtype == "float16" and max(geo.stride) > 1 else 0  # one image
-    traced(lambda: products.input_gradient(y, w, geo, products.CPU), in_float32)
+    traced(lambda: products.input_gradient(y, w, None, geo, products.CPU), in_float32)
 
 
 def traced(f, more):
@@ -136,6 +136,6 @@ def test_products_of_other_ranks(rank, stride):
     y = products.output(x, w, None, geo, products.CPU)
     np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-12)
     g, v, u = distinct(y.shape, rng), distinct(x.shape, rng), distinct(w.shape, rng)
-    dx, dw = products.input_gradient(g, w, geo, products.CPU), products.weight_gradient(g, x, geo, products.CPU)
+    dx, dw = products.input_gradient(g, w, None, geo, products.CPU), products.weight_gradient(g, x, geo, products.CPU)
     np.testing.assert_allclose((dx * v).sum(), (g * products.output(v, w, None, geo, products.CPU)).sum(), rtol=1e-12)
     np.testing.assert_allclose((dw * u).sum(), (g * products.output(x, u, None, geo, products.CPU)).sum(), rtol=1e-12)
