@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -42,6 +43,8 @@ _CHECKED: Final = (
 )
 _CHECKED_GCC: Final = ("--param", "tsan-instrument-func-entry-exit=0", "-fsanitize=bounds-strict")
 _CHECKED_CLANG: Final = ("-mllvm", "-tsan-instrument-func-entry-exit=0", "-fsanitize=bounds")
+_THREAD_LOCALS: Final = re.compile(r"\t\.section\t\.tbss.*?(?=\t\.section|\t\.text|\t\.data|\t\.bss|\Z)", re.S)
+_GAP: Final = 256  # bytes
 _PREFIX: Final = "gpunn_prefix.h"
 _CHECKED_LINK: Final = ("-Wl,--wrap=memcpy", "-Wl,--wrap=memmove", "-Wl,--wrap=memset")
 
@@ -124,7 +127,7 @@ def build_kernels(text: str, folders: Sequence[str], check: bool) -> Path:
     target = cache_folder() / f"kernels-{_hash([text, _headers(), *_included(folders)], flags)}.so"
     if not target.exists():
         include = [f"-I{folder}" for folder in (_precompiled(check), INCLUDE, *folders)]
-        _build(target, text, [*flags, *include, "-include", _PREFIX], _CHECKED_LINK if check else ())
+        _build(target, text, [*flags, *include, "-include", _PREFIX], _CHECKED_LINK if check else (), check)
     return target
 
 
@@ -189,15 +192,26 @@ def _hash(texts: Sequence[str], options: Sequence[str]) -> str:
     return digest.hexdigest()[:24]
 
 
-def _build(target: Path, text: str, options: Sequence[str], libraries: Sequence[str]) -> None:
+def _build(target: Path, text: str, options: Sequence[str], libraries: Sequence[str], spaced: bool = False) -> None:
     """Compile and link apart: a link with the sanitizers' options would bring in their libraries."""
     with tempfile.TemporaryDirectory(prefix="build-", dir=target.parent) as folder:
-        unit = Path(folder, "unit.cpp")
-        unit.write_text(text, encoding="utf-8")
         compiler = find_compiler().path
-        _run([compiler, *options, f"-fdebug-prefix-map={folder}=.", "-c", "unit.cpp", "-o", "unit.o"], folder)
-        _run([compiler, "-shared", "-pthread", "unit.o", "-o", "unit.so", *libraries], folder)
+        assembly = Path(folder, "unit.s")
+        Path(folder, "unit.cpp").write_text(text, encoding="utf-8")
+        _run([compiler, *options, f"-fdebug-prefix-map={folder}=.", "-S", "unit.cpp", "-o", "unit.s"], folder)
+        if spaced:
+            assembly.write_text(_spaced(assembly.read_text(encoding="utf-8")), encoding="utf-8")
+        _run([compiler, "-shared", "-pthread", "unit.s", "-o", "unit.so", *libraries], folder)
         os.replace(Path(folder, "unit.so"), target)
+
+
+def _spaced(assembly: str) -> str:
+    """With a gap behind each thread-local variable, so that an index past one does not land in the next."""
+
+    def space(section: re.Match[str]) -> str:
+        return re.sub(r"(\t\.zero\t\d+\n)", rf"\1\t.zero\t{_GAP}\n", section[0])
+
+    return _THREAD_LOCALS.sub(space, assembly)
 
 
 def _run(command: Sequence[str], folder: str) -> None:

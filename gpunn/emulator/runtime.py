@@ -77,13 +77,13 @@ class Library:
             self.entries[entry.name.decode()] = entry  # where it lies in the library, no copy
         if check:
             for offset, size, symbol in thread_variables(path):
-                name = demangled(symbol)
-                if name != "gpunn_anchor_variable":
-                    library().gpunn_add_variable(self.module, offset, size, name.encode())
+                library().gpunn_add_variable(self.module, offset, size, variable_name(symbol).encode())
 
 
-def demangled(symbol: str) -> str:
-    """The name of the variable that a linker's symbol stands for: "tile" for "_ZZ6kernelPfE4tile"."""
+def variable_name(symbol: str) -> str:
+    """The variable of a linker's symbol: "tile" of "_ZZ6kernelPfE4tile"; "" if it is one of the compiler's own."""
+    if symbol.startswith("_ZGV"):  # whether a variable has been constructed
+        return ""
     out = ctypes.create_string_buffer(4096)
     library().gpunn_demangle(symbol.encode(), out, len(out))
     return out.value.decode().rpartition("::")[2]

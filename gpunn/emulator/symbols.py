@@ -36,7 +36,7 @@ def thread_variables(path: Path) -> Iterator[tuple[int, int, str]]:
         for at in range(section.offset, section.offset + section.size, 24):
             name, info, _, index, value, size = struct.unpack_from("<IBBHQQ", data, at)
             symbol = data[names + name : data.index(b"\0", names + name)].decode()
-            if info & 15 == _THREAD_LOCAL and index != _UNDEFINED and not symbol.startswith("_ZGV"):
+            if info & 15 == _THREAD_LOCAL and index != _UNDEFINED:
                 yield value, size, symbol
 
 

@@ -95,6 +95,7 @@ Checker::Checker(Block& block, LaunchChecks& launch) : block_(block), launch_(la
         Variable{request.dynamic_shared_name, block.dynamic_shared, request.dynamic_shared}, true);
   }
   for (const SharedVariable& variable : request.module->variables) {
+    if (variable.name.empty()) continue;
     shared_.emplace_back(
         Variable{variable.name, request.module->shared() + variable.offset, variable.size}, true);
   }
@@ -128,7 +129,7 @@ void Checker::order_by_atomic(const char* address) {
   if (!releases.is_empty()) acquired_.add(releases);
   if (!fenced_[current_thread().number]) return;
   releases.add(acquired_);
-  releases.add(now(0).access.thread, interval_);
+  releases.add(now(false, 0).access.thread, interval_);
 }
 
 void Checker::end_thread(const Thread& thread) {
@@ -140,11 +141,14 @@ void Checker::end_thread(const Thread& thread) {
                           : "a copy that its thread never committed");
 }
 
-Moment Checker::now(uint32_t code) const {
+Moment Checker::now(bool is_shared, uint32_t code) const {
   const Thread& thread = current_thread();
   const WarpOrder& warp = warps_[thread.warp];
   const auto number = static_cast<ThreadNumber>(block_.number) * MAX_THREADS + thread.number;
-  return {{number, interval_, warp.stamp(), code}, launch_.first_interval(), &warp, &acquired_};
+  return {{number, interval_, warp.stamp(), code},
+          is_shared ? first_interval_ : launch_.first_interval(),
+          &warp,
+          &acquired_};
 }
 
 Region* Checker::find_shared(const char* address) {
@@ -162,6 +166,10 @@ Region* Checker::find(const char* address) {
 // Constants and variables of the module, what a thread knows of itself, and the packed arguments.
 bool Checker::is_unchecked(const char* address) const {
   const Launch& launch = *block_.worker->launch;
+  for (const SharedVariable& variable : launch.request.module->variables) {
+    const char* begin = launch.request.module->shared() + variable.offset;
+    if (variable.name.empty() && static_cast<size_t>(address - begin) < variable.size) return true;
+  }
   const Entry& entry = *launch.request.entry;
   const size_t arguments = entry.count > 0 ? entry.parameters[entry.count - 1].offset +
                                                  entry.parameters[entry.count - 1].size
@@ -190,7 +198,7 @@ void Checker::check_cells(Region& region, const char* address, size_t size, Acce
     report("write through const", variable.name, code,
            format("%s of ", verb(kind)) + describe(variable, address));
   }
-  const Moment moment = now(code);
+  const Moment moment = now(region.is_shared(), code);
   auto [cell, end] = region.cells(address, size);
   const size_t step = size_t{1} << region.shift();
   for (; cell != end; ++cell, address += step) {
@@ -301,6 +309,14 @@ void Checker::finish_copy(const PendingCopy& copy) {
   for (; cell != end; ++cell) cell->pending_interval = 0;
   access(copy.target, copy.size, AccessKind::WRITE, code);
   if (copy.bytes > 0) access(copy.source, copy.bytes, AccessKind::READ, code);
+}
+
+std::string Checker::shared_variable_near(const void* pointer) {
+  const char* address = static_cast<const char*>(pointer);
+  const Module& module = *block_.worker->launch->request.module;
+  const bool is_static = static_cast<size_t>(address - module.shared()) < module.shared_size;
+  const Variable* variable = is_static || find_shared(address) ? nearest(address) : nullptr;
+  return variable ? variable->name : "";
 }
 
 std::string Checker::variable_at(const void* pointer) {

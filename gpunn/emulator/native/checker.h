@@ -59,6 +59,8 @@ class Checker {
   void finish_copy(const PendingCopy& copy);
   // The variable that lies at `address`; "" if none does.
   std::string variable_at(const void* address);
+  // The shared variable that `address` lies in or beside; "" if it is no shared memory.
+  std::string shared_variable_near(const void* address);
 
  private:
   Region* find(const char* address);
@@ -76,7 +78,7 @@ class Checker {
   [[noreturn]] void report_outside(const char* address, size_t size, AccessKind kind,
                                    uint32_t code);
   void order_by_atomic(const char* address);
-  Moment now(uint32_t code) const;
+  Moment now(bool is_shared, uint32_t code) const;
 
   Block& block_;
   LaunchChecks& launch_;

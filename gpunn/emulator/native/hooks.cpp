@@ -22,7 +22,7 @@ inline __attribute__((always_inline)) void check(const void* address, size_t siz
     return;
   }
   Checker& checker = *current_thread().owner->checker;
-  if (worker->suspicion.what != nullptr) confirm_suspicion(checker.variable_at(address));
+  if (worker->suspicion.what != nullptr) confirm_suspicion(checker.shared_variable_near(address));
   checker.access(address, size, kind, code_of(return_address));
 }
 

@@ -11,7 +11,8 @@ namespace gpunn_emulator {
 
 enum class Order : int { FORWARD, REVERSE, RANDOM };
 
-// A static shared variable: where it lies in the module's shared memory.
+// A static shared variable: where it lies in the module's shared memory. The compiler's own have no
+// name.
 struct SharedVariable {
   size_t offset, size;
   std::string name;

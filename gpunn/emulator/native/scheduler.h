@@ -88,7 +88,8 @@ class Random {
   uint64_t state_ = 1;
 };
 
-// An index that is out of its array's bounds; which variable that is, the access will tell.
+// An index that is out of its array's bounds. If the next access is one of shared memory, that is
+// the array.
 struct Suspicion {
   const char* what;  // the array's type; null: there is no suspicion
   long index;

@@ -17,6 +17,10 @@ struct Place {
   int line;
 };
 
+constexpr Place here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  return {file, line};
+}
+
 // What one CUDA thread knows of itself.
 struct ThreadView {
   Dim3 thread, block, block_size, grid_size;
@@ -60,6 +64,6 @@ void note_access(const void* address, unsigned bytes, bool is_write, bool is_ato
 
 #pragma GCC visibility pop
 
-// A default argument that names the line of the caller.
-#define GPUNN_HERE \
-  ::gpunn_emulator::Place place = ::gpunn_emulator::Place { __builtin_FILE(), __builtin_LINE() }
+// A default argument that names the line of the caller. (Written as a Place{...} in the macro, it
+// would name its own.)
+#define GPUNN_HERE ::gpunn_emulator::Place place = ::gpunn_emulator::here()
