@@ -141,6 +141,8 @@ def _without(name: str, lines: Budget) -> Budget | None:
 def violations(reports: Iterable[tuple[Build, Report]], budget: Budget, slack: int = 0) -> Iterator[str]:
     """A line for all that is wrong with each build, and for each kernel that exceeds its limits."""
     for build, report in reports:
+        if "BLOCK" not in build.configuration:
+            yield f"{build}: declares no BLOCK; the header ends at the first line that is no choice"
         if report.failed:
             yield f"{build}: does not compile: {report.log.strip()}"
             continue
@@ -157,7 +159,7 @@ def violations(reports: Iterable[tuple[Build, Report]], budget: Budget, slack: i
 
 
 def _excess(build: Build, taken: Resources, limits: Limits | None, slack: int) -> Iterator[str]:
-    block = int(build.configuration["BLOCK"])
+    block = int(build.configuration.get("BLOCK", 0))
     if -(-taken.registers // 8) * 8 * block > REGISTERS:
         yield f"{taken.registers} registers in each of {block} threads: no block fits; write __launch_bounds__(BLOCK)"
     if limits is None or build.arch not in limits.registers:

@@ -25,17 +25,18 @@ def allowed() -> Budget:
 
 def sample(file):
     """As many configurations of `file` as it takes to have each choice of its header in one of them."""
-    for i in range(max(len(choices) for _, choices in file.choices)):
+    for i in range(max((len(choices) for _, choices in file.choices), default=1)):
         yield {
             n: word for names, choices in file.choices for n, word in zip(names, choices[i % len(choices)], strict=True)
         }
 
 
 def part(stem):
-    """The sample for sm_90, and its first configuration for the oldest architecture too."""
+    """The first and the last of the sample for sm_90, and the first for the oldest architecture too."""
     file = kernel_file(stem)
-    for_90 = [Build(file, configuration, max(90, file.arch)) for configuration in sample(file)]
-    return [Build(file, for_90[0].configuration, file.arch), *for_90]
+    first, *others = sample(file)
+    made = [(first, file.arch), (first, max(90, file.arch)), *[(last, max(90, file.arch)) for last in others[-1:]]]
+    return [Build(file, configuration, arch) for configuration, arch in made]
 
 
 def broad(stem):
@@ -204,6 +205,15 @@ def test_a_block_that_no_multiprocessor_can_hold_is_found(reports):
     found = list(violations(reports("spills", signature=unbounded), limits(Limits({80: 255, 90: 255}, 0, 999, 999))))
     found = [line for line in found if "warning" not in line]  # BLOCK is not used
     assert len(found) == 4 and all("registers in each of 1024 threads: no block fits" in line for line in found)
+
+
+@needs_reference
+def test_a_file_that_does_not_say_its_block_is_found(reports):
+    """A line that is no header line ends the header, and what follows is not seen."""
+    found = list(violations(reports("plain", header=HEADER.replace("// BLOCK", "// See:\n// BLOCK")), limits()))
+    assert (
+        found[0] == "planted.cu T=float sm_80: declares no BLOCK; the header ends at the first line that is no choice"
+    )
 
 
 @needs_reference
