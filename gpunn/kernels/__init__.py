@@ -5,7 +5,7 @@ CuPy checks neither the number nor the types of a kernel's arguments, ignores st
 combination of types, and remembers.
 
 ```
-kernels.launch("activation", "relu_forward", y.size, (y, x, y.size))
+kernels.launch("activation/piecewise", "relu_forward", y.size, (y, x, y.size))
 ```
 """
 

@@ -1,7 +1,32 @@
 """The operations of networks as functions, under PyTorch's names: activations, layers, losses."""
 
-from gpunn.ops.activation import relu as relu
-from gpunn.ops.activation import relu_ as relu_
+from gpunn.ops.activation.exponential import celu as celu
+from gpunn.ops.activation.exponential import celu_ as celu_
+from gpunn.ops.activation.exponential import elu as elu
+from gpunn.ops.activation.exponential import elu_ as elu_
+from gpunn.ops.activation.exponential import logsigmoid as logsigmoid
+from gpunn.ops.activation.exponential import selu as selu
+from gpunn.ops.activation.exponential import selu_ as selu_
+from gpunn.ops.activation.exponential import softplus as softplus
+from gpunn.ops.activation.exponential import softsign as softsign
+from gpunn.ops.activation.exponential import tanhshrink as tanhshrink
+from gpunn.ops.activation.gated import gelu as gelu
+from gpunn.ops.activation.gated import mish as mish
+from gpunn.ops.activation.gated import silu as silu
+from gpunn.ops.activation.gated import swish as swish
+from gpunn.ops.activation.piecewise import hardshrink as hardshrink
+from gpunn.ops.activation.piecewise import hardsigmoid as hardsigmoid
+from gpunn.ops.activation.piecewise import hardswish as hardswish
+from gpunn.ops.activation.piecewise import hardtanh as hardtanh
+from gpunn.ops.activation.piecewise import hardtanh_ as hardtanh_
+from gpunn.ops.activation.piecewise import leaky_relu as leaky_relu
+from gpunn.ops.activation.piecewise import leaky_relu_ as leaky_relu_
+from gpunn.ops.activation.piecewise import relu as relu
+from gpunn.ops.activation.piecewise import relu6 as relu6
+from gpunn.ops.activation.piecewise import relu_ as relu_
+from gpunn.ops.activation.piecewise import softshrink as softshrink
+from gpunn.ops.activation.piecewise import threshold as threshold
+from gpunn.ops.activation.piecewise import threshold_ as threshold_
 from gpunn.ops.arithmetic.exponential import sigmoid as sigmoid
 from gpunn.ops.arithmetic.hyperbolic import tanh as tanh
 from gpunn.ops.conv.convolve import conv1d as conv1d

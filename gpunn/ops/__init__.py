@@ -2,8 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from gpunn.ops.activation import relu as relu
-from gpunn.ops.activation import relu_ as relu_
+from gpunn.ops.activation.exponential import celu as celu
+from gpunn.ops.activation.exponential import celu_ as celu_
+from gpunn.ops.activation.exponential import selu as selu
+from gpunn.ops.activation.exponential import selu_ as selu_
+from gpunn.ops.activation.piecewise import hardshrink as hardshrink
+from gpunn.ops.activation.piecewise import relu as relu
+from gpunn.ops.activation.piecewise import relu_ as relu_
+from gpunn.ops.activation.piecewise import threshold as threshold
+from gpunn.ops.activation.piecewise import threshold_ as threshold_
 from gpunn.ops.arithmetic.binary import add as add
 from gpunn.ops.arithmetic.binary import mul as mul
 from gpunn.ops.arithmetic.binary import multiply as multiply

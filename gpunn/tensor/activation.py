@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpunn.engine import Variable
-from gpunn.ops.activation import relu
+from gpunn.ops.activation.piecewise import hardshrink, relu
 from gpunn.ops.inplace import in_place
 from gpunn.ops.softmax import log_softmax, softmax
 
@@ -13,6 +13,7 @@ class ActivationMethods(Variable):
 
     __slots__ = ()
 
+    hardshrink = hardshrink
     relu = relu
     relu_ = in_place(relu)
     softmax = softmax

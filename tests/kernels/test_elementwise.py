@@ -31,7 +31,7 @@ def cuda(device):
 
 def relu(*arrays):
     name = "relu_forward" if len(arrays) == 1 else "relu_backward"
-    return elementwise.apply("activation", name, arrays)
+    return elementwise.apply("activation/piecewise", name, arrays)
 
 
 def test_the_result_lies_as_the_first_input_does(cuda):

@@ -9,6 +9,7 @@ import numpy as np
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
 from gpunn.errors import UnsupportedError
+from gpunn.kernels import elementwise
 from gpunn.ops.arithmetic.promotion import NUMBERS
 from gpunn.ops.shape.expand import sum_to_size
 
@@ -29,6 +30,34 @@ class Unary(Function):
     def compute(self, xp: Any, x: Array) -> Array:
         """The values, computed by the functions of `xp`, numpy or cupy."""
         raise UnsupportedError(f"{type(self).__name__} has no forward")
+
+
+class UnaryBackward(Function):
+    """grad · f'(x), computed from y = f(x) by the kernel `<kernel>_backward` of kernels/activation/sigmoid.cu."""
+
+    saves: ClassVar = {0: (1,), 1: (0, 1)}
+    kernel: ClassVar[str]
+
+    def forward_numpy(self, grad: Array, y: Array) -> Array:
+        if is_half(y):
+            return (grad.astype(np.float32) * self.slope(y.astype(np.float32))).astype(grad.dtype)
+        return grad * self.slope(y)
+
+    def forward_cuda(self, grad: Array, y: Array) -> Array:
+        return elementwise.apply("activation/sigmoid", f"{self.kernel}_backward", (grad, y))
+
+    def slope(self, y: Array) -> Array:
+        """f'(x)."""
+        raise UnsupportedError(f"{type(self).__name__} has no forward")
+
+    def slope_change(self, y: Tensor) -> Tensor:
+        """The derivative of `slope` in y."""
+        raise UnsupportedError(f"{type(self).__name__} is not differentiable")
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        y = self.saved(1)
+        to_grad = type(self)()(grad, y) if self.needs[0] else None
+        return to_grad, grad * self.saved(0) * self.slope_change(y) if self.needs[1] else None
 
 
 class Elementwise(Function):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpunn.backend import Array
 from gpunn.errors import DtypeError
-from gpunn.ops.arithmetic.elementwise import Elementwise, Unary, masked
+from gpunn.kernels import elementwise
+from gpunn.ops.arithmetic.elementwise import Elementwise, Unary, UnaryBackward, masked
 from gpunn.ops.arithmetic.promotion import NUMBERS, Operand, floating, only_tensors, promoted
 
 if TYPE_CHECKING:
@@ -95,9 +96,22 @@ class Sigmoid(Unary):
         y += 1
         return 1 / y
 
+    def forward_cuda(self, x: Array) -> Array:
+        return elementwise.apply("activation/sigmoid", "sigmoid_forward", (x,))
+
     def backward(self, grad: Tensor) -> Tensor:
-        y = self.saved_output()
-        return grad * ((1 - y) * y)
+        result: Tensor = SigmoidBackward()(grad, self.saved_output())
+        return result
+
+
+class SigmoidBackward(UnaryBackward):
+    kernel = "sigmoid"
+
+    def slope(self, y: Array) -> Array:
+        return (1 - y) * y
+
+    def slope_change(self, y: Tensor) -> Tensor:
+        return 1 - 2 * y
 
 
 class Logaddexp(Elementwise):

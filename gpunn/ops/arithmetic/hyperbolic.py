@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpunn.backend import Array
-from gpunn.ops.arithmetic.elementwise import Unary
+from gpunn.kernels import elementwise
+from gpunn.ops.arithmetic.elementwise import Unary, UnaryBackward
 from gpunn.ops.arithmetic.promotion import floating
 
 if TYPE_CHECKING:
@@ -38,9 +39,22 @@ class Tanh(Unary):
     def compute(self, xp: Any, x: Array) -> Array:
         return xp.tanh(x)
 
+    def forward_cuda(self, x: Array) -> Array:
+        return elementwise.apply("activation/sigmoid", "tanh_forward", (x,))
+
     def backward(self, grad: Tensor) -> Tensor:
-        y = self.saved_output()
-        return grad * (1 - y * y)
+        result: Tensor = TanhBackward()(grad, self.saved_output())
+        return result
+
+
+class TanhBackward(UnaryBackward):
+    kernel = "tanh"
+
+    def slope(self, y: Array) -> Array:
+        return 1 - y * y
+
+    def slope_change(self, y: Tensor) -> Tensor:
+        return -2 * y
 
 
 class Asinh(Unary):
