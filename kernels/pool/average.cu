@@ -43,9 +43,11 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 2)
                 {size_d, out_d, kernel_d, stride_d, padding_d, dilation_d},
                 {size_h, out_h, kernel_h, stride_h, padding_h, dilation_h},
                 {size_w, out_w, kernel_w, stride_w, padding_w, dilation_w}};
-  spread_windows(dx, s, {divisor, with_padding}, are_aligned(dx, dy),
-                 [=](auto& shares, long long at, C size) {
-                   load(shares, dy + at);
-                   for (C& share : shares) share /= size;
-                 });
+  spread_windows(
+      dx, s, {divisor, with_padding}, are_aligned(dx, dy),
+      [=](auto& shares, long long at, C size) {
+        load(shares, dy + at);
+        for (C& share : shares) share /= size;
+      },
+      Nothing());
 }

@@ -167,18 +167,21 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 2)
   const Chosen chosen{dy, winners};
   const bool is_aligned = are_aligned(dx, dy, winners);
   if (is_aligned && channels % VECTOR == 0)
-    sum_of_windows<VECTOR>(dx, s, chosen);
+    sum_of_windows<VECTOR>(dx, s, chosen, Nothing());
   else if (is_aligned && are_pairs<T>(s))
-    sum_of_pairs(dx, s, [=](C(&sum)[VECTOR], int tap, long long at, int, int, int) {
-      const auto winner = *reinterpret_cast<const Pack<I, VECTOR / 2>*>(winners + at);
-      C grads[VECTOR / 2];
-      load(grads, dy + at);
+    sum_of_pairs(
+        dx, s,
+        [=](C(&sum)[VECTOR], int tap, long long at, int, int, int) {
+          const auto winner = *reinterpret_cast<const Pack<I, VECTOR / 2>*>(winners + at);
+          C grads[VECTOR / 2];
+          load(grads, dy + at);
 #pragma unroll
-      for (int k = 0; k < VECTOR; ++k)
-        if (winner.at[k / 2] == tap + k % 2) sum[k] += grads[k / 2];
-    });
+          for (int k = 0; k < VECTOR; ++k)
+            if (winner.at[k / 2] == tap + k % 2) sum[k] += grads[k / 2];
+        },
+        Nothing());
   else
-    sum_of_windows<1>(dx, s, chosen);
+    sum_of_windows<1>(dx, s, chosen, Nothing());
 }
 
 // The place of a winner in its plane, or -1 for a window that sees nothing of the input.

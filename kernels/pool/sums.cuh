@@ -125,9 +125,9 @@ __device__ __forceinline__ void sum_windows(X* y, const X* x, const Stack& s, Di
 // dx of the stack of inputs = the sum of share over the windows that see the element:
 // share(shares, at, size) writes those of N windows side by side, from `at` in the stack of outputs
 // on, with divisor `size`.
-template <class X, class F>
+template <class X, class F, class G>
 __device__ __forceinline__ void spread_windows(X* dx, const Stack& s, Divisor divisor,
-                                               bool is_aligned, F share) {
+                                               bool is_aligned, F share, G finish) {
   using C = accumulate_t<X>;
   constexpr int VECTOR = Vector<X>::LENGTH;
   const auto add = [=](auto& sum, int, long long at, int d, int h, int w) {
@@ -138,14 +138,17 @@ __device__ __forceinline__ void spread_windows(X* dx, const Stack& s, Divisor di
     for (int k = 0; k < N; ++k) sum[k] += shares[k];
   };
   if (is_aligned && s.channels % VECTOR == 0)
-    sum_of_windows<VECTOR>(dx, s, add);
+    sum_of_windows<VECTOR>(dx, s, add, finish);
   else if (is_aligned && are_pairs<X>(s))
-    sum_of_pairs(dx, s, [=](C(&sum)[VECTOR], int, long long at, int d, int h, int w) {
-      C shares[VECTOR / 2];
-      share(shares, at, static_cast<C>(divisor.of(s, d, h, w)));
+    sum_of_pairs(
+        dx, s,
+        [=](C(&sum)[VECTOR], int, long long at, int d, int h, int w) {
+          C shares[VECTOR / 2];
+          share(shares, at, static_cast<C>(divisor.of(s, d, h, w)));
 #pragma unroll
-      for (int k = 0; k < VECTOR; ++k) sum[k] += shares[k / 2];
-    });
+          for (int k = 0; k < VECTOR; ++k) sum[k] += shares[k / 2];
+        },
+        finish);
   else
-    sum_of_windows<1>(dx, s, add);
+    sum_of_windows<1>(dx, s, add, finish);
 }

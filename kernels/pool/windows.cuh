@@ -184,6 +184,12 @@ __device__ __forceinline__ bool are_pairs(const Stack& s) {
          s.w.dilation == 1 && s.w.size == 2 * s.w.out && s.w.size % Vector<X>::LENGTH == 0;
 }
 
+// What finishes sums that are results already.
+struct Nothing {
+  template <class C>
+  __device__ __forceinline__ void operator()(C&, long long) const {}
+};
+
 // Sums of N elements side by side: in C up to CHAIN terms, and of more than that in float64.
 template <int N, class C>
 struct Sums {
@@ -214,9 +220,10 @@ struct Sums {
 };
 
 // dx of the stack of inputs, each element a sum over the windows that see it: add(sum, tap, at, d,
-// h, w) adds what one window gives to N elements side by side in channels. A thread makes N.
-template <int N, class X, class F>
-__device__ __forceinline__ void sum_of_windows(X* dx, const Stack& s, F add) {
+// h, w) adds what one window gives to N elements side by side in channels, and finish(sum, i) makes
+// elements i, i + 1, ... of the sums. A thread makes N.
+template <int N, class X, class F, class G>
+__device__ __forceinline__ void sum_of_windows(X* dx, const Stack& s, F add, G finish) {
   const int units = s.channels / N;
   const long long n = s.planes * s.d.size * s.h.size * s.w.size * units;
   for (long long i = thread_index(); i < n; i += thread_count()) {
@@ -228,14 +235,15 @@ __device__ __forceinline__ void sum_of_windows(X* dx, const Stack& s, F add) {
       sums.next();
     });
     sums.finish();
+    finish(sums.part, i * N);
     store(dx + i * N, sums.part);
   }
 }
 
 // The same for windows in pairs: add(sum, tap, at, d, h, w) adds what the windows at, at + 1, ...
 // of one row, w the first, give to the elements of 16 bytes; `tap` is that of the first of a pair.
-template <class X, class F>
-__device__ __forceinline__ void sum_of_pairs(X* dx, const Stack& s, F add) {
+template <class X, class F, class G>
+__device__ __forceinline__ void sum_of_pairs(X* dx, const Stack& s, F add, G finish) {
   constexpr int N = Vector<X>::LENGTH;
   const int units = s.w.size / N;
   const long long n = s.planes * s.d.size * s.h.size * units;
@@ -254,6 +262,7 @@ __device__ __forceinline__ void sum_of_pairs(X* dx, const Stack& s, F add) {
         add(sum, (tap_d * s.h.kernel + tap_h) * 2, row + w, j, k, w);
       }
     }
+    finish(sum, i * N);
     store(dx + i * N, sum);
   }
 }

@@ -24,6 +24,7 @@ from gpunn.ops.pool.windows import (
     Windows,
     adaptive_windows,
     as_stack,
+    as_stack_like,
     blocks,
     from_stack,
     padded,
@@ -186,7 +187,7 @@ class MaxPoolBackward(Function):
         self.windows, self.shape = windows, shape
 
     def forward_numpy(self, grad: Array, winners: Array) -> Array:
-        windows, grads = self.windows, _like(winners, grad)
+        windows, grads = self.windows, as_stack_like(winners, grad)
         dx = np.zeros((len(winners), *windows.size, winners.shape[-1]), grad.dtype)
         for block in blocks(dx):
             places = _places(winners[block], windows).reshape(-1)
@@ -200,7 +201,7 @@ class MaxPoolBackward(Function):
 
     def forward_cuda(self, grad: Array, winners: Array) -> Array:
         dx = array_module(grad).empty((len(winners), *self.windows.size, winners.shape[-1]), grad.dtype)
-        args = (dx, _like(winners, grad), winners, *self.windows.geometry(winners))
+        args = (dx, as_stack_like(winners, grad), winners, *self.windows.geometry(winners))
         launch(FILE, "max_pool_backward", threads_for(dx), args)
         return from_stack(dx, self.shape)
 
@@ -217,7 +218,7 @@ class MaxPoolGather(Function):
         self.windows, self.shape = windows, shape
 
     def forward_numpy(self, x: Array, winners: Array) -> Array:
-        windows, stack = self.windows, _like(winners, x, self.windows.size)
+        windows, stack = self.windows, as_stack_like(winners, x, self.windows.size)
         found = stack.reshape(-1).take(_places(winners, windows))
         if windows.blind is not None:
             found = np.where(windows.blind, x.dtype.type(0), found)
@@ -225,19 +226,12 @@ class MaxPoolGather(Function):
 
     def forward_cuda(self, x: Array, winners: Array) -> Array:
         windows, found = self.windows, array_module(x).empty(winners.shape, x.dtype)
-        args = (found, _like(winners, x, windows.size), winners, *windows.geometry(winners))
+        args = (found, as_stack_like(winners, x, windows.size), winners, *windows.geometry(winners))
         launch(FILE, "max_pool_gather", found.size, args)
         return from_stack(found, (*self.shape[: -len(windows.size)], *windows.out))
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         return MaxPoolBackward(self.windows, self.shape)(grad, self.saved(1)), None
-
-
-def _like(winners: Array, x: Array, size: tuple[int, ...] | None = None) -> Array:
-    """`x` (…, C, *size) as a contiguous stack with the channels where `winners` have them."""
-    if winners.shape[-1] > 1:
-        x = x.transpose(0, *range(2, x.ndim), 1)
-    return array_module(x).ascontiguousarray(x).reshape(len(winners), *(size or winners.shape[1:-1]), winners.shape[-1])
 
 
 def _largest_of(op: str, input: Tensor, windows: Windows, return_indices: bool) -> Any:

@@ -240,6 +240,13 @@ def as_stack(x: Array, rank: int) -> Array:
     return x.transpose(0, *range(2, rank + 2), 1)
 
 
+def as_stack_like(stack: Array, x: Array, size: tuple[int, ...] | None = None) -> Array:
+    """`x` (…, C, *size) as a C-contiguous stack with the channels where `stack` has them; None: the size of that."""
+    if stack.shape[-1] > 1:
+        x = x.transpose(0, *range(2, x.ndim), 1)
+    return array_module(x).ascontiguousarray(x).reshape(len(stack), *(size or stack.shape[1:-1]), stack.shape[-1])
+
+
 def from_stack(stack: Array, shape: tuple[int, ...]) -> Array:
     """The stack (A, *size, B) as an array of `shape`, in the memory format that it was made from."""
     rank = stack.ndim - 2
