@@ -1,15 +1,16 @@
 """Small kernels with one bug each, and beside each its correct twin.
 
-A text is that of both: lines that begin with `-` are the bug's, lines that begin with `+` the twin's. The report is
-expected at the line with `// here`. The kernels have the parameters (float* y, const float* x, int n) unless `parameters`
-says otherwise; y and x hold `size` elements.
+`## name: kind, variable` begins a bug, with what the report must say; after semicolons stands what is special in
+the launch. Lines that begin with `-` are in the bug only, those with `+` in the twin only. The report names the line
+with `// here`. Parameters are (float* y, const float* x, int n) unless others are given; arrays hold `size` elements.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass
 
-DEFAULT = "float* y, const float* x, int n"
+_HEADER = re.compile(r"## (\w+): ([a-z. ]+)(?:, ([\w ]+))?((?:; .+)*)")
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Bug:
     block: int = 64
     shared: int = 0
     size: int = 64
-    parameters: str = DEFAULT
+    parameters: str = "float* y, const float* x, int n"
 
     def body(self, is_bug: bool) -> str:
         """The kernel's body, of the bug or of the twin."""
@@ -36,34 +37,35 @@ class Bug:
     def line(self) -> int:
         """The line of the report; the signature is line 1."""
         lines = self.body(True).splitlines()
-        return next(number for number, line in enumerate(lines, 1) if "// here" in line)
+        return next(number for number, line in enumerate(lines, 2) if "// here" in line)
 
 
 def kernels(bugs: list[Bug], is_bug: bool) -> str:
     """All kernels as one text; each has a file name of its own."""
     return "".join(
-        f'#line 1 "{bug.name}.cu"\nextern "C" __global__ void {bug.name}({bug.parameters}) {{{bug.body(is_bug)}\n}}\n'
+        f'#line 1 "{bug.name}.cu"\nextern "C" __global__ void {bug.name}({bug.parameters}) {{\n{bug.body(is_bug)}\n}}\n'
         for bug in bugs
     )
 
 
-RACES = [
-    Bug(
-        "missing_syncthreads",
-        "race",
-        "tile",
-        """
+def parse(texts: str) -> list[Bug]:
+    """The bugs of a text in the format above."""
+    bugs = []
+    for header, *lines in (part.splitlines() for part in re.split(r"^(?=## )", texts, flags=re.M)[1:]):
+        match = _HEADER.fullmatch(header)
+        special = dict(option.split(" ", 1) for option in match[4].split("; ")[1:])
+        options = {key: int(value) if value.isdigit() else value for key, value in special.items()}
+        bugs.append(Bug(match[1], match[2], match[3] or "", "\n".join(lines), **options))
+    return bugs
+
+
+_RACES = """
+## missing_syncthreads: race, tile
   __shared__ float tile[64];
   tile[threadIdx.x] = x[threadIdx.x];
 + __syncthreads();
   y[threadIdx.x] = tile[63 - threadIdx.x];  // here
-""",
-    ),
-    Bug(
-        "missing_syncthreads_before_reuse",
-        "race",
-        "tile",
-        """
+## missing_syncthreads_before_reuse: race, tile
   __shared__ float tile[64];
   float sum = 0;
   for (int k = 0; k < 2; ++k) {
@@ -73,48 +75,24 @@ RACES = [
     sum += tile[63 - threadIdx.x];
   }
   y[threadIdx.x] = sum;
-""",
-    ),
-    Bug(
-        "missing_syncwarp",
-        "race",
-        "tile",
-        """
+## missing_syncwarp: race, tile
   __shared__ float tile[64];
   tile[threadIdx.x] = x[threadIdx.x];
 + __syncwarp();
   y[threadIdx.x] = tile[threadIdx.x ^ 1];  // here
-""",
-    ),
-    Bug(
-        "shuffle_orders_no_memory",
-        "race",
-        "tile",
-        """
+## shuffle_orders_no_memory: race, tile
   __shared__ float tile[64];
   tile[threadIdx.x] = x[threadIdx.x];
 - float other = __shfl_xor_sync(0xffffffffu, x[threadIdx.x], 1);
 + float other = __shfl_xor_sync(0xffffffffu, x[threadIdx.x], 1); __syncwarp();
   y[threadIdx.x] = other + tile[threadIdx.x ^ 1];  // here
-""",
-    ),
-    Bug(
-        "syncwarp_across_warps",
-        "race",
-        "tile",
-        """
+## syncwarp_across_warps: race, tile
   __shared__ float tile[64];
   tile[threadIdx.x] = x[threadIdx.x];
 - __syncwarp();
 + __syncthreads();
   y[threadIdx.x] = tile[threadIdx.x ^ 32];  // here
-""",
-    ),
-    Bug(
-        "syncwarp_of_other_lanes",
-        "race",
-        "tile",
-        """
+## syncwarp_of_other_lanes: race, tile
   __shared__ float tile[64];
   tile[threadIdx.x] = x[threadIdx.x];
   const unsigned half = threadIdx.x % 32 < 16 ? 0x0000ffffu : 0xffff0000u;
@@ -122,13 +100,7 @@ RACES = [
 + const int partner = threadIdx.x ^ 8;
   __syncwarp(half);
   y[threadIdx.x] = tile[partner];  // here
-""",
-    ),
-    Bug(
-        "order_passed_on_by_lanes",
-        "race",
-        "cell",
-        """
+## order_passed_on_by_lanes: race, cell; block 32; size 32
   __shared__ float cell;
   if (threadIdx.x == 0) { cell = x[0]; __syncwarp(0x3); }
   if (threadIdx.x == 1) { __syncwarp(0x3); __syncwarp(0x6); }
@@ -136,30 +108,14 @@ RACES = [
 + if (threadIdx.x == 2) { __syncwarp(0x6); cell = x[2]; }
   __syncthreads();
   y[threadIdx.x] = cell;
-""",
-        block=32,
-        size=32,
-    ),
-    Bug(
-        "write_after_reads_of_many_lanes",
-        "race",
-        "cell",
-        """
+## write_after_reads_of_many_lanes: race, cell; block 32; size 32
   __shared__ float cell;
   if (threadIdx.x == 0) cell = x[0];
   __syncthreads();
   y[threadIdx.x] = cell;
 + __syncthreads();
   if (threadIdx.x == 5) cell = 1.0f;  // here
-""",
-        block=32,
-        size=32,
-    ),
-    Bug(
-        "write_after_a_read_of_another_warp",
-        "race",
-        "cell",
-        """
+## write_after_a_read_of_another_warp: race, cell
   __shared__ float cell;
   if (threadIdx.x == 0) cell = x[0];
   __syncthreads();
@@ -169,60 +125,27 @@ RACES = [
 + __syncthreads();
   if (threadIdx.x == 39) cell = 1.0f;  // here
   y[threadIdx.x] = sum;
-""",
-    ),
-    Bug(
-        "neighbouring_halves",
-        "race",
-        "tile",
-        """
+## neighbouring_halves: race, tile
   __shared__ __half tile[65];
   tile[threadIdx.x] = __float2half(x[threadIdx.x]);
 - tile[threadIdx.x + 1] = __float2half(0.0f);  // here
   __syncthreads();
   y[threadIdx.x] = __half2float(tile[threadIdx.x]);
-""",
-    ),
-    Bug(
-        "two_blocks_write_one_element",
-        "race",
-        "y",
-        """
+## two_blocks_write_one_element: race, y; grid 2; size 128
 - y[threadIdx.x] = x[threadIdx.x] + blockIdx.x;  // here
 + y[blockIdx.x * 64 + threadIdx.x] = x[threadIdx.x] + blockIdx.x;
-""",
-        grid=2,
-        size=128,
-    ),
-    Bug(
-        "sum_without_atomics",
-        "race",
-        "y",
-        """
+## sum_without_atomics: race, y; grid 2
   if (threadIdx.x == 0 && blockIdx.x == 0) n = 1;
 - *y += x[threadIdx.x];  // here
 + atomicAdd(y, x[threadIdx.x]);
-""",
-        grid=2,
-    ),
-    Bug(
-        "plain_read_of_an_atomic_counter",
-        "race",
-        "count",
-        """
+## plain_read_of_an_atomic_counter: race, count
   __shared__ int count;
   if (threadIdx.x == 0) count = 0;
   __syncthreads();
   atomicAdd(&count, 1);
 + __syncthreads();
   y[threadIdx.x] = count;  // here
-""",
-    ),
-    Bug(
-        "last_block_without_fence",
-        "race",
-        "y",
-        """
+## last_block_without_fence: race, y; grid 4
   __shared__ bool is_last;
   if (threadIdx.x == 0) {
     y[1 + blockIdx.x] = x[blockIdx.x];
@@ -234,170 +157,89 @@ RACES = [
   float sum = 0;
   for (int b = 0; b < gridDim.x; ++b) sum += y[1 + b];  // here
   y[32] = sum;
-""",
-        grid=4,
-    ),
-]
+"""
 
-BOUNDS = [
-    Bug(
-        "past_the_end",
-        "out of bounds",
-        "y",
-        "\n-\n+ if (threadIdx.x < n)\n  y[threadIdx.x] = x[threadIdx.x % n];  // here\n",
-        block=96,
-    ),
-    Bug(
-        "before_the_start",
-        "out of bounds",
-        "x",
-        "\n- const int i = threadIdx.x;\n+ const int i = max(1, threadIdx.x);\n  y[threadIdx.x] = x[i - 1];  // here\n",
-    ),
-    Bug(
-        "far_outside",
-        "out of bounds",
-        "x",
-        "\n- const int i = threadIdx.x + 1000;\n+ const int i = threadIdx.x;\n  y[threadIdx.x] = x[i];  // here\n",
-    ),
-    Bug(
-        "vector_across_the_end",
-        "out of bounds",
-        "x",
-        """
+_BOUNDS = """
+## past_the_end: out of bounds, y; block 96
+-
++ if (threadIdx.x < n)
+  y[threadIdx.x] = x[threadIdx.x % n];  // here
+## before_the_start: out of bounds, x
+- const int i = threadIdx.x;
++ const int i = max(1, threadIdx.x);
+  y[threadIdx.x] = x[i - 1];  // here
+## far_outside: out of bounds, x
+- const int i = threadIdx.x + 1000;
++ const int i = threadIdx.x;
+  y[threadIdx.x] = x[i];  // here
+## vector_across_the_end: out of bounds, x; size 66
 - const int last = n / 4;
 + const int last = n / 4 - 1;
   if (threadIdx.x > last) return;
   const float4 v = reinterpret_cast<const float4*>(x)[threadIdx.x];  // here
   y[threadIdx.x] = v.w;
-""",
-        size=66,
-    ),
-    Bug(
-        "shared_row_too_long",
-        "out of bounds",
-        "tile",
-        """
+## shared_row_too_long: out of bounds, tile
   __shared__ float tile[8][8];
   tile[threadIdx.x / 8][threadIdx.x % 8] = x[threadIdx.x];
   __syncthreads();
 - const int column = threadIdx.x % 8 + 1;
 + const int column = threadIdx.x % 8;
   y[threadIdx.x] = tile[threadIdx.x / 8][column];  // here
-""",
-    ),
-    Bug(
-        "past_a_shared_array",
-        "out of bounds",
-        "tile",
-        """
+## past_a_shared_array: out of bounds, tile
   __shared__ float tile[64];
   float* own = tile + threadIdx.x;
 - own[1] = x[threadIdx.x];  // here
 + own[0] = x[threadIdx.x];
   y[threadIdx.x] = *own;
-""",
-    ),
-    Bug(
-        "too_little_dynamic_shared",
-        "out of bounds",
-        "buffer",
-        """
+## too_little_dynamic_shared: out of bounds, buffer; shared 256
   extern __shared__ float buffer[];
 - buffer[threadIdx.x * 2] = x[threadIdx.x];  // here
 + buffer[threadIdx.x] = x[threadIdx.x];
   y[threadIdx.x] = x[threadIdx.x];
-""",
-        shared=256,
-    ),
-    Bug(
-        "local_array_index",
-        "out of bounds",
-        "",
-        """
+## local_array_index: out of bounds
   float taps[4] = {1, 2, 3, 4};
 - const int k = threadIdx.x % 5;
 + const int k = threadIdx.x % 4;
   y[threadIdx.x] = taps[k];  // here
-""",
-    ),
-    Bug(
-        "null_pointer",
-        "out of bounds",
-        "",
-        "\n- const float* p = n < 0 ? x : nullptr;\n+ const float* p = x;\n  y[threadIdx.x] = p[threadIdx.x];  // here\n",
-    ),
-    Bug(
-        "write_through_const",
-        "write through const",
-        "x",
-        "\n- const_cast<float*>(x)[threadIdx.x] = 1.0f;  // here\n+ y[threadIdx.x] = x[threadIdx.x];\n",
-    ),
-    Bug(
-        "misaligned_vector",
-        "misaligned",
-        "x",
-        """
+## null_pointer: out of bounds
+- const float* p = n < 0 ? x : nullptr;
++ const float* p = x;
+  y[threadIdx.x] = p[threadIdx.x];  // here
+## write_through_const: write through const, x
+- const_cast<float*>(x)[threadIdx.x] = 1.0f;  // here
++ y[threadIdx.x] = x[threadIdx.x];
+## misaligned_vector: misaligned, x
 - const float* source = x + 1;
 + const float* source = x;
   if (threadIdx.x >= n / 4 - 1) return;
   const float4 v = reinterpret_cast<const float4*>(source)[threadIdx.x];  // here
   y[threadIdx.x] = v.x;
-""",
-    ),
-    Bug(
-        "table_leads_outside",
-        "out of bounds",
-        "an array of float32",
-        """
+## table_leads_outside: out of bounds, an array of float32; block 96; parameters float* const* rows, int n
 - if (threadIdx.x <= n) rows[1][threadIdx.x] = rows[0][threadIdx.x];  // here
 + if (threadIdx.x < n) rows[1][threadIdx.x] = rows[0][threadIdx.x];
-""",
-        block=96,
-        parameters="float* const* rows, int n",
-    ),
-]
+"""
 
-UNWRITTEN = [
-    Bug(
-        "unwritten_shared",
-        "uninitialised",
-        "tile",
-        """
+_UNWRITTEN = """
+## unwritten_shared: uninitialised, tile
   __shared__ float tile[65];
   tile[threadIdx.x] = x[threadIdx.x];
 + if (threadIdx.x == 0) tile[64] = 0;
   __syncthreads();
   y[threadIdx.x] = tile[threadIdx.x + 1];  // here
-""",
-    ),
-    Bug(
-        "unwritten_dynamic_shared",
-        "uninitialised",
-        "counts",
-        """
+## unwritten_dynamic_shared: uninitialised, counts; shared 256
   extern __shared__ int counts[];
 + counts[threadIdx.x] = 0;
 + __syncthreads();
   atomicAdd(&counts[threadIdx.x / 2], 1);  // here
   __syncthreads();
   y[threadIdx.x] = counts[threadIdx.x];
-""",
-        shared=256,
-    ),
-    Bug(
-        "unwritten_output",
-        "uninitialised",
-        "y",
-        "\n- y[threadIdx.x] += x[threadIdx.x];  // here\n+ y[threadIdx.x] = x[threadIdx.x];\n",
-    ),
-]
+## unwritten_output: uninitialised, y
+- y[threadIdx.x] += x[threadIdx.x];  // here
++ y[threadIdx.x] = x[threadIdx.x];
+"""
 
-BARRIERS = [
-    Bug(
-        "divergent_barrier",
-        "divergent barrier",
-        "",
-        """
+_BARRIERS = """
+## divergent_barrier: divergent barrier
 - if (threadIdx.x < 32) {
 -   __syncthreads();
 - } else {
@@ -405,81 +247,42 @@ BARRIERS = [
 - }
 + __syncthreads();
   y[threadIdx.x] = x[threadIdx.x];
-""",
-    ),
-    Bug(
-        "barrier_of_half_a_warp",
-        "deadlock",
-        "",
-        """
+## barrier_of_half_a_warp: deadlock
 - if (threadIdx.x % 32 < 16)
     __syncthreads();
   y[threadIdx.x] = __shfl_xor_sync(0xffffffffu, x[threadIdx.x], 1);  // here
-""",
-    ),
-    Bug(
-        "barrier_after_exit",
-        "barrier after exit",
-        "",
-        """
+## barrier_after_exit: barrier after exit
 - if (threadIdx.x >= n - 1) return;
   __syncthreads();  // here
 + if (threadIdx.x >= n - 1) return;
   y[threadIdx.x] = x[threadIdx.x];
-""",
-    ),
-    Bug(
-        "shuffle_in_a_branch",
-        "deadlock",
-        "",
-        """
+## shuffle_in_a_branch: deadlock
   float value = x[threadIdx.x];
 - if (threadIdx.x % 2 == 0)
     value = __shfl_xor_sync(0xffffffffu, value, 2);  // here
 - else __syncthreads();
   y[threadIdx.x] = value;
-""",
-    ),
-    Bug(
-        "mask_without_the_caller",
-        "trap",
-        "",
-        """
+## mask_without_the_caller: trap
 - const unsigned mask = 0x0000ffffu;
 + const unsigned mask = 0xffffffffu;
   y[threadIdx.x] = __shfl_sync(mask, x[threadIdx.x], 0);  // here
-""",
-    ),
-    Bug(
-        "masks_that_differ",
-        "deadlock",
-        "",
-        """
+## masks_that_differ: deadlock
 - const unsigned mask = threadIdx.x % 32 < 16 ? 0xffffffffu : 0xffff0000u;
 + const unsigned mask = threadIdx.x % 32 < 16 ? 0x0000ffffu : 0xffff0000u;
   y[threadIdx.x] = __shfl_xor_sync(mask, x[threadIdx.x], 1);  // here
   __syncthreads();
-""",
-    ),
-    Bug(
-        "grid_barrier_in_an_ordinary_launch",
-        "trap",
-        "",
-        '\n- gpunn_emulator::grid_barrier({"grid_barrier_in_an_ordinary_launch.cu", 2});  // here\n  y[threadIdx.x] = x[threadIdx.x];\n',
-    ),
-    Bug(
-        "endless_loop",
-        "time limit",
-        "",
-        "\n- volatile int zero = 0;\n- while (zero == 0) {}  // here\n  y[threadIdx.x] = x[threadIdx.x];\n",
-    ),
-    Bug(
-        "integer_division_by_zero",
-        "division by zero",
-        "",
-        "\n- const int rows = 64 / (n - 64);  // here\n+ const int rows = 1;\n  y[threadIdx.x] = x[threadIdx.x] * rows;\n",
-    ),
-]
+## grid_barrier_in_an_ordinary_launch: trap
+- gpunn_emulator::grid_barrier({"grid_barrier_in_an_ordinary_launch.cu", 2});  // here
+  y[threadIdx.x] = x[threadIdx.x];
+## endless_loop: time limit
+- volatile int zero = 0;
+- while (zero == 0) {}  // here
+  y[threadIdx.x] = x[threadIdx.x];
+## integer_division_by_zero: division by zero
+- const int rows = 64 / (n - 64);  // here
++ const int rows = 1;
+  y[threadIdx.x] = x[threadIdx.x] * rows;
+"""
 
 _COPY = """
   __shared__ __align__(16) float tile[2][64];
@@ -502,17 +305,15 @@ def _copy_bug(name: str, mark: str, bug: str, here: str) -> Bug:
     for line in _COPY.splitlines():
         marked = f"{line.partition('//')[0]}// here" if f"// {here}" in line else line
         lines += [f"-{bug}", f"+{marked}"] if f"// {mark}" in line else [marked]
-    return Bug(name, "race" if mark == "ORDER" else "cp.async", "tile", "\n".join(lines) + "\n")
+    return Bug(name, "race" if mark == "ORDER" else "cp.async", "tile", "\n".join(lines))
 
 
-COPIES = [
+_COPIES = [
     _copy_bug("copy_not_waited_for", "WAIT", "", "FIRST"),
     _copy_bug("copy_waited_for_too_early", "WAIT", "gpunn_emulator::cp_async_wait<1>();", "SECOND"),
     _copy_bug("copy_not_committed", "COMMIT", "", "FIRST"),
     _copy_bug("copy_not_ordered", "ORDER", "", "FIRST"),
-    replace(
-        _copy_bug("copy_never_used", "WAIT", "return;", "COPY"),
-    ),
+    _copy_bug("copy_never_used", "WAIT", "return;", "COPY"),
 ]
 
-ALL = [*RACES, *BOUNDS, *UNWRITTEN, *BARRIERS, *COPIES]
+ALL = [*parse(_RACES), *parse(_BOUNDS), *parse(_UNWRITTEN), *parse(_BARRIERS), *_COPIES]
