@@ -10,7 +10,7 @@ import importlib.util
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +31,7 @@ def check(name: str, found: Sequence[Named]) -> int:
     files = list({one.file.stem: one.file.text for one in found}.items())
     paths = list(dict.fromkeys(path for stem, text in files for path in tests_of(ROOT, stem, text)))
     if not paths:
-        return _no(f"no test is found for {', '.join(f'kernels/{stem}.cu' for stem, _ in files)}")
+        return _no(f"no tests are found for {', '.join(f'kernels/{stem}.cu' for stem, _ in files)}")
     print(f"pytest {' '.join(paths)} --device checked", flush=True)
     pytest: Any = importlib.import_module("pytest")
     counted = LaunchCounter()
@@ -54,23 +54,20 @@ def problem_here() -> str | None:
 
 
 def tests_of(root: Path, stem: str, text: str) -> list[str]:
-    """The tests that launch the kernels of `kernels/<stem>.cu`: of its Python twin, and of the file itself.
-
-    Where the file itself has none, all of tests/kernels.
-    """
+    """The tests that launch the kernels of `kernels/<stem>.cu`: of its Python twins, and of the file itself."""
     twins = re.findall(r"gpunn((?:/\w+)+)", text.partition("\n")[0])
-    own = [path for twin in (*twins, f"/kernels/{stem}") for path in _mirrored(root, Path(twin[1:]))]
-    return own if any(path.startswith(f"{TESTS}/kernels/") for path in own) else [*own, f"{TESTS}/kernels"]
+    places = [_mirrored(root, Path(module[1:])) for module in (*twins, f"/kernels/{stem}")]
+    return list(dict.fromkeys(place.as_posix() for place in places if place is not None))
 
 
-def _mirrored(root: Path, module: Path) -> Iterable[str]:
+def _mirrored(root: Path, module: Path) -> Path | None:
     """The test of a module or folder of gpunn: tests/ops/test_pool.py, tests/ops/pool, or the family's test."""
     places = (
         Path(TESTS, module.parent, f"test_{module.name}.py"),
         Path(TESTS, module),
         Path(TESTS, module.parent.parent, f"test_{module.parent.name}.py"),
     )
-    return [place.as_posix() for place in places if (root / place).exists()][:1]
+    return next((place for place in places if (root / place).exists()), None)
 
 
 class LaunchCounter:

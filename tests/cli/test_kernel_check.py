@@ -121,13 +121,52 @@ def test_a_kernel_without_tests_fails(checkout):
     for path in (checkout / "tests").rglob("test_*.py"):
         path.unlink()
     done = run(checkout, "scale_up")
-    assert done.returncode == 1 and "the tests fail" in done.stderr
+    assert done.returncode == 1 and "no tests are found for kernels/scale.cu" in done.stderr
+
+
+REAL_KERNEL = """\
+// Scaling. Launched by gpunn/ops/scale.py.
+// BLOCK: 64
+extern "C" __global__ void __launch_bounds__(BLOCK) scale_up(float* y, int n) {
+  for (int i = blockIdx.x * BLOCK + threadIdx.x; i < n; i += gridDim.x * BLOCK) y[i] *= 2;
+}
+"""
+REAL_CONFTEST = """
+from pathlib import Path
+from gpunn.kernels import source
+
+source.KERNEL_DIR = Path(__file__).parents[1] / "kernels"
+""" + CONFTEST.replace("kernels.launch = launch", "")
+REAL_TESTS = """
+from gpunn import backend, kernels
+
+def test_up(device):
+    y = backend.cuda_module().ones(100, "float32")
+    kernels.launch("scale", "scale_up", 100, (y, 100))
+    assert (backend.asnumpy(y) == 2).all()
+"""
+
+
+@needs_compiler
+@pytest.mark.parametrize("is_wrong", [False, True])
+def test_a_mistake_in_a_kernel_is_found_with_its_line(checkout, is_wrong):
+    """The whole way: an edited file, the emulator's compiler, a launch, its report."""
+    kernel = REAL_KERNEL.replace("i < n", "i <= n") if is_wrong else REAL_KERNEL
+    (checkout / "kernels" / "scale.cu").write_text(kernel)
+    (checkout / "tests" / "conftest.py").write_text(REAL_CONFTEST)
+    (checkout / "tests" / "ops" / "test_scale.py").write_text(REAL_TESTS)
+    (checkout / "tests" / "kernels" / "test_scale.py").unlink()
+    done = run(checkout, "scale_up")
+    assert done.returncode == is_wrong, done.stdout + done.stderr
+    assert f"{0 if is_wrong else 1} launches of scale_up were checked" in done.stdout
+    if is_wrong:
+        assert "out of bounds" in done.stdout and "scale.cu:4" in done.stdout
 
 
 PLACES = [
-    ("pool", "gpunn/ops/pool", ["tests/ops/test_pool.py"], ["tests/ops/test_pool.py", "tests/kernels"]),
-    ("pool", "gpunn/ops/pool.py", ["tests/ops/test_pool.py"], ["tests/ops/test_pool.py", "tests/kernels"]),
-    ("pool", "gpunn/ops/pool", ["tests/ops/pool/test_a.py"], ["tests/ops/pool", "tests/kernels"]),
+    ("pool", "gpunn/ops/pool", ["tests/ops/test_pool.py"], ["tests/ops/test_pool.py"]),
+    ("pool", "gpunn/ops/pool.py", ["tests/ops/test_pool.py"], ["tests/ops/test_pool.py"]),
+    ("pool", "gpunn/ops/pool", ["tests/ops/pool/test_a.py"], ["tests/ops/pool"]),
     (
         "conv/forward",
         "gpunn/ops/conv/conv2d.py",
@@ -146,7 +185,7 @@ PLACES = [
         ["tests/ops/test_resize.py", "tests/vision/test_a.py", "tests/kernels/test_resize.py"],
         ["tests/ops/test_resize.py", "tests/vision", "tests/kernels/test_resize.py"],
     ),
-    ("alone", "gpunn/ops/alone.py", [], ["tests/kernels"]),
+    ("alone", "gpunn/ops/alone.py", [], []),
 ]
 
 
