@@ -23,14 +23,14 @@ GPUNN_DEVICE double whole(double x, Rounding rounding) {
 // What is beyond the range becomes its end, as in PTX's cvt. NaN becomes 0, but the integer with
 // only the highest bit set if it came from a double, or goes to 64 bits.
 template <class Integer, class From>
-GPUNN_DEVICE Integer to_integer(From value, Rounding rounding) {
+GPUNN_UNCHECKED Integer to_integer(double value, Rounding rounding) {
   constexpr int BITS = 8 * sizeof(Integer);
   constexpr bool SIGNED = static_cast<Integer>(-1) < static_cast<Integer>(0);
   constexpr unsigned long long TOP = 1ull << (BITS - 1);
   constexpr double END = static_cast<double>(TOP) * (SIGNED ? 1.0 : 2.0);
   if (__builtin_isnan(value))
     return BITS == 64 || sizeof(From) == 8 ? static_cast<Integer>(TOP) : Integer{0};
-  const double x = whole(static_cast<double>(value), rounding);
+  const double x = whole(value, rounding);
   if (x >= END) return static_cast<Integer>(SIGNED ? TOP - 1 : TOP - 1 + TOP);
   if (x < (SIGNED ? -END : 0.0)) return static_cast<Integer>(SIGNED ? TOP : 0);
   return static_cast<Integer>(x);
@@ -54,7 +54,7 @@ GPUNN_DEVICE Float corrected(Float nearest, int error, Rounding rounding) {
 }
 
 template <class Float, class Bits, class Integer>
-GPUNN_DEVICE Float from_integer(Integer value, Rounding rounding) {
+GPUNN_UNCHECKED Float from_integer(Integer value, Rounding rounding) {
   const Float nearest = static_cast<Float>(value);
   const Int128 given = value;
   const Int128 got = static_cast<Int128>(nearest);

@@ -34,7 +34,7 @@ GPUNN_DEVICE bool rounds_away(bool negative, bool odd, unsigned long long rest,
 // `rounding`. Works on integers alone, so that numbers below 2^-126 are kept whatever the processor
 // does with them.
 template <class Format>
-GPUNN_DEVICE unsigned short half_bits(double x, Rounding rounding = Rounding::NEAREST) {
+GPUNN_UNCHECKED unsigned short half_bits(double x, Rounding rounding = Rounding::NEAREST) {
   if (__builtin_isnan(x)) return NOT_A_NUMBER;
   const unsigned long long bits = bits_as<unsigned long long>(x);
   const bool negative = bits >> 63;
@@ -68,7 +68,7 @@ GPUNN_DEVICE double rounded_to_odd(long long x) {
   const unsigned long long bits = static_cast<unsigned long long>(x);
   return x < 0 ? -rounded_to_odd(0 - bits) : rounded_to_odd(bits);
 }
-GPUNN_DEVICE double sum_rounded_to_odd(double a, double b) {
+GPUNN_UNCHECKED double sum_rounded_to_odd(double a, double b) {
   const double sum = rounded(a + b), from_b = rounded(sum - a);
   const double error = rounded(a - rounded(sum - from_b)) + rounded(b - from_b);
   const unsigned long long bits = bits_as<unsigned long long>(sum);
@@ -78,10 +78,10 @@ GPUNN_DEVICE double sum_rounded_to_odd(double a, double b) {
 
 // From a float, which the processor may take for 0 if it is below 2^-126, as it may in a kernel.
 template <class Format>
-GPUNN_DEVICE unsigned short half_bits_of_float(float x, Rounding rounding = Rounding::NEAREST);
+unsigned short half_bits_of_float(float x, Rounding rounding = Rounding::NEAREST);
 
 template <>
-GPUNN_DEVICE unsigned short half_bits_of_float<Float16>(float x, Rounding rounding) {
+GPUNN_UNCHECKED unsigned short half_bits_of_float<Float16>(float x, Rounding rounding) {
   const unsigned bits = bits_as<unsigned>(x);
   if (bits & 0x7fffffffu && !(bits & 0x7f800000u))  // far below 2^-24: which side of 0 is enough
     return half_bits<Float16>(bits >> 31 ? -0x1p-100 : 0x1p-100, rounding);
@@ -112,7 +112,7 @@ GPUNN_DEVICE float float_of<Bfloat16>(unsigned short bits) {
 
 // As a double, so that no number is too small for the processor.
 template <class Format>
-GPUNN_DEVICE double double_of(unsigned short bits) {
+GPUNN_UNCHECKED double double_of(unsigned short bits) {
   if ((bits & Format::INFINITE) != 0) return static_cast<double>(float_of<Format>(bits));
   const double size =
       (bits & 0x7fff) * bits_as<double>((1023ull + Format::SMALLEST - Format::DIGITS) << 52);

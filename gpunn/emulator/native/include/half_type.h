@@ -46,8 +46,8 @@ struct __align__(2) HALF {
  private:
   template <class Integer>
   Integer towards_zero() const {
-    return gpunn_emulator::to_integer<Integer>(static_cast<float>(*this),
-                                               gpunn_emulator::Rounding::ZERO);
+    return gpunn_emulator::to_integer<Integer, HALF>(gpunn_emulator::double_of<FORMAT>(bits),
+                                                     gpunn_emulator::Rounding::ZERO);
   }
 };
 
@@ -100,9 +100,9 @@ GPUNN_4_ROUNDINGS(TO_HALF, NAME(__ll2, ), long long, gpunn_emulator::rounded_to_
 GPUNN_4_ROUNDINGS(TO_HALF, NAME(__ull2, ), unsigned long long, gpunn_emulator::rounded_to_odd)
 #undef TO_HALF
 
-#define FROM_HALF(name, rounding, Integer)                                       \
-  GPUNN_DEVICE Integer name(HALF a) {                                            \
-    return gpunn_emulator::to_integer<Integer>(static_cast<float>(a), rounding); \
+#define FROM_HALF(name, rounding, Integer)                                               \
+  GPUNN_DEVICE Integer name(HALF a) {                                                    \
+    return gpunn_emulator::to_integer<Integer, HALF>(gpunn_emulator::wide(a), rounding); \
   }
 FROM_HALF(NAME(__, 2char_rz), gpunn_emulator::Rounding::ZERO, signed char)
 FROM_HALF(NAME(__, 2uchar_rz), gpunn_emulator::Rounding::ZERO, unsigned char)

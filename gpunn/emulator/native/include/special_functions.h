@@ -28,10 +28,20 @@ GPUNN_UNCHECKED double scaled_erfc(double x) {
   return 1.0 / (fraction * SQRT_PI);
 }
 
-// The z with erfc(z) = y, by Halley's steps from an estimate that is good to 1e-3. Erfc keeps its
-// digits for small y, and 2 - y for y near 2.
+// The z with erf(z) = y or erfc(z) = y, by Halley's steps: near the middle from z = y sqrt(pi) / 2
+// with erf, else from an estimate that is good to 1e-3 with erfc, which keeps its digits for small
+// y.
+GPUNN_UNCHECKED double inverse_erf_near_0(double y) {
+  double z = y * SQRT_PI / 2.0;
+  for (int step = 0; step < 5; ++step) {
+    const double newton = (y - erf(z)) * exp(z * z) * SQRT_PI / 2.0;
+    z += newton / (1.0 + z * newton);
+  }
+  return z;
+}
 GPUNN_UNCHECKED double inverse_erfc(double y) {
   if (!(y > 0.0 && y < 2.0)) return y == 0.0 ? INF : y == 2.0 ? -INF : __builtin_nan("");
+  if (y > 0.5 && y < 1.5) return inverse_erf_near_0(1.0 - y);
   if (y > 1.0) return -inverse_erfc(2.0 - y);
   const double t = sqrt(-2.0 * log(y / 2.0));
   double z = SQRT_HALF * (t - (2.30753 + t * 0.27061) / (1.0 + t * (0.99229 + t * 0.04481)));
@@ -42,14 +52,8 @@ GPUNN_UNCHECKED double inverse_erfc(double y) {
   return z;
 }
 GPUNN_UNCHECKED double inverse_erf(double y) {
-  if (!(fabs(y) < 1.0)) return fabs(y) == 1.0 ? copysign(INF, y) : __builtin_nan("");
-  if (fabs(y) >= 0.5) return copysign(inverse_erfc(1.0 - fabs(y)), y);
-  double z = y * SQRT_PI / 2.0;
-  for (int step = 0; step < 5; ++step) {
-    const double newton = (y - erf(z)) * exp(z * z) * SQRT_PI / 2.0;
-    z += newton / (1.0 + z * newton);
-  }
-  return z;
+  if (fabs(y) < 0.5) return inverse_erf_near_0(y);
+  return copysign(inverse_erfc(1.0 - fabs(y)), y);
 }
 
 // The modified Bessel functions: their power series, or the asymptotic one.
