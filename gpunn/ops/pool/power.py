@@ -12,7 +12,7 @@ from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ArgumentTypeError, DtypeError
 from gpunn.kernels import launch
-from gpunn.ops.arithmetic.elementwise import masked
+from gpunn.ops.arithmetic.elementwise import masked, zeros_like
 from gpunn.ops.arithmetic.sign import abs as absolute
 from gpunn.ops.pool.average import AvgPool, AvgPoolBackward
 from gpunn.ops.pool.maximum import MaxPool
@@ -92,7 +92,7 @@ class LPPoolBackward(Function):
         b = masked(safe ** (1 - p) * self.scale, is_seen)
         means = AvgPool(windows, None, False)(grad * x ** (p - 1))
         if p == 1:
-            return b * means, None, None
+            return b * means, zeros_like(x), None
         sums = AvgPoolBackward(windows, None, False, x.array.shape)(outer * b)
         slope = masked(safe ** (-p) * (self.scale * (1 - p)), is_seen)
         return b * means, grad * (x ** (p - 2) * (p - 1)) * sums, outer * slope * means

@@ -43,7 +43,8 @@ class MaxUnpool(Function):
             )
         y = np.zeros((a, *self.out, b), x.dtype)
         if places:
-            flat = (where.reshape(a, -1, b) + np.arange(a).reshape(-1, 1, 1) * places) * b + np.arange(b)
+            rows = where + np.arange(a).reshape(-1, *[1] * (where.ndim - 1)) * places
+            flat = rows * b + np.arange(b)
             y.reshape(-1)[flat.reshape(-1)] = stack.reshape(-1)
         return self._result(x, y)
 
@@ -79,10 +80,10 @@ class MaxUnpoolBackward(Function):
         stack = as_stack(grad, len(self.out))
         a, b = len(stack), stack.shape[-1]
         size = self.shape[-len(self.out) :]
-        where = as_stack_like(stack, indices, size).reshape(a, -1, b)
+        where = as_stack_like(stack, indices, size).reshape(a, math.prod(size), b)
         if not stack.size:
             return from_stack(np.zeros((a, *size, b), grad.dtype), self.shape)
-        found = np.take_along_axis(stack.reshape(a, -1, b), where, 1)
+        found = np.take_along_axis(stack.reshape(a, math.prod(self.out), b), where, 1)
         return from_stack(found.reshape(a, *size, b), self.shape)
 
     def forward_cuda(self, grad: Array, indices: Array) -> Array:

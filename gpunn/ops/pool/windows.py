@@ -236,7 +236,7 @@ def as_stack(x: Array, rank: int) -> Array:
     A view of `x` if it is dense.
     """
     if layout(x) is contiguous_format:
-        return array_module(x).ascontiguousarray(x).reshape(-1, *x.shape[-rank:], 1)
+        return array_module(x).ascontiguousarray(x).reshape(math.prod(x.shape[:-rank]), *x.shape[-rank:], 1)
     return x.transpose(0, *range(2, rank + 2), 1)
 
 
