@@ -34,7 +34,7 @@ _COMMON: Final = (
     *("-fvisibility=hidden", "-fno-strict-aliasing", "-fno-math-errno", "-ffp-contract=fast"),
 )
 # Static shared variables are thread-local: without these two, those of one name in two modules would be one.
-_KERNEL: Final = ("-O1", "-fno-exceptions", "-fno-threadsafe-statics", "-ftls-model=global-dynamic", "-w")
+_KERNEL: Final = ("-O1", "-fno-exceptions", "-fno-threadsafe-statics", "-fstack-clash-protection", "-w")
 _GCC: Final = ("-fno-gnu-unique",)
 # The compiler calls our own functions for each access (hooks.cpp) and each undefined operation (undefined.cpp).
 _CHECKED: Final = (

@@ -1,0 +1,127 @@
+"""The compiler is found or missed with a clear word; libraries are kept, and made again when anything changes."""
+
+from __future__ import annotations
+
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from gpunn import emulator
+from gpunn.emulator import compiler
+from gpunn.emulator.compiler import KernelCompileError, NoCompilerError
+from gpunn.emulator.translation import translate
+from tests.emulator.launching import needs_compiler
+
+TEXT = translate('extern "C" __global__ void f(float* y) { y[0] = 1; }', ["f"])
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    """Nothing that the tests make the module remember stays."""
+    caches = (compiler.find_compiler, compiler.cache_folder, compiler._precompiled)
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty cache; the real one's precompiled headers are lent to it."""
+    ready = {check: compiler._precompiled(check) for check in (False, True)}
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    monkeypatch.setattr(compiler, "_precompiled", ready.__getitem__)
+    compiler.cache_folder.cache_clear()
+    monkeypatch.setattr(compiler, "_precompiled", _Remembered(ready))
+    return tmp_path / ".cache" / "gpunn" / "emulator"
+
+
+class _Remembered:
+    def __init__(self, ready):
+        self._ready = ready
+
+    def __call__(self, check):
+        return self._ready[check]
+
+    def cache_clear(self):
+        return None
+
+
+def test_no_compiler(monkeypatch):
+    monkeypatch.setattr(compiler.shutil, "which", lambda name: None)
+    with pytest.raises(NoCompilerError, match=r"found none of g\+\+, clang\+\+, c\+\+: install g\+\+"):
+        compiler.find_compiler()
+    assert emulator.compiler_problem().endswith("dnf install gcc-c++)")
+    assert issubclass(NoCompilerError, emulator.EmulatorError)
+
+
+@needs_compiler
+def test_no_problem():
+    assert emulator.compiler_problem() is None
+
+
+@needs_compiler
+def test_libraries_are_kept(folder, monkeypatch):
+    path = compiler.build_kernels(TEXT, (), False)
+    assert path.parent == folder and list(folder.glob("kernels-*.so")) == [path]
+    monkeypatch.setattr(compiler, "_run", None)
+    assert compiler.build_kernels(TEXT, (), False) == path
+
+
+@needs_compiler
+def test_anything_that_changes_makes_another(folder):
+    paths = {compiler.build_kernels(TEXT, (), check) for check in (False, True)}
+    paths.add(compiler.build_kernels(TEXT + "// changed\n", (), False))
+    found = compiler.find_compiler()
+    compiler.find_compiler.cache_clear()
+    compiler_before = compiler.find_compiler
+    try:
+        compiler.find_compiler = lambda: compiler.Compiler(found.path, found.version + "1", found.is_clang)
+        paths.add(compiler.build_kernels(TEXT, (), False))
+    finally:
+        compiler.find_compiler = compiler_before
+    assert len(paths) == 4
+
+
+@needs_compiler
+def test_processes_that_build_the_same_do_not_meet(folder):
+    threads = [threading.Thread(target=compiler.build_kernels, args=(TEXT, (), False)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [path.name.split("-")[0] for path in folder.iterdir()] == ["kernels"]
+
+
+@needs_compiler
+def test_a_failed_build_leaves_nothing(folder):
+    with pytest.raises(KernelCompileError, match=r"the kernel does not compile:\n.*error"):
+        compiler.build_kernels("this is no C++", (), False)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_home_that_cannot_be_written(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "file")
+    monkeypatch.setattr(compiler.tempfile, "gettempdir", lambda: str(tmp_path))
+    folder = compiler.cache_folder()
+    assert folder.parent == tmp_path and stat.S_IMODE(folder.stat().st_mode) == 0o700
+    compiler.cache_folder.cache_clear()
+    folder.chmod(0o777)  # anybody could have put a library there
+    other = compiler.cache_folder()
+    assert other != folder and other.is_dir()
+
+
+def test_gaps_behind_thread_local_variables():
+    assembly = (
+        '\t.text\nf:\n\tret\n\t.section\t.tbss,"awT",@nobits\na:\n\t.zero\t256\n\t.align 4\nb:\n\t.zero\t4\n'
+        '\t.section\t.rodata\nc:\n\t.zero\t8\n\t.section\t.tbss._ZZ1f,"awTG",@nobits,_ZZ1f,comdat\nd:\n\t.zero\t2\n'
+    )
+    gap = f"\t.zero\t{compiler._GAP}\n"
+    wanted = assembly
+    for size in (256, 4, 2):
+        wanted = wanted.replace(f"\t.zero\t{size}\n", f"\t.zero\t{size}\n{gap}", 1)
+    assert compiler._spaced(assembly) == wanted
