@@ -204,6 +204,11 @@ def module_of(where: device) -> Any:
     return np if where.type == "cpu" else cuda_module()
 
 
+def is_cuda_module(module: Any) -> bool:
+    """True if the arrays of `module` live on a GPU: it is not numpy."""
+    return module is not np
+
+
 def device_of(array: Array) -> device:
     """The device that `array` lives on; a GPU always with its index."""
     return device("cuda", int(array.device.id)) if is_cuda(array) else CPU

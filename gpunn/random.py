@@ -24,7 +24,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from gpunn.backend import Array, DeviceLike, as_array, as_device
+from gpunn import kernels
+from gpunn.backend import Array, DeviceLike, as_array, as_device, is_cuda_module
 from gpunn.errors import ArgumentError, DtypeError
 
 _LOW = 0xFFFFFFFF
@@ -175,12 +176,20 @@ def uniform(xp: Any, generator: Generator, shape: tuple[int, ...], dtype: Any) -
     24 for float32, 53 for float64.
     """
     digits = _digits(dtype)
+    if is_cuda_module(xp):
+        return _drawn("real", "uniform_draw", xp.empty(shape, dtype), generator)
     width = 32 if digits <= 24 else 64
     words = _words(xp, generator, math.prod(shape), width)
     words >>= width - digits
     numbers = words.astype(f"float{width}")
     numbers *= 2.0**-digits
     return numbers.reshape(shape).astype(dtype, copy=False)
+
+
+def uniform_at(seed: int, offset: int, count: int) -> npt.NDArray[np.float32]:
+    """What `uniform` draws in float32 where a generator with this seed is at `offset`, on the CPU."""
+    words = philox(np, seed, offset, -(-count // 4)).reshape(-1)[:count]
+    return (words >> 8).astype(np.float32) * np.float32(2.0**-24)
 
 
 def normal(xp: Any, generator: Generator, shape: tuple[int, ...], dtype: Any) -> Array:
@@ -190,6 +199,8 @@ def normal(xp: Any, generator: Generator, shape: tuple[int, ...], dtype: Any) ->
     Source: G. Box, M. Muller, A note on the generation of random normal deviates, Ann. Math. Stat. 29 (1958).
     """
     width = 32 if _digits(dtype) <= 24 else 64
+    if is_cuda_module(xp):
+        return _drawn("real", "normal_draw", xp.empty(shape, dtype), generator)
     count = math.prod(shape)
     pairs = _words(xp, generator, count + count % 2, width).reshape(-1, 2)
     u, v = pairs.T.astype(f"float{width}", order="C")
@@ -215,6 +226,9 @@ def integers(xp: Any, generator: Generator, shape: tuple[int, ...], dtype: Any, 
         raise ArgumentError(
             f"randint: {np.dtype(dtype).name} holds {smallest} to {largest}, got low={low} and high={high}"
         )
+    if is_cuda_module(xp):
+        limits = low % _WRAP, (high - low) % _WRAP
+        return _drawn("integers", "integers_draw", xp.empty(shape, dtype), generator, *limits, per_block=2)
     numbers = _words(xp, generator, math.prod(shape), 64)
     if high - low < _WRAP:
         numbers %= xp.uint64(high - low)
@@ -227,6 +241,8 @@ def bernoulli(xp: Any, generator: Generator, shape: tuple[int, ...], p: float | 
     if isinstance(p, float | int):
         if not 0 <= p <= 1:
             raise ArgumentError(f"bernoulli: expected a probability p from 0 to 1, got {p}")
+        if is_cuda_module(xp):
+            return _drawn("bernoulli", "bernoulli_draw", xp.empty(shape, np.bool_), generator, float(p), per_block=4)
         p = xp.float32(p)
     return as_array(uniform(xp, generator, shape, xp.float32) < p)
 
@@ -249,6 +265,16 @@ def permutation(xp: Any, generator: Generator, n: int, dtype: Any) -> Array:
     keys.sort()
     keys &= xp.uint64((1 << bits) - 1)
     return keys.astype(dtype)
+
+
+def _drawn(
+    file: str, kernel: str, y: Array, generator: Generator, *numbers: float, per_block: int | None = None
+) -> Array:
+    """`y`, filled by a kernel of kernels/random with what the next blocks give, `per_block` elements each."""
+    length = per_block or (2 if y.dtype.itemsize == 8 else 4)
+    blocks = -(-y.size // length)
+    kernels.launch(f"random/{file}", kernel, blocks, (y, *numbers, *generator.reserve(blocks), y.size))
+    return y
 
 
 def _words(xp: Any, generator: Generator, count: int, width: int) -> Array:

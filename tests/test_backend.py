@@ -160,3 +160,7 @@ def test_placed_on(device):
     if device == "cuda":
         with pytest.raises(RuntimeError, match=r"cuda:77.*numbered from 0"):
             backend.placed_on(backend.device("cuda:77"))
+
+
+def test_is_cuda_module(device):
+    assert backend.is_cuda_module(backend.module_of(backend.device(device))) == (device == "cuda")

@@ -35,7 +35,13 @@ from gpunn.ops.conv.convolve import conv3d as conv3d
 from gpunn.ops.conv.transposed import conv_transpose1d as conv_transpose1d
 from gpunn.ops.conv.transposed import conv_transpose2d as conv_transpose2d
 from gpunn.ops.conv.transposed import conv_transpose3d as conv_transpose3d
+from gpunn.ops.dropout import alpha_dropout as alpha_dropout
+from gpunn.ops.dropout import classic_dropout as classic_dropout
 from gpunn.ops.dropout import dropout as dropout
+from gpunn.ops.dropout import dropout1d as dropout1d
+from gpunn.ops.dropout import dropout2d as dropout2d
+from gpunn.ops.dropout import dropout3d as dropout3d
+from gpunn.ops.dropout import feature_alpha_dropout as feature_alpha_dropout
 from gpunn.ops.indexing.one_hot import one_hot as one_hot
 from gpunn.ops.linalg.linear import linear as linear
 from gpunn.ops.loss.binary import binary_cross_entropy as binary_cross_entropy

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 import gpunn as gp
-from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, GraphError
+from gpunn import random
+from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, GraphError, ShapeError
 
 F = gp.nn.functional
 
@@ -83,6 +84,172 @@ def test_in_place_on_a_leaf_is_refused():
     with pytest.raises(GraphError, match="leaf Variable"):
         F.dropout(x, inplace=True)
     assert x.tolist() == [1, 1, 1]
+
+
+def kept(seed, shape, p):
+    """The mask of the first draw after `manual_seed(seed)`."""
+    return random.uniform(np, random.Generator().manual_seed(seed), shape, np.float32) < np.float32(1 - p)
+
+
+ORDERS = {
+    "contiguous": (0, 1, 2, 3),
+    "channels_last": (0, 2, 3, 1),
+    "transposed": (3, 2, 1, 0),
+    "batch last": (1, 2, 3, 0),
+}
+
+
+def ordered(x, order, device):
+    """A tensor with the values of `x` whose dimensions lie in memory in the order `axes`."""
+    axes = ORDERS[order]
+    back = sorted(range(x.ndim), key=axes.__getitem__)
+    return gp.tensor(np.ascontiguousarray(x.transpose(axes)), device=device).permute(*back)
+
+
+SHAPES = [(2, 3, 4, 5), (1, 8, 1, 4), (3, 1, 2, 2), (2, 5, 3, 1)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("whole_channels", [False, True])
+def test_the_mask_does_not_depend_on_the_order_in_memory(shape, order, whole_channels, device):
+    values = np.linspace(1, 2, np.prod(shape)).reshape(shape)
+    x = ordered(values, order, device).requires_grad_()
+    gp.manual_seed(7)
+    y = (F.dropout2d if whole_channels else F.dropout)(x, 0.4)
+    assert [s for s, n in zip(y.stride(), shape, strict=True) if n > 1] == [
+        s for s, n in zip(x.stride(), shape, strict=True) if n > 1
+    ]
+    mask = kept(7, (*shape[:2], 1, 1) if whole_channels else shape, 0.4)
+    np.testing.assert_allclose(y.tolist(), values * mask / 0.6, rtol=1e-14)
+    y.backward(gp.tensor(values, device=device))  # of another order than y
+    np.testing.assert_allclose(x.grad.tolist(), values * mask / 0.6, rtol=1e-14)
+
+
+def test_slices_and_gaps(device):
+    base = gp.tensor(np.arange(1.0, 41).reshape(5, 8), device=device)
+    for view in (base.flatten()[1:], base[:, 1:], base[::2, ::3], base[1:2].expand(4, 8)):
+        gp.manual_seed(1)
+        y = F.dropout(view, 0.3)
+        np.testing.assert_allclose(y.tolist(), np.asarray(view.tolist()) * kept(1, view.shape, 0.3) / 0.7, rtol=1e-14)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 7, 1023])
+@pytest.mark.parametrize("dtype", [gp.float16, gp.bfloat16, gp.float32, gp.float64])
+def test_every_length_and_dtype(n, dtype, device):
+    gp.manual_seed(2)
+    y = F.dropout(gp.ones(n, dtype=dtype, device=device))
+    assert y.dtype is dtype and y.tolist() == (kept(2, (n,), 0.5) * 2.0).tolist()
+
+
+def test_dropped_nan_and_infinity_stay_seen(device):
+    """As in PyTorch, where the mask is a factor."""
+    gp.manual_seed(2)
+    y = F.dropout(gp.tensor([np.nan, np.inf, -np.inf] * 8, device=device))
+    mask = kept(2, (24,), 0.5)
+    assert mask.any() and not mask.all()
+    np.testing.assert_array_equal(np.isnan(y.tolist()), np.tile([True, False, False], 8) | ~mask)
+
+
+@pytest.mark.parametrize(
+    ("op", "shape", "mask_shape"),
+    [
+        (F.dropout1d, (4, 3, 6), (4, 3, 1)),
+        (F.dropout1d, (5, 6), (5, 1)),
+        (F.dropout2d, (4, 3, 2, 5), (4, 3, 1, 1)),
+        (F.dropout3d, (2, 3, 2, 5, 3), (2, 3, 1, 1, 1)),
+        (F.dropout3d, (6, 2, 5, 3), (6, 1, 1, 1)),
+    ],
+)
+def test_whole_channels(op, shape, mask_shape, device):
+    x = gp.ones(*shape, device=device, requires_grad=True)
+    gp.manual_seed(3)
+    y = op(x, 0.25)
+    wanted = np.broadcast_to(kept(3, mask_shape, 0.25) / np.float32(0.75), shape)
+    np.testing.assert_allclose(y.tolist(), wanted, rtol=1e-6)
+    y.sum().backward()
+    assert x.grad.tolist() == y.tolist()
+    assert op(x, training=False) is x
+
+
+@pytest.mark.parametrize(
+    ("op", "shape", "words"),
+    [
+        (F.dropout2d, (2, 3, 4), "Received a 3D input to dropout2d and assuming that channel-wise 1D"),
+        (F.dropout2d, (2, 3), "Received a 2-D input to dropout2d, which is deprecated"),
+        (F.dropout3d, (2, 3, 4), "Received a 3-D input to dropout3d, which is deprecated"),
+    ],
+)
+def test_warns_of_other_ranks(op, shape, words):
+    gp.manual_seed(4)
+    with pytest.warns(UserWarning, match=words) as caught:
+        y = op(gp.ones(*shape))
+    assert y.shape == shape and caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(("op", "mask_shape"), [(F.alpha_dropout, (64, 32, 4)), (F.feature_alpha_dropout, (64, 32, 1))])
+def test_alpha_dropout(op, mask_shape, device):
+    values = np.random.default_rng(0).standard_normal((64, 32, 4))
+    x = gp.tensor(values, device=device, requires_grad=True)
+    gp.manual_seed(5)
+    y = op(x, 0.3, training=True)
+    mask = np.broadcast_to(kept(5, mask_shape, 0.3), values.shape)
+    scale = (0.7 + 1.7580993408473766**2 * 0.7 * 0.3) ** -0.5  # the paper's a
+    shift = scale * 0.3 * 1.7580993408473766
+    np.testing.assert_allclose(
+        y.tolist(), scale * np.where(mask, values, -1.7580993408473766) + shift, rtol=1e-13, atol=1e-13
+    )
+    found = np.asarray(y.tolist())
+    assert abs(found.mean()) < 0.08 and abs(found.std() - 1) < 0.05
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad.tolist(), mask * scale, rtol=1e-13)
+    assert op(x, 0.3) is x
+    assert set(op(x, 1.0, training=True).flatten().tolist()) == {0.0}
+
+
+def test_classic_dropout_scales_in_evaluation(device):
+    x = gp.tensor([1.0, 2.0, 3.0, 4.0], device=device)
+    gp.manual_seed(6)
+    assert F.classic_dropout(x, 0.25).tolist() == (np.arange(1, 5) * kept(6, (4,), 0.25)).tolist()
+    assert F.classic_dropout(x, 0.25, training=False).tolist() == [0.75, 1.5, 2.25, 3.0]
+    assert F.classic_dropout(x, 0.5, training=False, inplace=True) is x and x.tolist() == [0.5, 1.0, 1.5, 2.0]
+
+
+@pytest.mark.parametrize("op", [F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout])
+def test_in_place_of_every_form(op, device):
+    x = gp.ones(2, 8, 4, device=device) if op is F.dropout1d else gp.ones(2, 8, 2, 2, device=device)
+    gp.manual_seed(8)
+    wanted = op(x, 0.4, True).tolist()
+    gp.manual_seed(8)
+    assert op(x, 0.4, True, True) is x and x.tolist() == wanted
+
+
+def test_backward_twice_needs_retain_graph(device):
+    x = gp.ones(8, device=device, requires_grad=True)
+    y = F.dropout(x).sum()
+    y.backward()
+    with pytest.raises(GraphError, match="second time"):
+        y.backward()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: F.dropout(gp.ones(4).int()), DtypeError, "dropout: expected a floating dtype"),
+        (lambda: F.dropout1d(gp.ones(4)), ShapeError, "dropout1d: Expected 2D or 3D input, but received a 1D input"),
+        (
+            lambda: F.feature_alpha_dropout(gp.ones(4), training=True),
+            ShapeError,
+            r"Feature dropout requires at least 2 dimensions in the input, got \(4,\)",
+        ),
+        (lambda: F.alpha_dropout(gp.ones(4), 2.0), ArgumentError, "probability has to be between 0 and 1, but got 2.0"),
+    ],
+)
+def test_a_failed_call_does_not_move_the_stream(call, error, words):
+    gp.manual_seed(9)
+    with pytest.raises(error, match=words):
+        call()
+    assert random.default_generator.reserve(0) == (9, 0)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])
