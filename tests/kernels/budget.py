@@ -20,8 +20,7 @@ from gpunn.kernels.source import Configuration, KernelFile, kernel_file, stems
 from gpunn.kernels.survey import ARCHITECTURES, Build, builds, described, survey
 
 BUDGET = Path(__file__).with_name("budget.txt")
-RELEASE = (12, 9)  # of NVRTC: registers differ a little from release to release
-SLACK = 24  # registers that another release may take more
+RELEASE = (12, 9)  # of NVRTC: the numbers differ from release to release
 REGISTERS = 65536  # of a multiprocessor: what one block can have
 UNEXPLAINED = "WHY?"
 COMMAND = "python -m tests.kernels.budget"
@@ -56,6 +55,17 @@ class Limits:
     spilled: int = 0
     reason: str = ""
 
+
+class Slack(NamedTuple):
+    """What a kernel may take beyond its limits."""
+
+    registers: int = 0
+    bytes: int = 0  # of stack and of spills
+
+
+EXACT = Slack()
+# 2026-11-27, 5 files, 13.5 against 12.9: up to 33 registers more, and 24 bytes of stack.
+OTHER_RELEASE = Slack(48, 64)
 
 Budget = dict[Key, Limits]
 
@@ -138,7 +148,7 @@ def _without(name: str, lines: Budget) -> Budget | None:
     return fewer
 
 
-def violations(reports: Iterable[tuple[Build, Report]], budget: Budget, slack: int = 0) -> Iterator[str]:
+def violations(reports: Iterable[tuple[Build, Report]], budget: Budget, slack: Slack = EXACT) -> Iterator[str]:
     """A line for all that is wrong with each build, and for each kernel that exceeds its limits."""
     for build, report in reports:
         if "BLOCK" not in build.configuration:
@@ -158,7 +168,7 @@ def violations(reports: Iterable[tuple[Build, Report]], budget: Budget, slack: i
                 yield from (f"{build} {kernel}: {what}" for what in _excess(build, found[kernel], limits, slack))
 
 
-def _excess(build: Build, taken: Resources, limits: Limits | None, slack: int) -> Iterator[str]:
+def _excess(build: Build, taken: Resources, limits: Limits | None, slack: Slack) -> Iterator[str]:
     block = int(build.configuration.get("BLOCK", 0))
     if -(-taken.registers // 8) * 8 * block > REGISTERS:
         yield f"{taken.registers} registers in each of {block} threads: no block fits; write __launch_bounds__(BLOCK)"
@@ -166,10 +176,10 @@ def _excess(build: Build, taken: Resources, limits: Limits | None, slack: int) -
         yield f"not in {BUDGET.name}; add it: {COMMAND} {build.file.stem}"
         return
     for what, number, limit in (
-        ("registers", taken.registers, limits.registers[build.arch] + slack),
+        ("registers", taken.registers, limits.registers[build.arch] + slack.registers),
         ("bytes of shared memory", taken.shared, limits.shared),
-        ("bytes of stack", taken.stack, limits.stack),
-        ("bytes of spills", _spilled(taken), limits.spilled),
+        ("bytes of stack", taken.stack, limits.stack + slack.bytes),
+        ("bytes of spills", _spilled(taken), limits.spilled + slack.bytes),
     ):
         if number > limit:
             yield f"{number} {what}, {limit} allowed; mend it, or if it must be: {COMMAND} {build.file.stem}"

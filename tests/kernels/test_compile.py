@@ -50,7 +50,7 @@ def whole(stem):
     return list(survey.builds([kernel_file(stem)]))
 
 
-def hold(wanted, compiler, allowed, slack=0):
+def hold(wanted, compiler, allowed, slack=budget.EXACT):
     found = list(violations(survey.survey(wanted, compiler), allowed, slack))
     assert not found, "\n" + "\n".join(found)
 
@@ -74,7 +74,7 @@ def test_kernels_compile_with_cuda_13(stem, allowed):
     newer = [compiler for compiler in nvrtc.compilers() if compiler.version >= (13, 0)]
     if not newer:
         pytest.skip('NVRTC 13 is not installed: pip install -e ".[long]"')
-    hold(broad(stem), newer[0], allowed, budget.SLACK)
+    hold(broad(stem), newer[0], allowed, budget.OTHER_RELEASE)
 
 
 def test_the_budget_is_of_these_kernels(allowed):
@@ -186,10 +186,11 @@ def test_spills_pass_where_the_budget_allows_them(reports):
 
 
 @needs_reference
-def test_another_release_may_take_some_more_registers(reports):
+def test_another_release_may_take_a_little_more(reports):
     tight = limits(Limits({80: 4, 90: 4}, shared=64))
     assert list(violations(reports("plain"), tight))
-    assert list(violations(reports("plain"), tight, budget.SLACK)) == []
+    assert list(violations(reports("stack"), limits(), budget.OTHER_RELEASE))
+    assert list(violations(reports("plain"), tight, budget.OTHER_RELEASE)) == []
 
 
 @needs_reference
