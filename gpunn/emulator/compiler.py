@@ -34,7 +34,10 @@ _COMMON: Final = (
     *("-fvisibility=hidden", "-fno-strict-aliasing", "-fno-math-errno", "-ffp-contract=fast"),
 )
 # Static shared variables are thread-local: without these two, those of one name in two modules would be one.
-_KERNEL: Final = ("-O1", "-fno-exceptions", "-fno-threadsafe-statics", "-fstack-clash-protection", "-w")
+# NVRTC refuses what only GNU's dialect takes, as fmax(1.0f, 2.0), which is ambiguous.
+_KERNEL: Final = (
+    *("-O1", "-fno-exceptions", "-fno-threadsafe-statics", "-fstack-clash-protection", "-pedantic-errors", "-w"),
+)
 _GCC: Final = ("-fno-gnu-unique",)
 # The compiler calls our own functions for each access (hooks.cpp) and each undefined operation (undefined.cpp).
 _CHECKED: Final = (

@@ -2,26 +2,10 @@
 #pragma once
 #include "vectors.h"
 
-namespace gpunn_emulator {
-
-GPUNN_DEVICE void* copy_bytes(void* target, const void* source, size_t bytes) {
-#ifdef __SANITIZE_THREAD__  // check mode sees no call of the C library
-  note_access(source, static_cast<unsigned>(bytes), false, false);
-  note_access(target, static_cast<unsigned>(bytes), true, false);
-#endif
-  return __builtin_memcpy(target, source, bytes);
+extern "C" {
+void* memcpy(void* target, const void* source, size_t bytes) noexcept;
+void* memset(void* target, int byte, size_t bytes) noexcept;
 }
-GPUNN_DEVICE void* set_bytes(void* target, int byte, size_t bytes) {
-#ifdef __SANITIZE_THREAD__
-  note_access(target, static_cast<unsigned>(bytes), true, false);
-#endif
-  return __builtin_memset(target, byte, bytes);
-}
-
-}  // namespace gpunn_emulator
-
-#define memcpy ::gpunn_emulator::copy_bytes
-#define memset ::gpunn_emulator::set_bytes
 
 #define GPUNN_LOAD(name, Type) \
   GPUNN_DEVICE Type name(const Type* address) { return *address; }
