@@ -115,12 +115,15 @@ def measured(reports: Iterable[tuple[Build, Report]], old: Budget | None = None)
             place = Key(build.file.stem, kernel, described(build.configuration))
             known = budget.get(place, Limits({}))
             before = find(old or {}, build.file.stem, kernel, build.configuration)
+            reason = known.reason or (before.reason if before and not before.reason.startswith(UNEXPLAINED) else "")
+            if (taken.stack or _spilled(taken)) and (not reason or reason.startswith(UNEXPLAINED)):
+                reason = f"{reason or UNEXPLAINED} sm_{build.arch}"  # tells who is to explain it where to look
             budget[place] = Limits(
                 registers={**known.registers, build.arch: taken.registers},
                 shared=max(known.shared, taken.shared),
                 stack=max(known.stack, taken.stack),
                 spilled=max(known.spilled, _spilled(taken)),
-                reason=before.reason if before else "",
+                reason=reason,
             )
     return _folded(budget)
 
@@ -192,8 +195,8 @@ def faults(budget: Budget, files: Iterable[KernelFile]) -> Iterator[str]:
         kernels, configurations = known.get(place.file, ({}, []))
         if place.kernel not in kernels or not any(map(place.holds, configurations)):
             yield f"{BUDGET.name}: {' '.join(place)} is gone from kernels/; {COMMAND}"
-        elif (limits.stack or limits.spilled) and limits.reason in ("", UNEXPLAINED):
-            yield f"{BUDGET.name}: {' '.join(place)}: say why it needs stack or spills in place of {UNEXPLAINED}"
+        elif (limits.stack or limits.spilled) and (not limits.reason or limits.reason.startswith(UNEXPLAINED)):
+            yield f"{BUDGET.name}: {' '.join(place)}: say why it needs stack or spills in place of {limits.reason}"
 
 
 def compiler() -> Compiler | None:

@@ -305,6 +305,15 @@ def test_stack_and_spills_need_a_reason():
 
 
 @needs_reference
+def test_the_command_asks_for_a_reason_and_tells_the_architectures(reports):
+    assert {limit.reason for limit in measured(reports("stack")).values()} == {"WHY? sm_80 sm_90"}
+    assert {limit.reason for limit in measured(reports("plain")).values()} == {""}
+    asked = measured(reports("stack"))
+    assert measured(reports("stack"), asked) == asked
+    assert len(list(faults(asked, [planted("stack")]))) == len(asked)
+
+
+@needs_reference
 def test_reasons_stay_when_lines_are_measured_anew(reports):
     old = {Key("planted", "planted", "-"): Limits({}, reason="sinf"), Key("planted", "gone", "-"): PLENTY}
     for limit in measured(reports("stack"), old).values():
