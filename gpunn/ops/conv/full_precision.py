@@ -7,7 +7,8 @@ and so is the gradient of the input, one for each residue of its positions modul
 from __future__ import annotations
 
 import math
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,11 @@ from gpunn.ops.reduction.accumulate import is_half
 BLOCK: Final = 256
 WIDTH: Final = 64  # positions of a tile
 STEP: Final = 16  # positions that weight_parts takes at a time
+TAPS: Final = 9  # that weight_depthwise sums at a time
+SMALL_ROWS: Final = 8  # channels that correlate_small computes at a time
+SMALL: Final = 48 << 10  # bytes of a filter that correlate_small can hold
+FEW_PRODUCTS: Final = 32  # of a sum that is too short for tiles
+FEW: Final = 4  # channels of a group that are too few for tiles
 BLOCKS: Final = 512  # of a grid that keeps a GPU busy
 LONGEST: Final = 4096  # positions that are added one after the other in float32
 WORKSPACE: Final = 64 << 20  # bytes for the parts of a weight's gradient
@@ -43,8 +49,9 @@ def _correlate(x: Array, w: Array, bias: Array | None, geo: Geometry, transposed
         rows, depth, w_row, w_depth = depth, rows, w_depth, w_row
     shape = (x.shape[0], rows * geo.groups, *(geo.size if transposed else geo.out))
     y, memory = empty(x, shape, last)
+    if not y.size:
+        return y
     weights = run_of_memory(w, is_channels_last(w))
-    tile = _height(x, rows, y.size // max(1, shape[1]))
     args = (
         memory,
         run_of_memory(x, last),
@@ -55,15 +62,36 @@ def _correlate(x: Array, w: Array, bias: Array | None, geo: Geometry, transposed
         *(w_row, w_depth, w_tap),
         *numbers(geo, x.shape[0], rows, depth),
     )
-    threads = tiles(geo, x.shape[0], rows, tile, WIDTH, transposed) * BLOCK if y.size else 0
-    kernels.launch("conv/correlate", "correlate", threads, args, {"TILE": tile, "LAST": int(last)})
+    plan = plan_of(x, y, geo, rows, depth, transposed)
+    kernels.launch(plan.file, plan.kernel, plan.blocks * BLOCK, args, {**plan.tile, "LAST": int(last)}, plan.shared)
     return y
 
 
-def _height(x: Array, rows: int, positions: int) -> int:
-    """The height of the tile: the large one where it is full and there are enough of them."""
+class Plan(NamedTuple):
+    """A launch of one of the kernels that correlate."""
+
+    file: str
+    kernel: str
+    blocks: int
+    tile: Mapping[str, int]
+    shared: int = 0
+
+
+def plan_of(x: Array, y: Array, geo: Geometry, rows: int, depth: int, transposed: bool) -> Plan:
+    """The kernel for a correlation of `x` with `rows` channels in a group of the output from `depth` of the input."""
+    images, positions = x.shape[0], y.size // (rows * geo.groups)
+    if geo.groups > 1 and max(rows, depth) <= FEW:
+        parts = math.prod([min(s, n) for s, n in zip(geo.stride, geo.size, strict=True)]) if transposed else 1
+        most = tiles(geo, images, 1, 1, 1, transposed) // (parts * geo.groups)  # positions of the largest part
+        return Plan("conv/depthwise", "correlate_depthwise", -(-most * rows * geo.groups // BLOCK) * parts, {})
+    products = depth * math.prod(geo.kernel)
+    shared = products * (rows + -rows % SMALL_ROWS) * (8 if x.dtype.itemsize == 8 else 4)
+    if shared <= SMALL and (rows <= 2 * SMALL_ROWS or products <= FEW_PRODUCTS):
+        return Plan("conv/small", "correlate_small", tiles(geo, images, rows, rows, BLOCK, transposed), {}, shared)
     is_full = x.dtype == np.float32 and -rows % 128 < 32
-    return 128 if is_full and -(-rows // 128) * (positions // WIDTH) >= BLOCKS else 64
+    height = 128 if is_full and -(-rows // 128) * (positions // WIDTH) >= BLOCKS else 64
+    blocks = tiles(geo, images, rows, height, WIDTH, transposed)
+    return Plan("conv/correlate", "correlate", blocks, {"TILE": height})
 
 
 def tiles(geo: Geometry, images: int, rows: int, high: int, wide: int, transposed: bool) -> int:
@@ -80,9 +108,14 @@ def weight_gradient(g: Array, x: Array, geo: Geometry, w_last: bool) -> Array:
     last = is_channels_last(x) or is_channels_last(g)
     rows, depth = g.shape[1] // geo.groups, x.shape[1] // geo.groups
     taps, images = math.prod(geo.kernel), x.shape[0]
-    tile = 32 if rows <= 32 or depth * taps <= 32 else 64
-    columns = -(-depth * taps // tile)
-    length, slices = _slices(geo, g, -(-rows // tile) * columns * geo.groups, rows * geo.groups * depth * taps)
+    is_depthwise = geo.groups > 1 and max(rows, depth) <= FEW
+    if is_depthwise:
+        tile = 32 if last else 1
+        blocks = -(-rows * geo.groups // tile) * depth * -(-taps // TAPS)
+    else:
+        tile = 32 if rows <= 32 or depth * taps <= 32 else 64
+        blocks = -(-rows // tile) * -(-depth * taps // tile) * geo.groups
+    length, slices = slices_of(g.shape[0] * math.prod(geo.out), blocks, rows * geo.groups * depth * taps)
     dtype = np.float32 if is_half(x) else x.dtype
     parts = array_module(x).empty((slices, geo.groups * rows, depth * taps), dtype)
     args = (
@@ -92,8 +125,9 @@ def weight_gradient(g: Array, x: Array, geo: Geometry, w_last: bool) -> Array:
         *(length, slices),
         *numbers(geo, images, rows, depth),
     )
-    blocks = -(-rows // tile) * columns * geo.groups * slices
-    kernels.launch("conv/weight", "weight_parts", blocks * BLOCK, args, {"TILE": tile, "LAST": int(last)})
+    file, kernel = ("conv/depthwise", "weight_depthwise") if is_depthwise else ("conv/weight", "weight_parts")
+    constants = {"LAST": int(last)} if is_depthwise else {"TILE": tile, "LAST": int(last)}
+    kernels.launch(file, kernel, blocks * slices * BLOCK if parts.size else 0, args, constants)
     return summed(parts, x, (g.shape[1], depth, *geo.kernel), last, w_last)
 
 
@@ -106,14 +140,13 @@ def summed(parts: Array, like: Array, shape: tuple[int, ...], last: bool, w_last
     return dw
 
 
-def _slices(geo: Geometry, g: Array, tiles: int, size: int) -> tuple[int, int]:
-    """How many positions a slice has, and how many slices there are, for so many tiles and elements of the weight.
+def slices_of(positions: int, blocks: int, size: int) -> tuple[int, int]:
+    """How many positions a slice has, and how many slices there are, for `blocks` in a slice and a weight of `size`.
 
     They depend on the shapes only, so the same sum always has the same bits.
     """
-    positions = g.shape[0] * math.prod(geo.out)
     most = max(1, WORKSPACE // max(1, 4 * size))
-    wanted = min(most, max(-(-BLOCKS // max(1, tiles)), -(-positions // LONGEST)))
+    wanted = min(most, max(-(-BLOCKS // max(1, blocks)), -(-positions // LONGEST)))
     length = max(STEP, -(-positions // wanted))
     length += -length % STEP
     return length, max(1, -(-positions // length))
