@@ -68,6 +68,6 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 2)
         C seen[N];
         load(seen, x + i);
 #pragma unroll
-        for (int k = 0; k < N; ++k) sums[k] = sums[k] == C(0) ? C(0) : sums[k] * power(seen[k], p);
+        for (int k = 0; k < N; ++k) sums[k] *= power(seen[k], p);
       });
 }

@@ -73,7 +73,7 @@ class LPPoolBackward(Function):
         wide_y = widened(y)
         shares = np.where(wide_y == 0, 0, widened(grad) * (_power(wide_y, 1 - self.p) * wide_y.dtype.type(self.scale)))
         sums = AvgPoolBackward(self.windows, None, False, x.shape).forward_numpy(shares)
-        return np.where(sums == 0, 0, sums * _power(widened(x), self.p - 1)).astype(x.dtype, copy=False)
+        return (sums * _power(widened(x), self.p - 1)).astype(x.dtype, copy=False)
 
     def forward_cuda(self, grad: Array, x: Array, y: Array) -> Array:
         windows, stack = self.windows, as_stack(x, len(self.windows.size))
