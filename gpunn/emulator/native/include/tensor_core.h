@@ -21,12 +21,12 @@ struct Element {
 template <int PER_REGISTER>  // 1: tf32, a register holds one element; 2: 16-bit types, it holds two
 struct Layout {
   static constexpr int K = 8 * PER_REGISTER;
-  static Element a(int row, int k) {
+  GPUNN_DEVICE static Element a(int row, int k) {
     const int half = k / (K / 2), place = k % (K / 2);
     return {row % 8 * 4 + place / PER_REGISTER,
             (half * 2 + row / 8) * PER_REGISTER + place % PER_REGISTER};
   }
-  static Element b(int k, int column) {
+  GPUNN_DEVICE static Element b(int k, int column) {
     const int half = k / (K / 2), place = k % (K / 2);
     return {column * 4 + place / PER_REGISTER, half * PER_REGISTER + place % PER_REGISTER};
   }
@@ -38,44 +38,48 @@ GPUNN_DEVICE Element accumulator(int row, int column) {
 // An element as the product reads it: 19 bits of a tf32, or 16.
 struct Tf32Operand {
   static constexpr int PER_REGISTER = 1;
-  static float read(const unsigned* registers, int slot) {
+  GPUNN_DEVICE static float read(const unsigned* registers, int slot) {
     return bits_as<float>(registers[slot] & 0xffffe000u);
   }
 };
 template <class Format>
 struct HalfOperand {
   static constexpr int PER_REGISTER = 2;
-  static float read(const unsigned* registers, int slot) {
+  GPUNN_DEVICE static float read(const unsigned* registers, int slot) {
     return float_of<Format>(static_cast<unsigned short>(registers[slot / 2] >> slot % 2 * 16));
   }
 };
+
+// The 8 columns of a row: one vector instruction each, for this is where the emulator's time goes.
+typedef float Row __attribute__((vector_size(8 * sizeof(float))));
 
 template <class Operand>
 GPUNN_UNCHECKED void multiply_fragments(void** arguments, unsigned) {
   using Elements = Layout<Operand::PER_REGISTER>;
   constexpr int K = Elements::K;
-  float a[16][K], b[8][K], d[16][8];
-  const auto lane = [&](int i) { return static_cast<const Fragments*>(arguments[i]); };
+  float a[16][K];
+  Row b[K], d[16];
   for (int k = 0; k < K; ++k) {
     for (int row = 0; row < 16; ++row) {
       const Element at = Elements::a(row, k);
-      a[row][k] = Operand::read(lane(at.lane)->a, at.slot);
+      a[row][k] = Operand::read(part_of<Fragments>(arguments, at.lane)->a, at.slot);
     }
     for (int column = 0; column < 8; ++column) {
       const Element at = Elements::b(k, column);
-      b[column][k] = Operand::read(lane(at.lane)->b, at.slot);
+      b[k][column] = Operand::read(part_of<Fragments>(arguments, at.lane)->b, at.slot);
     }
   }
-  for (int row = 0; row < 16; ++row)
+  for (int row = 0; row < 16; ++row) {
     for (int column = 0; column < 8; ++column) {
       const Element at = accumulator(row, column);
-      d[row][column] = lane(at.lane)->c[at.slot];
-      for (int k = 0; k < K; ++k) d[row][column] += a[row][k] * b[column][k];
+      d[row][column] = part_of<Fragments>(arguments, at.lane)->c[at.slot];
     }
+    for (int k = 0; k < K; ++k) d[row] += a[row][k] * b[k];
+  }
   for (int row = 0; row < 16; ++row)  // only now: d may be c
     for (int column = 0; column < 8; ++column) {
       const Element at = accumulator(row, column);
-      lane(at.lane)->d[at.slot] = d[row][column];
+      part_of<Fragments>(arguments, at.lane)->d[at.slot] = d[row][column];
     }
 }
 
@@ -117,16 +121,15 @@ struct MatrixRow {
 // i / 4, or of column i / 4 if transposed.
 template <int COUNT, bool TRANSPOSED>
 GPUNN_UNCHECKED void load_matrices(void** arguments, unsigned) {
-  const auto lane = [&](int i) { return static_cast<const MatrixRow*>(arguments[i]); };
   for (int matrix = 0; matrix < COUNT; ++matrix)
     for (int i = 0; i < 32; ++i) {
       unsigned pair[2];
       for (int j = 0; j < 2; ++j) {
         const int major = i / 4, minor = i % 4 * 2 + j;
-        pair[j] = TRANSPOSED ? lane(matrix * 8 + minor)->row[major]
-                             : lane(matrix * 8 + major)->row[minor];
+        pair[j] = TRANSPOSED ? part_of<MatrixRow>(arguments, matrix * 8 + minor)->row[major]
+                             : part_of<MatrixRow>(arguments, matrix * 8 + major)->row[minor];
       }
-      lane(i)->registers[matrix] = pair[0] | pair[1] << 16;
+      part_of<MatrixRow>(arguments, i)->registers[matrix] = pair[0] | pair[1] << 16;
     }
 }
 

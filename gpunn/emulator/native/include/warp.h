@@ -15,14 +15,19 @@ struct Lane {
   unsigned long long result;
 };
 
+template <class Part>
+GPUNN_DEVICE Part* part_of(void** arguments, int lane) {
+  return static_cast<Part*>(arguments[lane]);
+}
+
 // Each lane gets the value of its source lane, all ones (NaN, -1) where that one does not take
 // part.
 GPUNN_UNCHECKED void exchange(void** arguments, unsigned mask) {
   for (int lane = 0; lane < 32; ++lane) {
     if (!(mask >> lane & 1u)) continue;
-    Lane* self = static_cast<Lane*>(arguments[lane]);
+    Lane* self = part_of<Lane>(arguments, lane);
     const bool there = mask >> self->source & 1u;
-    self->result = there ? static_cast<Lane*>(arguments[self->source])->value : ~0ull;
+    self->result = there ? part_of<Lane>(arguments, self->source)->value : ~0ull;
   }
 }
 
@@ -30,17 +35,17 @@ GPUNN_UNCHECKED void exchange(void** arguments, unsigned mask) {
 GPUNN_UNCHECKED void collect_votes(void** arguments, unsigned mask) {
   unsigned votes = 0;
   for (int lane = 0; lane < 32; ++lane)
-    if (mask >> lane & 1u && static_cast<Lane*>(arguments[lane])->value) votes |= 1u << lane;
+    if (mask >> lane & 1u && part_of<Lane>(arguments, lane)->value) votes |= 1u << lane;
   for (int lane = 0; lane < 32; ++lane)
-    if (mask >> lane & 1u) static_cast<Lane*>(arguments[lane])->result = votes;
+    if (mask >> lane & 1u) part_of<Lane>(arguments, lane)->result = votes;
 }
 GPUNN_UNCHECKED void collect_equal(void** arguments, unsigned mask) {
   for (int lane = 0; lane < 32; ++lane) {
     if (!(mask >> lane & 1u)) continue;
-    Lane* self = static_cast<Lane*>(arguments[lane]);
+    Lane* self = part_of<Lane>(arguments, lane);
     self->result = 0;
     for (int other = 0; other < 32; ++other)
-      if (mask >> other & 1u && static_cast<Lane*>(arguments[other])->value == self->value)
+      if (mask >> other & 1u && part_of<Lane>(arguments, other)->value == self->value)
         self->result |= 1u << other;
   }
 }
@@ -48,13 +53,12 @@ GPUNN_UNCHECKED void collect_equal(void** arguments, unsigned mask) {
 template <class Operation>
 GPUNN_UNCHECKED void reduce_lanes(void** arguments, unsigned mask) {
   const int first = __builtin_ctz(mask);
-  unsigned total = static_cast<unsigned>(static_cast<Lane*>(arguments[first])->value);
+  unsigned total = static_cast<unsigned>(part_of<Lane>(arguments, first)->value);
   for (int lane = first + 1; lane < 32; ++lane)
     if (mask >> lane & 1u)
-      total =
-          Operation::of(total, static_cast<unsigned>(static_cast<Lane*>(arguments[lane])->value));
+      total = Operation::of(total, static_cast<unsigned>(part_of<Lane>(arguments, lane)->value));
   for (int lane = first; lane < 32; ++lane)
-    if (mask >> lane & 1u) static_cast<Lane*>(arguments[lane])->result = total;
+    if (mask >> lane & 1u) part_of<Lane>(arguments, lane)->result = total;
 }
 
 GPUNN_UNCHECKED unsigned long long warp_operation(unsigned mask, WarpFunction function,
