@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from gpunn.caches import cache_folder
 from gpunn.emulator.storage import EmulatorError
 
 NATIVE: Final = Path(__file__).resolve().parent / "native"
@@ -92,29 +93,12 @@ def compiler_problem() -> str | None:
 
 
 @cache
-def cache_folder() -> Path:
-    """Where libraries are kept: the user's cache, or a temporary folder if that cannot be written."""
-    try:
-        folder = Path.home() / ".cache" / "gpunn" / "emulator"
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK | os.X_OK):
-            return folder
-    except (OSError, RuntimeError):  # no home, or a read-only one
-        pass
-    folder = Path(tempfile.gettempdir()) / f"gpunn-emulator-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    owner = folder.stat()
-    if owner.st_uid != os.getuid() or owner.st_mode & 0o022:
-        return Path(tempfile.mkdtemp(prefix="gpunn-emulator-"))  # somebody else's: code from there is not ours
-    return folder
-
-
 def build_runtime() -> Path:
     """The library of the runtime, which all kernels use."""
     files = sorted(NATIVE.glob("*.cpp"))
     options = (*_COMMON, "-O2", f"-I{INCLUDE}")
     key = _hash([p.read_text(encoding="utf-8") for p in (*files, *sorted(NATIVE.glob("*.h")), *_seam())], options)
-    target = cache_folder() / f"runtime-{key}.so"
+    target = cache_folder("emulator") / f"runtime-{key}.so"
     if not target.exists():
         text = "".join(f'#include "{path}"\n' for path in files)
         _build(target, text, options, ("-ldl", "-lrt"))
@@ -127,7 +111,7 @@ def build_kernels(text: str, folders: Sequence[str], check: bool) -> Path:
     `folders` are those of the headers that the text includes.
     """
     flags = _kernel_flags(check)
-    target = cache_folder() / f"kernels-{_hash([text, _headers(), *_included(folders)], flags)}.so"
+    target = cache_folder("emulator") / f"kernels-{_hash([text, _headers(), *_included(folders)], flags)}.so"
     if not target.exists():
         include = [f"-I{folder}" for folder in (_precompiled(check), INCLUDE, *folders)]
         _build(target, text, [*flags, *include, "-include", _PREFIX], _CHECKED_LINK if check else (), check)
@@ -148,7 +132,7 @@ def _precompiled(check: bool) -> Path:
     time. (Clang takes such a header only by another option and gets it as text.)
     """
     flags = _kernel_flags(check)
-    target = cache_folder() / f"prefix-{_hash([_headers()], flags)}"
+    target = cache_folder("emulator") / f"prefix-{_hash([_headers()], flags)}"
     if target.exists():
         return target
     with tempfile.TemporaryDirectory(prefix="build-", dir=target.parent) as folder:

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from gpunn.caches import cache_folder
 from gpunn.errors import UnsupportedError
 from gpunn.kernels import nvrtc
 from gpunn.kernels.nvrtc import OPTIONS, CompileError, Compiler, Report
@@ -58,7 +59,7 @@ def survey(
         folder: where the logs are kept; None is the user's cache.
     """
     chosen = _first_compiler() if compiler is None else compiler
-    place = cache_folder() if folder is None else folder
+    place = cache_folder("nvrtc") if folder is None else folder
     todo = list(wanted)
     pool = ThreadPoolExecutor(cores())
     try:
@@ -89,28 +90,9 @@ def examine(build: Build, compiler: Compiler, folder: Path | None) -> Report:
 
 
 @cache
-def cache_folder() -> Path | None:
-    """Where the logs are kept: the user's cache, else a folder of the user's for temporary files, else nowhere."""
-    owner = os.getuid()
-    with suppress(RuntimeError):  # a user without a home
-        if _is_usable(folder := Path.home() / ".cache" / "gpunn" / "nvrtc", owner):
-            return folder
-    folder = Path(tempfile.gettempdir()) / f"gpunn-nvrtc-{owner}"
-    return folder if _is_usable(folder, owner) else None
-
-
 def cores() -> int:
     """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _is_usable(folder: Path, owner: int) -> bool:
-    """Whether files can be made in `folder`, and no other user made it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder.stat().st_uid == owner and os.access(folder, os.W_OK | os.X_OK)
-    except OSError:
-        return False
 
 
 def _first_compiler() -> Compiler:

@@ -326,7 +326,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "planted.cu").write_text(HEADER + SIGNATURE + BODIES["plain"])
     monkeypatch.setattr("gpunn.kernels.source.KERNEL_DIR", tmp_path)
     monkeypatch.setattr(budget, "BUDGET", tmp_path / "budget.txt")
-    monkeypatch.setattr(survey, "cache_folder", lambda: None)
+    monkeypatch.setattr(survey, "cache_folder", lambda name: None)
     kernel_file.cache_clear()
     yield tmp_path
     kernel_file.cache_clear()

@@ -1,6 +1,5 @@
 """The survey of made-up kernel files: what is compiled, in which order it comes, what is read instead of made."""
 
-import os
 import threading
 from pathlib import Path
 
@@ -177,39 +176,3 @@ def test_without_a_compiler_the_survey_says_what_to_install(monkeypatch):
     monkeypatch.setattr(nvrtc, "problem", lambda: "install this")
     with pytest.raises(UnsupportedError, match="install this"):
         next(survey.survey(builds([FILE])))
-
-
-@pytest.fixture
-def fresh_folder():
-    survey.cache_folder.cache_clear()
-    yield survey.cache_folder
-    survey.cache_folder.cache_clear()
-
-
-def test_logs_are_kept_in_the_users_cache(fresh_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(survey.Path, "home", lambda: tmp_path)
-    assert fresh_folder() == tmp_path / ".cache" / "gpunn" / "nvrtc"
-    assert fresh_folder().is_dir()
-
-
-def test_without_a_home_logs_are_kept_among_temporary_files(fresh_folder, tmp_path, monkeypatch):
-    def homeless():
-        raise RuntimeError("no home")
-
-    monkeypatch.setattr(survey.Path, "home", homeless)
-    monkeypatch.setattr(survey.tempfile, "gettempdir", lambda: str(tmp_path))
-    assert fresh_folder() == tmp_path / f"gpunn-nvrtc-{os.getuid()}"
-
-
-def test_a_folder_of_another_user_is_not_trusted(fresh_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(survey.Path, "home", lambda: tmp_path / "home")
-    monkeypatch.setattr(survey.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr(survey.os, "getuid", lambda: os.stat(tmp_path).st_uid + 1)
-    assert fresh_folder() is None
-
-
-def test_a_home_that_is_a_file_is_passed_over(fresh_folder, tmp_path, monkeypatch):
-    (tmp_path / "home").write_text("")
-    monkeypatch.setattr(survey.Path, "home", lambda: tmp_path / "home")
-    monkeypatch.setattr(survey.tempfile, "gettempdir", lambda: str(tmp_path))
-    assert fresh_folder().parent == tmp_path

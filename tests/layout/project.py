@@ -57,7 +57,7 @@ class Project:
         self.python = [Source(root, path) for path in files]
         self.gpunn = [source for source in self.python if source.parts[0] == "gpunn"]
         self.modules = {source.module for source in self.gpunn}
-        self.cuda = {f"kernels/{p.name}": p.read_text() for p in sorted((root / "kernels").glob("*.cu*"))}
+        self.cuda = {p.relative_to(root).as_posix(): p.read_text() for p in sorted((root / "kernels").rglob("*.cu*"))}
 
     def module_of(self, name: str) -> str | None:
         """The module of gpunn that an imported name comes from; None if it is not gpunn's."""
