@@ -14,6 +14,10 @@ from gpunn.ops.activation.gated import gelu as gelu
 from gpunn.ops.activation.gated import mish as mish
 from gpunn.ops.activation.gated import silu as silu
 from gpunn.ops.activation.gated import swish as swish
+from gpunn.ops.activation.glu import glu as glu
+from gpunn.ops.activation.noisy import noisy_relu as noisy_relu
+from gpunn.ops.activation.noisy import rrelu as rrelu
+from gpunn.ops.activation.noisy import rrelu_ as rrelu_
 from gpunn.ops.activation.piecewise import hardshrink as hardshrink
 from gpunn.ops.activation.piecewise import hardsigmoid as hardsigmoid
 from gpunn.ops.activation.piecewise import hardswish as hardswish
@@ -27,6 +31,7 @@ from gpunn.ops.activation.piecewise import relu_ as relu_
 from gpunn.ops.activation.piecewise import softshrink as softshrink
 from gpunn.ops.activation.piecewise import threshold as threshold
 from gpunn.ops.activation.piecewise import threshold_ as threshold_
+from gpunn.ops.activation.prelu import prelu as prelu
 from gpunn.ops.arithmetic.exponential import sigmoid as sigmoid
 from gpunn.ops.arithmetic.hyperbolic import tanh as tanh
 from gpunn.ops.conv.convolve import conv1d as conv1d
@@ -51,6 +56,12 @@ from gpunn.ops.loss.cross_entropy import nll_loss as nll_loss
 from gpunn.ops.loss.regression import l1_loss as l1_loss
 from gpunn.ops.loss.regression import mse_loss as mse_loss
 from gpunn.ops.norm.batch import batch_norm as batch_norm
+from gpunn.ops.norm.group import group_norm as group_norm
+from gpunn.ops.norm.group import instance_norm as instance_norm
+from gpunn.ops.norm.layer import layer_norm as layer_norm
+from gpunn.ops.norm.layer import rms_norm as rms_norm
+from gpunn.ops.norm.response import local_response_norm as local_response_norm
+from gpunn.ops.norm.unit import normalize as normalize
 from gpunn.ops.pool.average import adaptive_avg_pool1d as adaptive_avg_pool1d
 from gpunn.ops.pool.average import adaptive_avg_pool2d as adaptive_avg_pool2d
 from gpunn.ops.pool.average import adaptive_avg_pool3d as adaptive_avg_pool3d
