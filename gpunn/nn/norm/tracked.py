@@ -1,4 +1,4 @@
-"""Normalisations as layers."""
+"""What batch and instance normalisation have in common: weight and bias, and running averages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from gpunn import dtypes
 from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype
 from gpunn.errors import ShapeError
-from gpunn.nn import functional as F
 from gpunn.nn import init
 from gpunn.nn.module import Module
 from gpunn.nn.parameter import Parameter
@@ -16,14 +15,8 @@ from gpunn.ops import empty, ones, tensor, zeros
 from gpunn.tensor import Tensor
 
 
-class BatchNorm(Module):
-    """(x - mean) / √(var + eps) · weight + bias, with mean and variance over all dimensions but the channels.
-
-    In training they are those of the batch, and running averages follow them:
-    running = (1 - momentum) running + momentum batch; with momentum None, the mean of all batches. In eval the running
-    averages take their place, unless `track_running_stats` is off.
-    Source: Ioffe and Szegedy, Batch normalization, ICML 2015.
-    """
+class TrackedNorm(Module):
+    """A norm with a weight and a bias for each channel, and running averages of mean and variance."""
 
     _version: ClassVar[int] = 2  # since 2: num_batches_tracked
     ranks: ClassVar[tuple[int, ...]]
@@ -37,14 +30,13 @@ class BatchNorm(Module):
     def __init__(
         self,
         num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        device: DeviceLike = None,
-        dtype: dtype | None = None,
-        *,
-        bias: bool = True,
+        eps: float,
+        momentum: float | None,
+        affine: bool,
+        track_running_stats: bool,
+        device: DeviceLike,
+        dtype: dtype | None,
+        bias: bool,
     ) -> None:
         super().__init__()
         self.num_features = num_features
@@ -78,32 +70,11 @@ class BatchNorm(Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, C, *) → (N, C, *)"""
+    def check_rank(self, input: Tensor) -> None:
+        """ShapeError unless `input` has as many dimensions as the layer is for."""
         if input.ndim not in self.ranks:
             wanted = " or ".join(f"{rank}D" for rank in self.ranks)
             raise ShapeError(f"expected {wanted} input (got {input.ndim}D input): shape {tuple(input.shape)}")
-        tracks = self.training and self.track_running_stats
-        counted = self.num_batches_tracked if tracks else None
-        result = F.batch_norm(
-            input,
-            self.running_mean if tracks or not self.training else None,
-            self.running_var if tracks or not self.training else None,
-            self.weight,
-            self.bias,
-            self.training or (self.running_mean is None and self.running_var is None),
-            self._factor(counted),
-            self.eps,
-        )
-        if counted is not None:
-            counted.add_(1)
-        return result
-
-    def _factor(self, counted: Tensor | None) -> float:
-        """The weight of this batch in the running averages."""
-        if self.momentum is not None:
-            return self.momentum
-        return 0.0 if counted is None else 1 / (counted.item() + 1)
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
@@ -118,21 +89,3 @@ class BatchNorm(Module):
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
             f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
-
-
-class BatchNorm1d(BatchNorm):
-    """Batch normalisation of inputs (N, C) and (N, C, L): see `BatchNorm`."""
-
-    ranks = (2, 3)
-
-
-class BatchNorm2d(BatchNorm):
-    """Batch normalisation of inputs (N, C, H, W): see `BatchNorm`."""
-
-    ranks = (4,)
-
-
-class BatchNorm3d(BatchNorm):
-    """Batch normalisation of inputs (N, C, D, H, W): see `BatchNorm`."""
-
-    ranks = (5,)
