@@ -2,7 +2,7 @@
 // T: float, double, __half, __nv_bfloat16
 // BLOCK: 256
 #include "bounds.cuh"
-#include "common.cuh"
+#include "pool/windows.cuh"
 
 using C = accumulate_t<T>;
 
@@ -12,15 +12,15 @@ using C = accumulate_t<T>;
 // Bytes: planes * channels * size * 12.
 extern "C" __global__ void __launch_bounds__(BLOCK)
     unpool_owners(int* __restrict__ owners, const long long* __restrict__ indices, long long planes,
-                  int size, long long places, int channels, unsigned long long* __restrict__ faults,
+                  int size, int places, int channels, unsigned long long* __restrict__ faults,
                   int slot) {
   const long long n = planes * size * channels;
   for (long long i = thread_index(); i < n; i += thread_count()) {
     const long long place = indices[i];
     if (!is_in_bounds(place, places, i, faults, slot)) continue;
-    const long long row = i / channels, plane = row / size;
-    const long long at = (plane * places + place) * channels + (i - row * channels);
-    atomicMax(owners + at, static_cast<int>(row - plane * size) + 1);
+    long long plane = i;
+    const int channel = take_digit(plane, channels), number = take_digit(plane, size);
+    atomicMax(owners + (plane * places + place) * channels + channel, number + 1);
   }
 }
 
@@ -29,13 +29,15 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
 // Bytes: planes * channels * (places * (4 + sizeof(T)) + size * sizeof(T)).
 extern "C" __global__ void __launch_bounds__(BLOCK)
     unpool_forward(T* __restrict__ y, const T* __restrict__ x, const int* __restrict__ owners,
-                   long long planes, int size, long long places, int channels) {
+                   long long planes, int size, int places, int channels) {
   const long long n = planes * places * channels;
   for (long long i = thread_index(); i < n; i += thread_count()) {
     const int owner = owners[i];
-    const long long row = i / channels, plane = row / places;
-    y[i] = owner == 0 ? from_compute<T>(C(0))
-                      : x[(plane * size + (owner - 1)) * channels + (i - row * channels)];
+    long long plane = i;
+    const int channel = take_digit(plane, channels);
+    take_digit(plane, places);
+    y[i] =
+        owner == 0 ? from_compute<T>(C(0)) : x[(plane * size + (owner - 1)) * channels + channel];
   }
 }
 
@@ -44,13 +46,15 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
 // Bytes: planes * channels * size * (8 + 2 * sizeof(T)).
 extern "C" __global__ void __launch_bounds__(BLOCK)
     unpool_backward(T* __restrict__ dx, const T* __restrict__ dy,
-                    const long long* __restrict__ indices, long long planes, int size,
-                    long long places, int channels) {
+                    const long long* __restrict__ indices, long long planes, int size, int places,
+                    int channels) {
   const long long n = planes * size * channels;
   for (long long i = thread_index(); i < n; i += thread_count()) {
-    const long long place = indices[i], row = i / channels, plane = row / size;
-    dx[i] = place < 0 || place >= places
-                ? from_compute<T>(C(0))
-                : dy[(plane * places + place) * channels + (i - row * channels)];
+    const long long place = indices[i];
+    long long plane = i;
+    const int channel = take_digit(plane, channels);
+    take_digit(plane, size);
+    dx[i] = place < 0 || place >= places ? from_compute<T>(C(0))
+                                         : dy[(plane * places + place) * channels + channel];
   }
 }

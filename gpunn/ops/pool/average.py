@@ -181,8 +181,10 @@ def _averaged(op: str, input: Tensor, windows: Windows, divisor: int | None, wit
     dtype = dtypes.of(input.array)
     if not dtype.is_floating_point and dtype is not dtypes.int64:
         raise DtypeError(f"{op}: not for {dtype}; use input.to(gpunn.float32)")
-    if divisor is not None and one_int(op, "divisor_override", divisor) == 0:
-        raise ArgumentError(f"{op}: divisor must be not zero, got divisor_override=0")
+    if divisor is not None:
+        divisor = one_int(op, "divisor_override", divisor)
+        if divisor == 0:
+            raise ArgumentError(f"{op}: divisor must be not zero, got divisor_override=0")
     result: Tensor = AvgPool(windows, divisor, bool(with_padding))(input)
     return result
 

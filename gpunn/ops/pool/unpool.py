@@ -130,7 +130,7 @@ def _unpool(op: str, input: Any, indices: Any, rank: int, settings: tuple[Any, .
     out = _output_size(op, usual, stride, output_size)
     if rank == 3 and min(stride) <= 0:
         raise ArgumentError(f"{op}: strides should be greater than zero, but got stride: {stride}")
-    if max(math.prod(shape[-rank:]), *out) > LARGEST:
+    if max(math.prod(shape[-rank:]), math.prod(out)) > LARGEST:
         raise IndexRangeError(f"{op}: no plane may be larger than {LARGEST}, got {shape} and output size {out}")
     return MaxUnpool(op, out)(input, indices)
 

@@ -180,7 +180,8 @@ def _placed(
             f"too small; kernel_size={kernel}, stride={stride}, padding={padding}, dilation={dilation}"
         )
     windows = Windows(kernel, stride, padding, dilation, size, tuple(out))
-    if max([*[windows.end(i) for i in range(rank)], math.prod(kernel)]) > LARGEST:
+    reached = [max(windows.end(i), size[i] + padding[i]) for i in range(rank)]
+    if max(*reached, math.prod(kernel)) > LARGEST:
         raise IndexRangeError(f"{op}: windows over {shape} reach beyond {LARGEST}, got {windows}")
     return windows
 
