@@ -154,16 +154,11 @@ def directed(x, dtype, rounding):
 
 def integer_of(x, dtype, rounding):
     """PTX's cvt: saturates; NaN becomes 0, or in 64 bits the integer with only the highest bit."""
-    limits = np.iinfo(dtype)
-    out = np.zeros(len(x), dtype)
-    for i, value in enumerate(ROUNDINGS[rounding](x)):
-        if np.isnan(value):
-            out[i] = 0 if limits.bits < 64 else (limits.min or 1 << 63)
-        elif np.isinf(value):
-            out[i] = limits.max if value > 0 else limits.min
-        else:
-            out[i] = min(max(int(value), limits.min), limits.max)
-    return out
+    limits, value = np.iinfo(dtype), ROUNDINGS[rounding](x)
+    end = float(limits.max + 1)
+    inside = np.clip(value, limits.min, np.nextafter(end, 0)).astype(dtype)
+    ends = np.where(value >= end, limits.max, np.where(value < limits.min, limits.min, inside)).astype(dtype)
+    return np.where(np.isnan(x), dtype(0 if limits.bits < 64 else limits.min or 1 << 63), ends)
 
 
 def some(rng, count, dtype):
