@@ -11,8 +11,6 @@ from typing import Any, Final
 from gpunn.emulator.compiler import build_runtime
 from gpunn.emulator.symbols import thread_variables
 
-_OUT_SIZE: Final = 1 << 16
-
 # Request in native/launch_state.h: addresses of entry, module and arrays; the number of arrays; the address of the
 # dynamic shared memory's name; time limit, seed; grid and block; dynamic shared memory, order, workers, checks,
 # is_cooperative, flushes_denormals.
@@ -54,8 +52,8 @@ def library() -> Any:
     runtime.gpunn_image.argtypes = [ctypes.c_void_p]
     runtime.gpunn_add_variable.restype = None
     runtime.gpunn_add_variable.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_char_p]
-    runtime.gpunn_launch.restype = ctypes.c_size_t
-    runtime.gpunn_launch.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t]
+    runtime.gpunn_launch.restype = ctypes.c_char_p
+    runtime.gpunn_launch.argtypes = [ctypes.c_char_p, ctypes.c_char_p]
     runtime.gpunn_demangle.restype = None
     runtime.gpunn_demangle.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t]
     return runtime
@@ -96,6 +94,5 @@ def address_of_entry(entry: Entry) -> int:
 
 def launch(request: bytes, arguments: bytes) -> str:
     """Run a kernel; the text of its reports, "" if there are none."""
-    out = ctypes.create_string_buffer(_OUT_SIZE)
-    size = library().gpunn_launch(request, arguments, out, _OUT_SIZE)
-    return out.raw[:size].decode(errors="replace") if size else ""
+    text: bytes | None = library().gpunn_launch(request, arguments)
+    return text.decode(errors="replace") if text else ""

@@ -224,8 +224,9 @@ void gpunn_add_variable(Module* module, size_t offset, size_t size, const char* 
   module->variables.push_back({offset, size, name});
 }
 
-// Run a kernel; the reports (none: all is well) as text into `out`, and their number of bytes back.
-size_t gpunn_launch(const Request* request, const char* arguments, char* out, size_t out_size) {
+// Run a kernel; its reports as text, null if there are none. The text lives until this OS thread's next launch.
+const char* gpunn_launch(const Request* request, const char* arguments) {
+  static thread_local std::string text;
   install_fork_handlers();
   std::lock_guard<std::mutex> lock(launch_mutex);
   Launch launch(*request, arguments);
@@ -236,11 +237,9 @@ size_t gpunn_launch(const Request* request, const char* arguments, char* out, si
   } else {
     run(launch);
   }
-  if (launch.reports.empty()) return 0;
-  const std::string text = launch.reports.text();
-  const size_t size = std::min(text.size(), out_size);
-  memcpy(out, text.data(), size);
-  return size;
+  if (launch.reports.empty()) return nullptr;
+  text = launch.reports.text();
+  return text.c_str();
 }
 
 // A symbol of C++ as text, in `out`; the symbol itself if it is none.
