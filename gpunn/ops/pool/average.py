@@ -11,13 +11,11 @@ import numpy as np
 from gpunn import dtypes
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
-from gpunn.errors import ArgumentError, DtypeError, ShapeError
+from gpunn.errors import ArgumentError, DtypeError
 from gpunn.kernels import launch
 from gpunn.ops.pool.windows import (
-    Parts,
     Sizes,
     Windows,
-    adaptive_windows,
     as_stack,
     blocks,
     from_stack,
@@ -234,35 +232,3 @@ def avg_pool3d(
     """The mean of each window of volumes (N, C, D, H, W) or (C, D, H, W). Arguments as in `avg_pool2d`."""
     windows = windows_over("avg_pool3d", input, 3, kernel_size, stride, padding, 1, ceil_mode)
     return _averaged("avg_pool3d", input, windows, divisor_override, count_include_pad)
-
-
-def _averaged_parts(op: str, input: Tensor, rank: int, output_size: Parts) -> Tensor:
-    windows = adaptive_windows(op, input, rank, output_size)
-    if 0 in input.array.shape[-rank:]:
-        raise ShapeError(
-            f"{op}: Expected input to have non-zero size for non-batch dimensions, but input has sizes "
-            f"{input.array.shape}"
-        )
-    if not dtypes.of(input.array).is_floating_point:
-        raise DtypeError(f"{op}: not for {dtypes.of(input.array)}; use input.to(gpunn.float32)")
-    result: Tensor = AvgPool(windows, None, True)(input)
-    return result
-
-
-def adaptive_avg_pool1d(input: Tensor, output_size: Parts) -> Tensor:
-    """The mean of each part of signals (N, C, L) or (C, L), cut into `output_size` parts."""
-    return _averaged_parts("adaptive_avg_pool1d", input, 1, output_size)
-
-
-def adaptive_avg_pool2d(input: Tensor, output_size: Parts) -> Tensor:
-    """The mean of each part of images (N, C, H, W) or (C, H, W), cut into `output_size` parts a side.
-
-    Part p of P along an axis of n elements is [p n / P, (p + 1) n / P), rounded outwards. None in `output_size`
-    leaves an axis as it is.
-    """
-    return _averaged_parts("adaptive_avg_pool2d", input, 2, output_size)
-
-
-def adaptive_avg_pool3d(input: Tensor, output_size: Parts) -> Tensor:
-    """The mean of each part of volumes (N, C, D, H, W) or (C, D, H, W); see `adaptive_avg_pool2d`."""
-    return _averaged_parts("adaptive_avg_pool3d", input, 3, output_size)

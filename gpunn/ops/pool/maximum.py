@@ -15,14 +15,12 @@ import numpy as np
 from gpunn import dtypes
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
-from gpunn.errors import DtypeError, ShapeError
+from gpunn.errors import DtypeError
 from gpunn.kernels import launch
 from gpunn.ops.pool.windows import (
-    Parts,
     Positions,
     Sizes,
     Windows,
-    adaptive_windows,
     as_stack,
     as_stack_like,
     blocks,
@@ -290,34 +288,3 @@ def max_pool3d(
     """The largest element of each window of volumes (N, C, D, H, W) or (C, D, H, W). Arguments as in `max_pool2d`."""
     windows = windows_over("max_pool3d", input, 3, kernel_size, stride, padding, dilation, ceil_mode)
     return _largest_of("max_pool3d", input, windows, return_indices)
-
-
-def _largest_of_parts(op: str, input: Tensor, rank: int, output_size: Parts, return_indices: bool) -> Any:
-    windows = adaptive_windows(op, input, rank, output_size)
-    if 0 in input.array.shape[-rank - 1 :]:
-        raise ShapeError(
-            f"{op}: Expected input to have non-zero size for non-batch dimensions, but input has sizes "
-            f"{input.array.shape}"
-        )
-    if not dtypes.of(input.array).is_floating_point:
-        raise DtypeError(f"{op}: not for {dtypes.of(input.array)}; use input.to(gpunn.float32)")
-    return MaxPool(windows, bool(return_indices))(input)
-
-
-def adaptive_max_pool1d(input: Tensor, output_size: Parts, return_indices: bool = False) -> Any:
-    """The largest element of each part of signals (N, C, L) or (C, L), cut into `output_size` parts."""
-    return _largest_of_parts("adaptive_max_pool1d", input, 1, output_size, return_indices)
-
-
-def adaptive_max_pool2d(input: Tensor, output_size: Parts, return_indices: bool = False) -> Any:
-    """The largest element of each part of images (N, C, H, W) or (C, H, W), cut into `output_size` parts a side.
-
-    Part p of P along an axis of n elements is [p n / P, (p + 1) n / P), rounded outwards. None in `output_size`
-    leaves an axis as it is. With `return_indices` a pair, as of `max_pool2d`.
-    """
-    return _largest_of_parts("adaptive_max_pool2d", input, 2, output_size, return_indices)
-
-
-def adaptive_max_pool3d(input: Tensor, output_size: Parts, return_indices: bool = False) -> Any:
-    """The largest element of each part of volumes (N, C, D, H, W) or (C, D, H, W); see `adaptive_max_pool2d`."""
-    return _largest_of_parts("adaptive_max_pool3d", input, 3, output_size, return_indices)
