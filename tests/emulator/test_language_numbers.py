@@ -148,7 +148,21 @@ def conversions_text():
     yield elementwise("saturate", "float", "__saturatef(x0)", "float")
 
 
+BOTH = """
+__device__ double both_of(double x) {
+  double s, c, sp, cp;
+  float sf, cf, spf, cpf;
+  sincos(x, &s, &c);
+  sincospi(x, &sp, &cp);
+  sincosf(static_cast<float>(x), &sf, &cf);
+  sincospif(static_cast<float>(x), &spf, &cpf);
+  return s + 2 * c + 4 * sp + 8 * cp + 16 * sf + 32 * cf + 64 * spf + 128 * cpf;
+}
+"""
+
+
 def functions_text():
+    yield BOTH
     for kind in FLOATS:
         for name in FUNCTIONS:
             yield elementwise(f"{name}_{kind}", kind, f"{name}(x0)", kind)
@@ -166,6 +180,7 @@ def functions_text():
         yield elementwise(f"uncontracted_{kind}", kind, mixed, *[kind] * 3)
     for order in (0, 1):
         yield elementwise(f"bessel_{order}", "double", f"cyl_bessel_i{order}(x0)", "double")
+    yield elementwise("sincos", "double", "both_of(x0)", "double")
     yield elementwise("norms", "double", "norm3d(x0, x1, 2.0) + rnorm4d(x0, x1, 1.0, 2.0)", "double", "double")
     yield elementwise("lengths", "float", "norm4df(x0, x1, 1.0f, 2.0f) + rnorm3df(x0, x1, 2.0f)", "float", "float")
 
@@ -350,6 +365,23 @@ def test_bessel_functions_and_norms(kernels):
     a, b = x.astype(np.float32), y.astype(np.float32)
     expected = np.sqrt(x**2 + y**2 + 5) + 1 / length
     np.testing.assert_allclose(evaluate(kernels, "lengths", np.float32, a, b), expected, 1e-6)
+
+
+def test_sines_with_cosines(kernels):
+    x = np.random.default_rng(4).uniform(-3, 3, 500)
+    y = x.astype(np.float32).astype(np.float64)
+    expected = np.sin(x) + 2 * np.cos(x) + 4 * np.sin(np.pi * x) + 8 * np.cos(np.pi * x)
+    expected += 16 * np.sin(y) + 32 * np.cos(y) + 64 * np.sin(np.pi * y) + 128 * np.cos(np.pi * y)
+    np.testing.assert_allclose(evaluate(kernels, "sincos", np.float64, x), expected, rtol=0, atol=3e-5)
+
+
+def test_tails_of_the_normal_distribution(kernels):
+    p = np.exp2(-np.arange(1.0, 1020, 7))
+    x = evaluate(kernels, "normcdfinv_double", np.float64, p)
+    np.testing.assert_allclose(x, special.ndtri(p), 1e-13)
+    np.testing.assert_allclose(evaluate(kernels, "normcdf_double", np.float64, x), p, 1e-10)
+    y = evaluate(kernels, "erfcinv_double", np.float64, np.array([0.0, 2.0, 1.0, -1.0, 2.5]))
+    np.testing.assert_array_equal(y, [np.inf, -np.inf, 0, np.nan, np.nan])
 
 
 def test_multiples_of_a_half_are_exact(kernels):

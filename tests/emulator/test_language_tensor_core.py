@@ -68,6 +68,22 @@ __device__ void pipelined(unsigned int* y, const unsigned int* x, int tiles, int
     __syncthreads();
   }
 }
+extern "C" __global__ void misaligned(unsigned int* y) {
+  __shared__ __align__(16) unsigned short tile[33 * 8];
+  for (int i = threadIdx.x; i < 33 * 8; i += 32) tile[i] = 0;
+  __syncwarp();
+  unsigned int r[1];
+  ldmatrix_x1(r, tile + 8 * threadIdx.x + 1);
+  y[threadIdx.x] = r[0];
+}
+
+extern "C" __global__ void half_a_warp(float* y) {
+  unsigned int a[4] = {0, 0, 0, 0}, b[2] = {0, 0};
+  float c[4] = {0, 0, 0, 0};
+  if (threadIdx.x < 16) mma_f16(c, a, b, c);
+  y[threadIdx.x] = c[0];
+}
+
 extern "C" __global__ void copied_4(unsigned int* y, const unsigned int* x, int tiles, int n) {
   pipelined<4>(y, x, tiles, n);
 }
@@ -217,6 +233,12 @@ def test_ldmatrix(kernels, count, form):
         matrix = matrix.T if form else matrix
         pairs = matrix.reshape(8, 4, 2).astype(np.uint32)  # lane 4 i + j has elements 2 j and 2 j + 1 of row i
         np.testing.assert_array_equal(got[:, m], (pairs[..., 0] | pairs[..., 1] << 16).ravel())
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("misaligned", np.uint32), ("half_a_warp", np.float32)])
+def test_faults_are_reported(kernels, name, dtype):
+    with pytest.raises(emulator.KernelError):
+        kernels(name, np.zeros(32, dtype))
 
 
 @pytest.mark.parametrize("size", [4, 8, 16])

@@ -172,6 +172,19 @@ extern "C" __global__ void of_halves(__half* h, __nv_bfloat16* b, __half2* pair)
   atomicAdd(pair, __half2(1.0f, -2.0f));
 }
 
+extern "C" __global__ void wrong_width(int* y) { y[threadIdx.x] = __shfl_down_sync(0xffffffffu, 1, 1u, 12); }
+
+extern "C" __global__ void wrong_mask(int* y) { y[threadIdx.x] = __shfl_sync(0x0000ffffu, 1, 0); }
+
+extern "C" __global__ void failing(int* y) {
+  y[threadIdx.x] = 1;
+  assert(threadIdx.x < 7);
+}
+
+extern "C" __global__ void trapping(int* y) {
+  if (y[threadIdx.x] == 0) __trap();
+}
+
 extern "C" __global__ void last_block(int* total, unsigned int* counter, int* parts) {
   __shared__ bool last;
   if (threadIdx.x == 0) {
@@ -390,3 +403,15 @@ def test_last_block_sees_the_others(kernels):
     arrays = np.zeros(1, np.int32), np.zeros(1, np.uint32), np.zeros(20, np.int32)
     total, counter, _ = kernels("last_block", *arrays, threads=32, blocks=20)
     assert (total.item(), counter.item()) == (210, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("wrong_width", "width"), ("wrong_mask", "mask"), ("failing", "assert.threadIdx.x < 7"), ("trapping", "__trap")],
+)
+def test_faults_are_reported_with_their_line(kernels, name, words):
+    with pytest.raises(emulator.KernelError, match=words) as error:
+        kernels(name, np.zeros(32, np.int32))
+    (line,) = [i for i, text in enumerate(TEXT.splitlines(), 1) if f"void {name}(" in text]
+    assert error.value.reports[0].place.rpartition(":")[0].endswith("kernels.cu")
+    assert 0 <= int(error.value.reports[0].place.rpartition(":")[2]) - line <= 2

@@ -1,8 +1,8 @@
 // __half and __nv_bfloat16, as cuda_fp16.h and cuda_bf16.h declare them.
 #pragma once
-#include "loads_and_stores.h"
 #include "extrema.h"
 #include "half_rounding.h"
+#include "loads_and_stores.h"
 #include "special_functions.h"
 
 struct __half;
