@@ -350,6 +350,7 @@ def fma_operands(dtype):
     x = 1 + rng.integers(0, 64, 1000) / 64
     y = 1 + 2.0 ** -rng.integers(1, 8, 1000)
     z = rng.choice([-1, 1], 1000) * 2.0 ** -rng.integers(10, 24, 1000)
+    x[0], y[0], z[0] = 1.75, 37 / 64, -(2.0**-52) * (1 - 2.0**-8)  # in float64 one unit below the middle, or less
     both = zip((a, b, some(rng, 2000, dtype)), (x, y, z), strict=True)
     return [np.concatenate([given, made.astype(dtype)]) for given, made in both]
 
