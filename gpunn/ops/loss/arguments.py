@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gpunn import dtypes
 from gpunn.engine import Variable
-from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError
+from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
+from gpunn.ops.arithmetic.promotion import promoted
+from gpunn.ops.reduction.accumulate import is_half
 from gpunn.ops.reduction.sums import mean, sum
+from gpunn.ops.shape.conversion import cast
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -50,3 +54,17 @@ def same_shape(op: str, input: Any, target: Any) -> None:
             f"{op}: input and target must have the same shape, got {a} and {b}; broadcasting them would compare "
             f"every element with every other. Use {fix}"
         )
+
+
+def floating_pair(op: str, input: Any, target: Any, to_float: bool = False) -> tuple[Any, Any]:
+    """Both in their common dtype, which must be floating, or with `to_float` is made so; of one shape."""
+    same_shape(op, input, target)
+    a, b = promoted(op, input, target, to_float=to_float)
+    if a.array.dtype.kind not in "fV":
+        raise DtypeError(f"{op}: not implemented for {a.dtype}; use input.float()")
+    return a, b
+
+
+def widened_tensor(x: Any) -> Any:
+    """`x` in float32 if it is of a half type: what is composed of several operations is rounded once, at the end."""
+    return cast(x, dtypes.float32) if is_half(x.array) else x

@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from gpunn.backend import Array, array_module
-from gpunn.engine import Function
+from gpunn.engine import is_grad_enabled
 from gpunn.errors import ArgumentError, DtypeError
-from gpunn.ops.arithmetic.promotion import broadcast_shape
+from gpunn.ops.arithmetic.promotion import broadcast_shape, promoted
 from gpunn.ops.loss.arguments import must_be_tensors, reduced, reduction_name, same_shape
-from gpunn.ops.reduction.accumulate import widened
+from gpunn.ops.loss.formulas import Formula, LogisticLoss, Logits, Probability
+from gpunn.ops.loss.pointwise import pointwise
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
-
-
-class BinaryCrossEntropy(Function):
-    """-(t log p + (1-t) log(1-p)), with logarithms no smaller than -100."""
-
-    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
-
-    def forward(self, p: Array, t: Array) -> Array:
-        xp = array_module(p)
-        wide, target = widened(p), widened(t)
-        loss = (target - 1) * xp.maximum(xp.log1p(-wide), -100.0) - target * xp.maximum(xp.log(wide), -100.0)
-        return loss.astype(p.dtype, copy=False)
-
-    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
-        p, t = self.saved(0), self.saved(1)
-        dp = grad * (p - t) / (p * (1.0 - p)).clamp(min=1e-12) if self.needs[0] else None
-        dt = grad * ((-p).log1p().clamp(min=-100.0) - p.log().clamp(min=-100.0)) if self.needs[1] else None
-        return dp, dt
-
-
-class LogisticLoss(Function):
-    """log(1 + exp(-x)) = max(-x, 0) + log1p(exp(-|x|))."""
-
-    saves: ClassVar = {0: (0,)}
-
-    def forward(self, x: Array) -> Array:
-        xp = array_module(x)
-        wide = widened(x)
-        loss = xp.maximum(-wide, wide.dtype.type(0)) + xp.log1p(xp.exp(-xp.abs(wide)))
-        return loss.astype(x.dtype, copy=False)
-
-    def backward(self, grad: Tensor) -> Tensor:
-        x = self.saved(0)
-        return -grad * (-x).sigmoid()
 
 
 def binary_cross_entropy(
@@ -71,8 +37,7 @@ def binary_cross_entropy(
             f"{op}: all elements of input should be between 0 and 1; apply sigmoid first, or use "
             "binary_cross_entropy_with_logits"
         )
-    losses: Any = BinaryCrossEntropy()(input, target)
-    return reduced(_times(op, losses, weight), how)
+    return _weighted(op, Probability(), input, target, how, weight)
 
 
 def binary_cross_entropy_with_logits(
@@ -94,17 +59,24 @@ def binary_cross_entropy_with_logits(
     for x in (input, target):
         if not x.is_floating_point():
             raise DtypeError(f"{op}: expected floating dtypes of input and target, got {x.dtype}; use x.float()")
-    loss: Any = LogisticLoss()(input)
-    if pos_weight is not None:
-        broadcast_shape(op, input, pos_weight)
-        loss = loss * ((pos_weight - 1) * target + 1)
-    losses = (1 - target) * input + loss
-    return reduced(_times(op, losses, weight), how)
+    x, t = promoted(op, input, target)
+    if pos_weight is None or _is_constant(op, x, pos_weight, "pos_weight"):
+        return _weighted(op, Logits(), x, t, how, weight, pos_weight)
+    loss: Any = LogisticLoss()(x) * ((pos_weight - 1) * t + 1)
+    losses = (1 - t) * x + loss
+    return reduced(losses if weight is None else losses * weight, how)
 
 
-def _times(op: str, losses: Any, weight: Tensor | None) -> Tensor:
-    if weight is None:
-        return losses
-    must_be_tensors(op, {"weight": weight})
-    broadcast_shape(op, losses, weight)
-    return losses * weight
+def _weighted(
+    op: str, formula: Formula, x: Any, t: Any, how: str, weight: Any, pos_weight: Tensor | None = None
+) -> Tensor:
+    if weight is None or _is_constant(op, x, weight, "weight"):
+        return pointwise(formula, x, t, how, weight, pos_weight)
+    return reduced(pointwise(formula, x, t, "none", None, pos_weight) * weight, how)
+
+
+def _is_constant(op: str, x: Any, weight: Any, name: str) -> bool:
+    """Whether the fused kernel can take a weight: it needs no gradient, and makes x neither larger nor wider."""
+    must_be_tensors(op, {name: weight})
+    needs = weight.requires_grad and is_grad_enabled()
+    return broadcast_shape(op, x, weight) == x.array.shape and x.array.dtype == weight.array.dtype and not needs

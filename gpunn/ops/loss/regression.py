@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
-import numpy as np
+import math
+from typing import TYPE_CHECKING
 
 from gpunn import dtypes
-from gpunn.backend import Array
-from gpunn.engine import Function
-from gpunn.errors import DtypeError, ShapeError
+from gpunn.engine import Variable
+from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
 from gpunn.ops.arithmetic.power import square
 from gpunn.ops.arithmetic.promotion import promoted
 from gpunn.ops.arithmetic.sign import abs
-from gpunn.ops.loss.arguments import must_be_tensors, reduced, reduction_name, same_shape
-from gpunn.ops.reduction.accumulate import widened
+from gpunn.ops.creation import full_like
+from gpunn.ops.loss.arguments import floating_pair, must_be_tensors, reduced, reduction_name, same_shape, widened_tensor
+from gpunn.ops.loss.formulas import Absolute, Huber, Poisson, SmoothAbsolute, Squared
+from gpunn.ops.loss.pointwise import pointwise
 from gpunn.ops.reduction.sums import sum
+from gpunn.ops.shape.conversion import cast
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
-
-
-class MSELoss(Function):
-    """mean or sum of (a - b)^2 in one pass, accumulated in float64."""
-
-    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
-
-    def __init__(self, reduction: str) -> None:
-        self.reduction = reduction
-
-    def forward(self, a: Array, b: Array) -> Array:
-        d = a - b
-        d = widened(d)
-        d *= d
-        self.scale = 1.0 / d.size if self.reduction == "mean" and d.size else 1.0
-        total = d.sum(dtype=np.float64)
-        if self.reduction == "mean":
-            total = total / d.size if d.size else total * np.nan
-        return total.astype(a.dtype)
-
-    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
-        d = (self.saved(0) - self.saved(1)) * (grad * (2.0 * self.scale))
-        return d if self.needs[0] else None, -d if self.needs[1] else None
 
 
 def mse_loss(
@@ -64,10 +42,7 @@ def mse_loss(
         raise DtypeError(f"mse_loss: not implemented for {a.dtype}; use input.float()")
     if weight is not None:
         return _weighted("mse_loss", square(a - b), weight, how)
-    if how == "none":
-        return square(a - b)
-    result: Tensor = MSELoss(how)(a, b)
-    return result
+    return pointwise(Squared(), a, b, how)
 
 
 def l1_loss(
@@ -84,8 +59,104 @@ def l1_loss(
     if dtypes.bool_ in (input.dtype, target.dtype):
         raise DtypeError("l1_loss: not for bool, which has no differences; use x.float()")
     a, b = promoted("l1_loss", input, target)
+    if weight is None and a.array.dtype.kind in "fV":
+        return pointwise(Absolute(), a, b, how)
     losses = abs(a - b)
     return reduced(losses, how) if weight is None else _weighted("l1_loss", losses, weight, how)
+
+
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """(input - target)² / (2 beta) where |input - target| < beta, else |input - target| - beta/2. Girshick 2015."""
+    how = reduction_name("smooth_l1_loss", reduction, size_average, reduce)
+    a, b = floating_pair("smooth_l1_loss", input, target)
+    if beta < 0:
+        raise ArgumentError(f"smooth_l1_loss does not support negative values for beta, got {beta}; use 0 or more")
+    return pointwise(SmoothAbsolute(beta) if beta > 0 else Absolute(), a, b, how)
+
+
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
+    """(input - target)² / 2 where |input - target| <= delta, else delta (|input - target| - delta/2). Huber 1964.
+
+    `weight` as in `mse_loss`.
+    """
+    how = reduction_name("huber_loss", reduction, None, None)
+    a, b = floating_pair("huber_loss", input, target)
+    if delta <= 0:
+        raise ArgumentError(f"huber_loss does not support non-positive values for delta, got {delta}; use 1.0")
+    if weight is None:
+        return pointwise(Huber(delta), a, b, how)
+    return _weighted("huber_loss", pointwise(Huber(delta), a, b, "none"), weight, how)
+
+
+def poisson_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    log_input: bool = True,
+    full: bool = False,
+    size_average: bool | None = None,
+    eps: float = 1e-8,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """exp(input) - target input, the loss of counts whose expectation is exp(input), up to log(target!).
+
+    If not `log_input`, the expectation is `input`: input - target log(input + eps). `full` adds Stirling's formula
+    for log(target!) where target > 1.
+    """
+    how = reduction_name("poisson_nll_loss", reduction, size_average, reduce)
+    a, b = floating_pair("poisson_nll_loss", input, target, to_float=True)
+    return pointwise(Poisson(bool(log_input), bool(full), eps), a, b, how)
+
+
+def gaussian_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    var: Tensor | float,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+) -> Tensor:
+    """(log var + (input - target)² / var) / 2, with var no smaller than eps; `full` adds log(2π)/2.
+
+    `var` has the shape of input, or lacks its last dimension, or has size 1 there, or is a number. eps is a constant
+    for the gradient of var, too.
+    """
+    op = "gaussian_nll_loss"
+    how = reduction_name(op, reduction, None, None)
+    a, b = floating_pair(op, input, target)
+    if not isinstance(var, Variable):
+        if not isinstance(var, (int, float)):
+            raise ArgumentTypeError(f"{op}: var must be a Tensor or a number, got {type(var).__name__}")
+        var = full_like(a, var)
+    variance = _variance(op, a.array.shape, var)
+    dtype = dtypes.result_type(a, variance)
+    a, b, spread = widened_tensor(a), widened_tensor(b), widened_tensor(variance)
+    spread = spread + (spread.detach().clamp(min=eps) - spread.detach())  # at least eps, with the gradient of var
+    losses = 0.5 * (spread.log() + square(a - b) / spread)
+    return cast(reduced(losses + 0.5 * math.log(2 * math.pi) if full else losses, how), dtype)
+
+
+def _variance(op: str, shape: tuple[int, ...], var: Tensor) -> Tensor:
+    """`var`, checked, so that it broadcasts to `shape`."""
+    given = var.array.shape
+    if given != shape:
+        differ = [n for n, m in zip(given, shape, strict=False) if n != m]
+        if given == shape[:-1]:
+            var = var.unsqueeze(-1)
+        elif len(given) != len(shape) or differ != [1]:
+            raise ShapeError(f"{op}: var is of incorrect size: {given} for input {shape}; use var of that shape")
+    if bool((var.array < 0).any()):
+        raise ArgumentError(f"{op}: var has negative entry/entries; a variance is 0 or more: use var.abs()")
+    return var
 
 
 def _weighted(op: str, losses: Tensor, weight: Tensor, how: str) -> Tensor:

@@ -1,0 +1,261 @@
+"""Losses with a margin: of signs, of pairs, of triplets, of classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gpunn import dtypes
+from gpunn.backend import Array, array_module
+from gpunn.engine import Variable
+from gpunn.errors import ArgumentError, DtypeError, ShapeError
+from gpunn.ops.arithmetic.elementwise import masked
+from gpunn.ops.arithmetic.promotion import promoted
+from gpunn.ops.arithmetic.selection import where
+from gpunn.ops.indexing.gather import gather
+from gpunn.ops.loss.arguments import floating_pair, must_be_tensors, reduced, reduction_name, same_shape, widened_tensor
+from gpunn.ops.loss.formulas import Hinge, HingeEmbedding, LogisticLoss, SoftMargin
+from gpunn.ops.loss.pointwise import pointwise
+from gpunn.ops.reduction.sums import mean, sum
+from gpunn.ops.shape.conversion import cast
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+
+def hinge_embedding_loss(
+    input: Tensor,
+    target: Tensor,
+    margin: float = 1.0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """input where target is 1, max(0, margin - input) where it is -1: of distances, small for equals."""
+    how = reduction_name("hinge_embedding_loss", reduction, size_average, reduce)
+    x, t = floating_pair("hinge_embedding_loss", input, target)
+    return pointwise(HingeEmbedding(margin), x, t.detach(), how)
+
+
+def soft_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """log(1 + exp(-target input)) of scores and targets in {-1, 1}; the scores may be of any size."""
+    how = reduction_name("soft_margin_loss", reduction, size_average, reduce)
+    return pointwise(SoftMargin(), *floating_pair("soft_margin_loss", input, target), how)
+
+
+def hinge_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """max(0, 1 - target input) of scores and targets in {-1, 1}: the loss of a support vector machine."""
+    how = reduction_name("hinge_loss", reduction, None, None)
+    return pointwise(Hinge(1.0), *floating_pair("hinge_loss", input, target), how)
+
+
+def margin_ranking_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0.0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(0, margin - target (input1 - input2)): input1 should rank above input2 where target is 1, below where -1."""
+    op = "margin_ranking_loss"
+    how = reduction_name(op, reduction, size_average, reduce)
+    must_be_tensors(op, {"input1": input1, "input2": input2, "target": target})
+    same_shape(op, input1, input2)
+    same_shape(op, input1, target)
+    rank: Any = input1 - input2
+    if not rank.is_floating_point():
+        return reduced((-target * rank + margin).clamp(min=0), how)
+    return pointwise(Hinge(margin), *floating_pair(op, rank, target), how)
+
+
+def cosine_embedding_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0.0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1.
+
+    Inputs (N, D) with targets (N,), or (D,) with a target of no dimensions.
+    """
+    op = "cosine_embedding_loss"
+    how = reduction_name(op, reduction, size_average, reduce)
+    must_be_tensors(op, {"input1": input1, "input2": input2, "target": target})
+    a, b = floating_pair(op, input1, input2, to_float=True)
+    if a.ndim not in (1, 2) or target.array.shape != a.array.shape[:-1]:
+        raise ShapeError(
+            f"{op}: 0D or 1D target tensor expected with inputs (D,) or (N, D): expected inputs and targets of shapes "
+            f"(N, D) and (N,), or (D,) and (), got {input1.array.shape} and {target.array.shape}"
+        )
+    dtype, a, b = a.dtype, widened_tensor(a), widened_tensor(b)
+    tiny = 1e-12  # of squares, so that the vector 0 has cosine 0, as in PyTorch
+    squares = (sum(a * a, -1) + tiny) * (sum(b * b, -1) + tiny)
+    cosine = sum(a * b, -1) / squares.sqrt()
+    zero = cosine * 0.0
+    losses = where(target == 1, 1.0 - cosine, zero) + where(target == -1, (cosine - margin).clamp(min=0.0), zero)
+    return cast(reduced(losses, how), dtype)
+
+
+def triplet_margin_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    margin: float = 1.0,
+    p: float = 2.0,
+    eps: float = 1e-6,
+    swap: bool = False,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d = |difference + eps| in the p-norm, (N, D) or (D,).
+
+    With `swap`, the negative is compared with whichever of anchor and positive it is nearer to. Balntas et al. 2016.
+    """
+    op = "triplet_margin_loss"
+    how = reduction_name(op, reduction, size_average, reduce)
+    must_be_tensors(op, {"anchor": anchor, "positive": positive, "negative": negative})
+    if not anchor.ndim == positive.ndim == negative.ndim:
+        raise ShapeError(
+            f"{op}: The anchor, positive, and negative tensors are expected to have the same number of dimensions, "
+            f"but got: anchor {anchor.ndim}D, positive {positive.ndim}D, and negative {negative.ndim}D inputs"
+        )
+    if margin <= 0:
+        raise ArgumentError(f"{op}: expected a margin greater than 0, got {margin}; use margin=1.0")
+    for other in (positive, negative):
+        same_shape(op, anchor, other)
+    a, b, c = promoted(op, anchor, positive, negative, to_float=True)
+    dtype = a.dtype
+    a, b, c = widened_tensor(a), widened_tensor(b), widened_tensor(c)
+    near, far = _distance(a, b, p, eps), _distance(a, c, p, eps)
+    if swap:
+        far = far.minimum(_distance(b, c, p, eps))
+    return cast(reduced((near - far + margin).clamp(min=0.0), how), dtype)
+
+
+def _distance(a: Any, b: Any, p: float, eps: float) -> Any:
+    return (a - b + eps).norm(p, -1)
+
+
+def multi_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Σ_c weight[t] max(0, margin - input[t] + input[c])^p / C over the classes c other than the label t; p is 1 or 2.
+
+    `input` (N, C) with labels (N,), or (C,) with one label.
+    """
+    op = "multi_margin_loss"
+    how = reduction_name(op, reduction, size_average, reduce)
+    _check_rows(op, input, target)
+    if p not in (1, 2):
+        raise ArgumentError(f"{op}: only p == 1 and p == 2 supported, got {p}")
+    x, label = _as_rows(widened_tensor(input)), target.reshape(-1, 1)
+    if label.array.shape[0] != x.array.shape[0]:
+        raise ShapeError(f"{op}: inconsistent target size: labels {target.array.shape} for {input.array.shape}")
+    classes = x.array.shape[1]
+    rest = (margin - gather(x, 1, label) + x).clamp(min=0.0)
+    rest = rest * rest if p == 2 else rest
+    if weight is not None:
+        if weight.array.shape != (classes,):
+            raise ShapeError(f"{op}: inconsistent weight size: expected ({classes},), got {weight.array.shape}")
+        rest = rest * weight[label]
+    losses = sum(masked(rest, _others(label, classes)), 1) / classes
+    return cast(reduced(losses if input.ndim == 2 else losses.reshape(target.array.shape), how), input.dtype)
+
+
+def _others(label: Any, classes: int) -> Tensor:
+    xp = array_module(label.array)
+    result: Tensor = Variable.result_type(label.array != xp.arange(classes))
+    return result
+
+
+def multilabel_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Σ max(0, 1 - (input[t] - input[c])) / C over all labels t and all classes c that are no labels.
+
+    The labels of a row of `target`, of the shape of `input`, are those before its first -1.
+    """
+    op = "multilabel_margin_loss"
+    how = reduction_name(op, reduction, size_average, reduce)
+    _check_rows(op, input, target)
+    if input.array.shape != target.array.shape:
+        raise ShapeError(f"{op}: inconsistent target size: {target.array.shape} for input {input.array.shape}")
+    x, labels = _as_rows(widened_tensor(input)), _as_rows(target)
+    valid, is_label = _labels(labels.array, x.array.shape[1])
+    scores = gather(x, 1, cast(masked_labels(labels, valid), dtypes.int64))
+    rest = (1.0 - (scores.unsqueeze(2) - x.unsqueeze(1))).clamp(min=0.0)  # (N, labels, C)
+    mask: Any = Variable.result_type(valid[:, :, None] & ~is_label[:, None, :])
+    losses = sum(masked(rest, mask), (1, 2)) / max(x.array.shape[1], 1)
+    return cast(reduced(losses if input.ndim == 2 else losses.reshape(()), how), input.dtype)
+
+
+def masked_labels(labels: Any, valid: Array) -> Tensor:
+    """The labels where they are valid, else 0."""
+    result: Tensor = Variable.result_type(labels.array * valid)
+    return result
+
+
+def _labels(labels: Array, classes: int) -> tuple[Array, Array]:
+    """Which entries of `labels` (N, C) come before the first -1, and which classes they name, (N, C) both."""
+    xp = array_module(labels)
+    valid = xp.cumsum((labels < 0).astype(np.int64), axis=1) == 0
+    named = (labels[:, :, None] == xp.arange(classes)) & valid[:, :, None]
+    return valid, named.any(axis=1)
+
+
+def multilabel_soft_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The mean over the last dimension of weight · binary_cross_entropy(sigmoid(input), target)."""
+    op = "multilabel_soft_margin_loss"
+    how = reduction_name(op, reduction, size_average, reduce)
+    x, t = floating_pair(op, input, target)
+    dtype, x, t = x.dtype, widened_tensor(x), widened_tensor(t)
+    losses: Any = t * LogisticLoss()(x) + (1.0 - t) * LogisticLoss()(-x)
+    losses = losses if weight is None else losses * weight
+    return cast(reduced(mean(losses, -1), how), dtype)
+
+
+def _check_rows(op: str, x: Any, target: Any) -> None:
+    must_be_tensors(op, {"input": x, "target": target})
+    if x.ndim > 2 or (x.array.size == 0 and 0 in x.array.shape[-1:]):
+        raise ShapeError(
+            f"{op}: Expected non-empty vector or matrix with optional 0-dim batch size, got {list(x.shape)}"
+        )
+    if not x.is_floating_point():
+        raise DtypeError(f"{op}: not implemented for {x.dtype}; use x.float()")
+    if dtypes.of(target.array).category != dtypes.INTEGER:
+        raise DtypeError(f"{op}: expected labels of an integer dtype, got {target.dtype}; use target.long()")
+
+
+def _as_rows(x: Any) -> Any:
+    return x if x.ndim == 2 else x.reshape(1, -1)

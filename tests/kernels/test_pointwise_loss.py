@@ -1,0 +1,43 @@
+"""The kernels of loss/pointwise.cu and loss/total.cu in check mode, and in any order of threads."""
+
+import numpy as np
+import pytest
+
+import gpunn as gp
+from tests.kernels.orders import MANY, check_kernels
+
+F = gp.nn.functional
+NAMES = ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div", "soft_margin_loss", "hinge_loss"]
+
+
+def run(name, n, reduction, dtype=gp.float32, **options):
+    rng = np.random.default_rng(0)
+    x, t = (gp.tensor(rng.uniform(0.1, 0.9, n), dtype=dtype, device="cuda", requires_grad=True) for _ in range(2))
+    y = getattr(F, name)(x, t, reduction=reduction, **options)
+    y.backward(gp.ones_like(y))
+    return y, x.grad, t.grad
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_loss(name):
+    check_kernels(lambda: run(name, 300, "none"), 1)
+    check_kernels(lambda: run(name, 5000, "mean"), 1)
+
+
+def test_weights():
+    weight = np.linspace(0, 1, 25)
+
+    def weighted():
+        own = gp.tensor(weight, dtype=gp.float32, device="cuda")
+        return run("binary_cross_entropy_with_logits", (12, 25), "mean", weight=own, pos_weight=own)
+
+    check_kernels(weighted)
+
+
+def test_half_types():
+    check_kernels(lambda: run("poisson_nll_loss", 301, "sum", gp.float16, full=True))
+
+
+@pytest.mark.long
+def test_many_orders():
+    check_kernels(lambda: run("smooth_l1_loss", 5000, "mean"), MANY)
