@@ -52,9 +52,10 @@ _faults: dict[tuple[Any, int], _Faults] = {}
 _lock = threading.Lock()
 
 
-def slot(op: str, index: Array, dim: int, size: int) -> tuple[Array, int]:
+def slot(op: str | None, index: Array, dim: int, size: int) -> tuple[Array, int]:
     """The array of slots and the number of the slot for a launch of `op` that takes `index` into `size` elements.
 
+    Without `op` the number is -1: the index has been seen before, and the kernel has nothing to note.
     After `SLOTS` launches without a read, the last slot is shared.
     """
     cupy = array_module(index)
@@ -62,6 +63,8 @@ def slot(op: str, index: Array, dim: int, size: int) -> tuple[Array, int]:
         known = _faults.get((cupy, index.device.id))
         if known is None:
             known = _faults[cupy, index.device.id] = _Faults(cupy)
+        if op is None:
+            return known.array, -1
         if len(known.launches) < SLOTS:
             known.launches.append((op, index.shape, dim, size))
         return known.array, len(known.launches) - 1

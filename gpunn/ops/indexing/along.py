@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gpunn.backend import Array, array_module
+import numpy as np
+
+from gpunn.backend import Array
 from gpunn.engine import Function
 from gpunn.errors import UnsupportedError
 from gpunn.ops.arithmetic.elementwise import zeros_like
 from gpunn.ops.arithmetic.selection import where
+from gpunn.ops.indexing import rows_cuda, rows_numpy
+from gpunn.ops.indexing.bounds import Check
 from gpunn.ops.indexing.gather import Gather
 from gpunn.ops.indexing.keys import element_keys
-from gpunn.ops.indexing.scattering import Scattering, write
 from gpunn.ops.shape.slicing import Slice, Unslice
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
 
-class Along(Scattering):
+class Along(Function):
     """A copy of x in which x[i, index[i, j, k], k] was changed `how` by src[i, j, k], for dim = 1.
 
     `src` may be a number, or larger than `index`; then its first elements count.
@@ -27,15 +29,25 @@ class Along(Scattering):
 
     how = "assign"
 
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
+    def __init__(self, dim: int, check: Check | None = None) -> None:
+        self.dim, self.check = dim, check
 
-    def scatter(self, rows: ModuleType, x: Array, src: Any, index: Array) -> Array:
-        values = array_module(x).asarray(src, x.dtype)
+    def forward_numpy(self, x: Array, src: Any, index: Array) -> Array:
+        shape: tuple[int, ...] = x.shape or (1,)
+        values: Array = np.asarray(src, x.dtype)
+        if self.check is not None:
+            self.check.run((index,), (shape[self.dim],))
         self.was, self.used = values.shape, index.shape
         part = values[(*self.corner, ...)] if values.ndim else values
         out = x.copy(order="C")
-        write(rows, self.how, out, element_keys(x.shape or (1,), self.dim, index), 1, part)
+        rows_numpy.write(self.how, out, element_keys(shape, self.dim, index), 1, part)
+        return out
+
+    def forward_cuda(self, x: Array, src: Any, index: Array) -> Array:
+        self.was, self.used = getattr(src, "shape", ()), index.shape
+        part = src[(*self.corner, ...)] if self.was else src
+        out = x.copy(order="C")
+        rows_cuda.put_along(self.how, out, self.dim, index, part, self.check)
         return out
 
     @property
@@ -109,8 +121,8 @@ class ScatterExtreme(Along):
     saves: ClassVar = {0: (0, 1), 1: (0, 1), 2: (0, 1)}
     saves_output = True
 
-    def __init__(self, dim: int, how: str) -> None:
-        super().__init__(dim)
+    def __init__(self, dim: int, how: str, check: Check | None = None) -> None:
+        super().__init__(dim, check)
         self.how = how
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -10,10 +9,10 @@ import numpy as np
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentTypeError, ShapeError
-from gpunn.ops.indexing.bounds import check_bounds, check_index
+from gpunn.ops.indexing import rows_cuda, rows_numpy
+from gpunn.ops.indexing.bounds import Check, check_index
 from gpunn.ops.indexing.keys import element_keys, wrapped
 from gpunn.ops.indexing.put import take
-from gpunn.ops.indexing.scattering import Scattering, write
 from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.dims import one_dim
 from gpunn.ops.shape.expand import expand
@@ -27,32 +26,47 @@ class Gather(Function):
 
     saves: ClassVar = {1: (0,)}
 
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
+    def __init__(self, dim: int, check: Check | None = None) -> None:
+        self.dim, self.check = dim, check
 
-    def forward(self, x: Array, index: Array) -> Array:
+    def forward_numpy(self, x: Array, index: Array) -> Array:
+        self.was, shape = x.shape, x.shape or (1,)
+        if self.check is not None:
+            self.check.run((index,), (shape[self.dim],))
+            index = wrapped(index, shape[self.dim]) if self.check.negative else index
+        return x.reshape(-1).take(element_keys(shape, self.dim, index))
+
+    def forward_cuda(self, x: Array, index: Array) -> Array:
         self.was = x.shape
-        return x.reshape(-1).take(element_keys(x.shape or (1,), self.dim, index))
+        return rows_cuda.take_along(x, self.dim, index, self.check)
 
     def backward(self, grad: Tensor) -> tuple[Tensor, None]:
-        return GatherBackward(self.dim, self.was)(grad, self.saved(1)), None
+        wraps = self.check is not None and self.check.negative
+        return GatherBackward(self.dim, self.was, wraps)(grad, self.saved(1)), None
 
 
-class GatherBackward(Scattering):
+class GatherBackward(Function):
     """Zeros, with the input added where the index says."""
 
     saves: ClassVar = {1: (0,)}
 
-    def __init__(self, dim: int, shape: tuple[int, ...]) -> None:
-        self.dim, self.shape = dim, shape
+    def __init__(self, dim: int, shape: tuple[int, ...], wraps: bool = False) -> None:
+        self.dim, self.shape, self.wraps = dim, shape, wraps
 
-    def scatter(self, rows: ModuleType, part: Array, index: Array) -> Array:
+    def forward_numpy(self, part: Array, index: Array) -> Array:
+        whole, shape = np.zeros(self.shape, part.dtype), self.shape or (1,)
+        index = wrapped(index, shape[self.dim]) if self.wraps else index
+        rows_numpy.write("sum", whole, element_keys(shape, self.dim, index), 1, part)
+        return whole
+
+    def forward_cuda(self, part: Array, index: Array) -> Array:
         whole = array_module(part).zeros(self.shape, part.dtype)
-        write(rows, "sum", whole, element_keys(self.shape or (1,), self.dim, index), 1, part)
+        rows_cuda.put_along("sum", whole, self.dim, index, part)
         return whole
 
     def backward(self, grad: Tensor) -> tuple[Tensor, None]:
-        return Gather(self.dim)(grad, self.saved(1)), None
+        check = Check("gather", (self.dim,), negative=True) if self.wraps else None
+        return Gather(self.dim, check)(grad, self.saved(1)), None
 
 
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
@@ -63,12 +77,12 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     """
     d = one_dim("gather", dim, array_of("gather", input).ndim)
     check_along("gather", input, d, index)
-    result: Tensor = Gather(d)(input, index)
+    result: Tensor = Gather(d, Check("gather", (d,)))(input, index)
     return result
 
 
 def check_along(op: str, input: Any, d: int, index: Any, source: Any = None) -> None:
-    """Raise unless `index` fits `input` (but in dimension `d`) and `source`, with all values in range."""
+    """Raise unless `index` fits `input` (but in dimension `d`) and `source`."""
     if isinstance(index, Variable) and index.array.size == 0:
         return
     check_index(op, index, "int32 int64")
@@ -85,7 +99,6 @@ def check_along(op: str, input: Any, d: int, index: Any, source: Any = None) -> 
             raise ShapeError(
                 f"{op}: Expected index of shape {wanted} to be no larger than {name} of shape {other}{apart}"
             )
-    check_bounds(op, index.array, d, shape[d])
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
@@ -106,10 +119,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     d = one_dim("take_along_dim", dim, input.array.ndim)
     rest = _others("take_along_dim", input.array.shape, indices.array.shape, d)
     values = expand(input, (*rest[:d], input.array.shape[d], *rest[d + 1 :]))
-    size = input.array.shape[d]
-    check_bounds("take_along_dim", indices.array, d, size, negative=True)
-    where: Tensor = Variable.result_type(wrapped(indices.array, size))
-    return Gather(d)(values, expand(where, (*rest[:d], where.array.shape[d], *rest[d + 1 :])))
+    check = Check("take_along_dim", (d,), negative=True)
+    return Gather(d, check)(values, expand(indices, (*rest[:d], indices.array.shape[d], *rest[d + 1 :])))
 
 
 def _others(op: str, a: tuple[int, ...], b: tuple[int, ...], d: int) -> tuple[int, ...]:

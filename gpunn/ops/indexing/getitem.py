@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
-from gpunn.ops.indexing.bounds import check_bounds
+from gpunn.ops.indexing import rows_cuda, rows_numpy
+from gpunn.ops.indexing.bounds import Check
 from gpunn.ops.indexing.keys import broadcast_indices, row_keys
 from gpunn.ops.indexing.parse import Advanced, expanded, parse
-from gpunn.ops.indexing.scattering import Scattering, write
 from gpunn.ops.shape.slicing import Select, Slice
 
 if TYPE_CHECKING:
@@ -58,21 +59,27 @@ class Index(Function):
 
     saves: ClassVar = {i: (0,) for i in range(1, MOST)}
 
-    def __init__(self, axes: tuple[int, ...]) -> None:
-        self.axes = axes
+    def __init__(self, axes: tuple[int, ...], check: Check | None = None) -> None:
+        self.axes, self.check = axes, check
 
-    def forward(self, x: Array, *indices: Array) -> Array:
+    def forward_numpy(self, x: Array, *indices: Array) -> Array:
         self.was = x.shape
+        if self.check is not None:
+            self.check.run(indices, [x.shape[axis] for axis in self.axes])
         if len(indices) == 1 and x.flags.c_contiguous:  # `take` would copy other layouts first
             return x.take(indices[0], axis=self.axes[0])
         return x[placed(self.axes, indices)]
+
+    def forward_cuda(self, x: Array, *indices: Array) -> Array:
+        self.was = x.shape
+        return rows_cuda.take(x, self.axes, indices, self.check)
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         indices = [self.saved(i) for i in range(1, len(self.axes) + 1)]
         return IndexBackward(self.axes, self.was)(grad, *indices), *[None] * len(indices)
 
 
-class IndexBackward(Scattering):
+class IndexBackward(Function):
     """Zeros, with the input added where the indices say."""
 
     saves: ClassVar = {i: (0,) for i in range(1, MOST)}
@@ -80,10 +87,15 @@ class IndexBackward(Scattering):
     def __init__(self, axes: tuple[int, ...], shape: tuple[int, ...]) -> None:
         self.axes, self.shape = axes, shape
 
-    def scatter(self, rows: ModuleType, part: Array, *indices: Array) -> Array:
-        whole = array_module(part).zeros(self.shape, part.dtype)
+    def forward_numpy(self, part: Array, *indices: Array) -> Array:
+        whole = np.zeros(self.shape, part.dtype)
         key, length = row_keys(self.shape, self.axes, indices)
-        write(rows, "sum", whole, key, length, part)
+        rows_numpy.write("sum", whole, key, length, part)
+        return whole
+
+    def forward_cuda(self, part: Array, *indices: Array) -> Array:
+        whole = array_module(part).zeros(self.shape, part.dtype)
+        rows_cuda.put("sum", whole, self.axes, indices, part)
         return whole
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -105,14 +117,13 @@ def placed(axes: tuple[int, ...], indices: Sequence[Array]) -> tuple[Any, ...]:
     return tuple(full)
 
 
-def checked(op: str, advanced: list[Advanced], shape: tuple[int, ...]) -> tuple[tuple[int, ...], list[Tensor]]:
-    """Axes and index tensors of `advanced`, expanded, for a view of `shape`; every index is in range."""
+def together(op: str, advanced: list[Advanced]) -> tuple[tuple[int, ...], list[Tensor], Check]:
+    """Axes and index tensors of `advanced`, expanded, which broadcast; and the check that they are in range."""
     integers = expanded(advanced)
-    for axis, dim, index in integers:
-        check_bounds(op, index.array, dim, shape[axis], negative=True)
     indices = [index for _, _, index in integers]
     broadcast_indices([index.array for index in indices])
-    return tuple(axis for axis, _, _ in integers), indices
+    check = Check(op, tuple([dim for _, dim, _ in integers]), negative=True)
+    return tuple([axis for axis, _, _ in integers]), indices, check
 
 
 def getitem(input: Tensor, index: Any) -> Tensor:
@@ -129,5 +140,5 @@ def getitem(input: Tensor, index: Any) -> Tensor:
         return view
     if len(advanced) == 1 and advanced[0].index.array.dtype.kind == "b":
         return Mask(advanced[0].axis)(view, advanced[0].index)
-    axes, indices = checked("index", advanced, view.array.shape)
-    return Index(axes)(view, *indices)
+    axes, indices, check = together("index", advanced)
+    return Index(axes, check)(view, *indices)

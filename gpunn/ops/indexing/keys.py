@@ -1,4 +1,4 @@
-"""Where the elements that an index names lie in memory: row numbers in a contiguous array."""
+"""Where the elements that an index names lie in memory, in NumPy: row numbers in a contiguous array."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gpunn.backend import Array, array_module
+from gpunn.backend import Array
 from gpunn.errors import IndexRangeError
 
 
 def element_keys(shape: tuple[int, ...], dim: int, index: Array) -> Array:
     """key[i, j, k] = number of element (i, index[i, j, k], k) in an array of `shape`, for dim = 1."""
-    xp = array_module(index)
     key = index.astype("int64") * math.prod(shape[dim + 1 :])
     for d, n in enumerate(index.shape):
         if d != dim and n > 1:
-            key += (xp.arange(n) * math.prod(shape[d + 1 :])).reshape(n, *(1,) * (index.ndim - d - 1))
+            key += (np.arange(n) * math.prod(shape[d + 1 :])).reshape(n, *(1,) * (index.ndim - d - 1))
     return key
 
 
@@ -26,10 +25,9 @@ def row_keys(shape: tuple[int, ...], axes: Sequence[int], indices: Sequence[Arra
 
     Rows are made of the dimensions behind the last of `axes`; the keys are in the order of the result.
     """
-    xp = array_module(indices[0])
     common = broadcast_indices(indices)
     last = axes[-1]
-    key = xp.zeros(common, "int64")
+    key = np.zeros(common, "int64")
     for a, index in zip(axes, indices, strict=True):
         key = key + wrapped(index, shape[a]) * math.prod(shape[a + 1 : last + 1])
     kept = [a for a in range(last) if a not in axes]
@@ -39,7 +37,7 @@ def row_keys(shape: tuple[int, ...], axes: Sequence[int], indices: Sequence[Arra
     behind = len(common) if together else 0  # dimensions of the key behind those of `kept`
     for position, a in enumerate(kept):
         grid = (shape[a], *(1,) * (len(kept) - position - 1 + behind))
-        key = key + (xp.arange(shape[a]) * math.prod(shape[a + 1 : last + 1])).reshape(grid)
+        key = key + (np.arange(shape[a]) * math.prod(shape[a + 1 : last + 1])).reshape(grid)
     return key, math.prod(shape[last + 1 :])
 
 
@@ -53,7 +51,7 @@ def result_shape(shape: tuple[int, ...], axes: Sequence[int], common: tuple[int,
 
 def wrapped(index: Array, size: int) -> Array:
     """`index` as int64 with negative values counted from the end of `size` elements."""
-    return array_module(index).where(index < 0, index + size, index).astype("int64", copy=False)
+    return np.where(index < 0, index + size, index).astype("int64", copy=False)
 
 
 def broadcast_indices(indices: Sequence[Array]) -> tuple[int, ...]:

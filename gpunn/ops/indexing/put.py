@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gpunn.backend import Array, array_module
-from gpunn.engine import Variable
+import numpy as np
+
+from gpunn.backend import Array
+from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentTypeError, DtypeError, IndexRangeError, ShapeError
-from gpunn.ops.indexing.bounds import check_bounds, check_index
-from gpunn.ops.indexing.getitem import MOST, Index, checked, placed
+from gpunn.ops.indexing import rows_cuda, rows_numpy
+from gpunn.ops.indexing.bounds import Check, check_index
+from gpunn.ops.indexing.getitem import MOST, Index, placed, together
 from gpunn.ops.indexing.keys import broadcast_indices, result_shape, row_keys
 from gpunn.ops.indexing.parse import parse_tensors
-from gpunn.ops.indexing.scattering import Scattering, write
 from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.expand import sum_to_size
 from gpunn.ops.shape.views import View
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
 
-class IndexPut(Scattering):
+class IndexPut(Function):
     """A copy of input 0 with input 1 put where the index tensors, one for each of `axes`, say.
 
     With `in_place` input 0 itself is changed; for use outside the graph only.
@@ -30,30 +31,28 @@ class IndexPut(Scattering):
 
     saves: ClassVar = {i: (0, 1) for i in range(2, MOST + 1)}
 
-    def __init__(self, axes: tuple[int, ...], accumulate: bool = False, in_place: bool = False) -> None:
-        self.axes, self.accumulate, self.in_place = axes, accumulate, in_place
+    def __init__(
+        self, axes: tuple[int, ...], check: Check | None = None, accumulate: bool = False, in_place: bool = False
+    ) -> None:
+        self.axes, self.check, self.accumulate, self.in_place = axes, check, accumulate, in_place
 
     def forward_numpy(self, x: Array, values: Any, *indices: Array) -> Array:
-        if self.accumulate:
-            return super().forward_numpy(x, values, *indices)
+        if self.check is not None:
+            self.check.run(indices, [x.shape[axis] for axis in self.axes])
         self.was = getattr(values, "shape", ())
-        out = x if self.in_place else x.copy()
-        out[placed(self.axes, indices)] = values  # the last one wins, as NumPy promises
+        out = x if self.in_place else x.copy(order="C")
+        if self.accumulate:
+            key, length = row_keys(x.shape, self.axes, indices)
+            values = np.broadcast_to(np.asarray(values, x.dtype), (*key.shape, *x.shape[self.axes[-1] + 1 :]))
+            rows_numpy.write("sum", out, key, length, values)
+        else:
+            out[placed(self.axes, indices)] = values  # the last one wins, as NumPy promises
         return out
 
-    def scatter(self, rows: ModuleType, x: Array, values: Any, *indices: Array) -> Array:
-        xp = array_module(x)
-        values = xp.asarray(values, x.dtype)
-        self.was = values.shape
-        key, length = row_keys(x.shape, self.axes, indices)
-        direct = self.in_place and x.flags.c_contiguous
-        out = x if direct else x.copy(order="C")
-        if values.ndim or self.accumulate:
-            values = xp.broadcast_to(values, (*key.shape, *x.shape[self.axes[-1] + 1 :]))
-        write(rows, "sum" if self.accumulate else "assign", out, key, length, values)
-        if self.in_place and not direct:
-            x[...] = out
-            return x
+    def forward_cuda(self, x: Array, values: Any, *indices: Array) -> Array:
+        self.was = getattr(values, "shape", ())
+        out = x if self.in_place else x.copy(order="C")
+        rows_cuda.put("sum" if self.accumulate else "assign", out, self.axes, indices, values, self.check)
         return out
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -81,12 +80,12 @@ def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, a
             f"Index put requires the source and destination dtypes match, got {input.array.dtype} for the destination "
             f"and {values.array.dtype} for the source; use values.to(input.dtype)"
         )
-    axes, tensors = checked("index_put", parse_tensors(indices, input.array), input.array.shape)
+    axes, tensors, check = together("index_put", parse_tensors(indices, input.array))
     if not axes:
         raise IndexRangeError("index_put: expected at least one index tensor")
     common = broadcast_indices([i.array for i in tensors])
     check_values("index_put", values, result_shape(input.array.shape, axes, common))
-    return IndexPut(axes, accumulate)(input, values, *tensors)
+    return IndexPut(axes, check, accumulate)(input, values, *tensors)
 
 
 def check_values(op: str, values: Tensor, shape: tuple[int, ...]) -> None:
@@ -114,9 +113,10 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
             f"{source.array.shape} and index of shape {index.array.shape}"
         )
     n = input.array.size
-    check_bounds("put", index.array, 0, n, negative=True)
     flat = View((n,))(input)
-    changed = IndexPut((0,), accumulate)(flat, View(index.array.shape)(source), index)
+    changed = IndexPut((0,), Check("put", (0,), negative=True), accumulate)(
+        flat, View(index.array.shape)(source), index
+    )
     return View(input.array.shape)(changed)
 
 
@@ -124,5 +124,4 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements of `input`, counted in one row, that `index` names (negative: from the end), in its shape."""
     n = array_of("take", input).size
     check_index("take", index)
-    check_bounds("take", index.array, 0, n, negative=True)
-    return Index((0,))(View((n,))(input), index)
+    return Index((0,), Check("take", (0,), negative=True))(View((n,))(input), index)

@@ -1,57 +1,216 @@
-"""Rows scattered into a CuPy array by key. The same functions as in rows_numpy.py, with the same results.
+"""Rows and elements of CuPy arrays, read and written by index; what NumPy does by itself and in rows_numpy.py.
 
-CuPy leaves open which of several writes to one place wins, and adds with atomics in any order; so the keys
-are sorted (stably) first, and every place is written once.
+An array is seen as (outer, size, inner): rows of `inner` elements, which an index names by their number along `size`.
+Which of several writes to one place comes last, and in which order numbers are added up, is the same every time:
+the last one owns the place; or the keys, the numbers of the rows, are sorted stably, and each place is reduced once.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Sequence
+from typing import Any, Final
 
+import numpy as np
+
+from gpunn import kernels
 from gpunn.backend import Array, array_module
+from gpunn.kernels import bounds
+from gpunn.ops.indexing.bounds import Check
+from gpunn.ops.indexing.keys import broadcast_indices
+
+KINDS: Final = ("sum", "prod", "amax", "amin")  # by their number in kernels/indexing/reduce.cu
+CHUNK: Final = 64  # keys; kernels/indexing/segments.cuh has the same
+
+Shape = tuple[int, ...]
+Blocks = tuple[Shape, Shape, Shape]  # the dimensions of `outer`, of the rows that an index names, of `inner`
 
 
-def assign(target: Array, key: Array, rows: Array) -> None:
-    """target[key] = rows; of rows with the same key the last one stays."""
-    if rows.ndim == 0:
-        target[key] = rows
+def take(x: Array, axes: Sequence[int], indices: Sequence[Array], check: Check | None) -> Array:
+    """x[:, i, j] for indices i, j at `axes`; 0 where one is out of bounds."""
+    xp = array_module(x)
+    if (order := _in_front(axes, x.ndim)) is not None:
+        x, axes = x.transpose(order), range(len(axes))
+    pre, sizes, post = _parts(x.shape, axes)
+    index = xp.ascontiguousarray(indices[0]) if len(indices) == 1 else row_keys(sizes, indices, check)
+    y = xp.empty((*pre, *index.shape, *post), x.dtype)
+    if y.size and len(indices) == 1:
+        found, wraps = _slot(check, 0, index, sizes[0])
+        _take_rows(y, x, index, (pre, sizes, post), wraps, found)
+    elif y.size:
+        _take_rows(y, x, index, (pre, sizes, post), False, bounds.slot(None, index, 0, 0))
+    return y
+
+
+def take_along(x: Array, dim: int, index: Array, check: Check | None) -> Array:
+    """x[i, index[i, j, k], k] for dim = 1; 0 where the index is out of bounds. Other dimensions of x may be larger."""
+    xp, wanted = array_module(x), index.shape or (1,)
+    y = xp.empty(index.shape, x.dtype)
+    if not y.size:
+        return y
+    x = xp.ascontiguousarray(x.reshape(x.shape or (1,))[_corner(wanted, dim)])
+    size, (pre, _, post) = x.shape[dim], _parts(x.shape, (dim,))
+    vector = _vector(index.reshape(wanted), dim)
+    whole = xp.ascontiguousarray(index if vector is None else vector)
+    found, wraps = _slot(check, 0, whole, size)
+    if vector is not None:
+        _take_rows(y, x, whole, (pre, (size,), post), wraps, found)
+        return y
+    args = (_bits(y), _bits(x), whole, y.size, wanted[dim], size, math.prod(post), wraps, *found)
+    kernels.launch("indexing/read", "take_elements", y.size, args)
+    return y
+
+
+def put(
+    how: str, out: Array, axes: Sequence[int], indices: Sequence[Array], values: Any, check: Check | None = None
+) -> None:
+    """out[:, i, j] = values, an array or a number that broadcasts, or combined `how`: one of KINDS, or "assign"."""
+    xp = array_module(out)
+    order = _in_front(axes, out.ndim)
+    if order is not None or not out.flags.c_contiguous:
+        turned = tuple(range(out.ndim)) if order is None else order
+        moved = xp.ascontiguousarray(out.transpose(turned))
+        put(how, moved, axes if order is None else range(len(axes)), indices, values, check)
+        out[...] = moved.transpose(sorted(range(out.ndim), key=turned.__getitem__))
         return
-    order, key, last = _sorted(key)
-    target[key[last]] = rows[order[last]]
+    pre, sizes, post = _parts(out.shape, axes)
+    keys = row_keys(sizes, indices, check)
+    put_rows(how, out, keys, math.prod(sizes), (pre, keys.shape, post), values)
 
 
-def combine(how: str, target: Array, key: Array, rows: Array) -> None:
-    """target[key] = ufunc(target[key], rows) over all rows with that key.
+def put_along(how: str, out: Array, dim: int, index: Array, values: Any, check: Check | None = None) -> None:
+    """out[i, index[i, j, k], k] = values[i, j, k] for dim = 1, or combined `how`. `out` is contiguous."""
+    xp, wanted = array_module(out), index.shape or (1,)
+    if not index.size:
+        return
+    out = out.reshape(out.shape or (1,))
+    corner = _corner(wanted, dim)
+    if (part := out[corner]).shape != out.shape:  # places that no index can name
+        part = xp.ascontiguousarray(part)
+        put_along(how, part, dim, index, values, check)
+        out[corner] = part
+        return
+    size, (pre, _, post) = out.shape[dim], _parts(out.shape, (dim,))
+    vector = _vector(index.reshape(wanted), dim)
+    if vector is not None:
+        keys = row_keys((size,), (vector,), check)
+        put_rows(how, out, keys, size, (pre, (wanted[dim],), post), values)
+        return
+    keys, whole = xp.empty(wanted, np.int64), xp.ascontiguousarray(index)
+    found, wraps = _slot(check, 0, whole, size)
+    args = (keys, whole, keys.size, wanted[dim], size, math.prod(post), wraps, *found)
+    kernels.launch("indexing/keys", "element_keys", keys.size, args)
+    put_rows(how, out, keys, out.size, ((), wanted, ()), values)
 
-    A segmented scan: after step k, each row holds the result of the up to 2ᵏ rows of its key that end with
-    it.
+
+def row_keys(sizes: Shape, indices: Sequence[Array], check: Check | None, skip: int = -1) -> Array:
+    """The number of each row that the indices name, into dimensions of `sizes`; -1 out of bounds and for `skip`."""
+    xp, common = array_module(indices[0]), broadcast_indices(indices)
+    keys = xp.empty(common, np.int64)
+    for number, (size, given) in enumerate(zip(sizes, indices, strict=True)):
+        if keys.size:
+            index = xp.ascontiguousarray(given if given.shape == common else xp.broadcast_to(given, common))
+            found, wraps = _slot(check, number, index, size)
+            args = (keys, index, keys.size, size, math.prod(sizes[number + 1 :]), skip, wraps, number == 0, *found)
+            kernels.launch("indexing/keys", "row_keys", keys.size, args)
+    return keys
+
+
+def put_rows(
+    how: str, out: Array, keys: Array, size: int, blocks: Blocks, values: Any, *, is_mean: bool = False
+) -> None:
+    """Row keys[j] of `out`, (outer, size, inner), set to row j of `values`, or combined with it. -1 is for no row.
+
+    With `is_mean` a sum is divided by the number of rows that have its key.
     """
-    xp = array_module(target)
-    ufunc = {"sum": xp.add, "prod": xp.multiply, "amax": xp.maximum, "amin": xp.minimum}[how]
-    order, key, last = _sorted(key)
-    scan = _widened(rows[order])
-    reach = 1
-    while reach < len(key):
-        same = key[reach:] == key[:-reach]
-        if not same.any():
-            break
-        joined = ufunc(scan[:-reach], scan[reach:])
-        scan = xp.concatenate([scan[:reach], xp.where(same[:, None], joined, scan[reach:])])
-        reach *= 2
-    ends = key[last]
-    target[ends] = ufunc(_widened(target[ends]), scan[last])
+    outer, count, inner = (math.prod(block) for block in blocks)
+    if 0 in (outer, count, inner):
+        return
+    if how == "assign":
+        _assign(out, keys, (outer, count, size, inner), blocks, values)
+        return
+    xp = array_module(out)
+    source, strides = _strided(values if hasattr(values, "shape") else xp.full((), values, out.dtype), blocks)
+    order = xp.argsort(keys.reshape(-1), kind="stable")
+    ascending = take(keys.reshape(-1), (0,), (order,), None)
+    chunks = count // CHUNK + 1 if count >= 2 * CHUNK else 0
+    wide = np.float64 if out.dtype.kind in "fV" else np.int64
+    partials, heads = xp.empty((max(chunks, 1), outer * inner), wide), xp.zeros(max(chunks, 1), np.int64)
+    sizes, last = (outer, count, size, inner), (KINDS.index(how), is_mean)
+    args = (out, partials, heads, source, order, ascending, *sizes, *strides, *last)
+    kernels.launch("indexing/reduce", "reduce_chunks", outer * count * inner, args)
+    if chunks:
+        rest = (out, partials, heads, ascending, chunks, *sizes, *last)
+        kernels.launch("indexing/reduce", "reduce_segments", 32 * partials.size, rest)
 
 
-def _sorted(key: Array) -> tuple[Array, Array, Array]:
-    """The stable order of `key`, `key` in that order, and the positions there of the last of each value."""
-    xp = array_module(key)
-    order = xp.argsort(key, kind="stable")
-    key = key[order]
-    is_last = xp.ones(key.shape, bool)
-    is_last[:-1] = key[1:] != key[:-1]
-    return order, key, xp.flatnonzero(is_last)
+def _assign(out: Array, keys: Array, sizes: tuple[int, int, int, int], blocks: Blocks, values: Any) -> None:
+    """Row keys[j] of `out` set to row j of `values`, the last one of a key."""
+    xp, (outer, count, size, inner) = array_module(out), sizes
+    bits, source, strides, is_array = 0, out, (0, 0, 0), hasattr(values, "shape")
+    if is_array:
+        source, strides = _strided(values, blocks)
+    else:
+        bits = int.from_bytes(np.asarray(values, out.dtype).tobytes(), "little")
+    owners = xp.zeros(size, np.uint32 if count < 2**32 - 1 else np.uint64)
+    constants = {"T": "unsigned char"}  # of note_owners, which has none
+    kernels.launch("indexing/write", "note_owners", count, (owners, keys, count), constants)
+    args = (_bits(out), _bits(source), owners, keys, *sizes, *strides, bits, is_array)
+    kernels.launch("indexing/write", "put_rows", outer * count * inner, args)
 
 
-def _widened(rows: Array) -> Any:
-    """`rows` in float32 if they are of a half type."""
-    return rows.astype("float32") if rows.dtype.itemsize == 2 and rows.dtype.kind in "fV" else rows
+def _take_rows(y: Array, x: Array, index: Array, blocks: Blocks, wraps: bool, found: tuple[Array, int]) -> None:
+    outer, size, inner = (math.prod(block) for block in blocks)
+    threads = kernels.vector_threads(y) if inner * y.itemsize % 16 == 0 else y.size
+    x = array_module(x).ascontiguousarray(x)
+    args = (_bits(y), _bits(x), index, outer, index.size, size, inner, wraps, *found)
+    kernels.launch("indexing/read", "take_rows", threads, args)
+
+
+def _slot(check: Check | None, number: int, index: Array, size: int) -> tuple[tuple[Array, int], bool]:
+    """Where a kernel notes what is out of bounds in index `number`, and whether negative ones count from the end."""
+    if check is None:
+        return bounds.slot(None, index, 0, size), True
+    return bounds.slot(check.op, index, check.dims[number], size), check.negative
+
+
+def _parts(shape: Shape, axes: Sequence[int]) -> Blocks:
+    """`shape` before, at and behind `axes`, which are neighbours."""
+    return shape[: axes[0]], shape[axes[0] : axes[-1] + 1], shape[axes[-1] + 1 :]
+
+
+def _in_front(axes: Sequence[int], rank: int) -> Shape | None:
+    """The order of dimensions that puts `axes` in front; None if they are neighbours, and can stay where they are."""
+    if axes[-1] - axes[0] + 1 == len(axes):
+        return None
+    return (*axes, *[d for d in range(rank) if d not in axes])
+
+
+def _corner(shape: Shape, dim: int) -> tuple[slice, ...]:
+    """The part of an array that an index of `shape` along `dim` can name."""
+    return tuple([slice(None) if d == dim else slice(n) for d, n in enumerate(shape)])
+
+
+def _vector(index: Array, dim: int) -> Array | None:
+    """`index` with length 1 in all other dimensions, if it was expanded from that."""
+    if any(n > 1 and stride and d != dim for d, (n, stride) in enumerate(zip(index.shape, index.strides, strict=True))):
+        return None
+    return index[tuple([slice(None) if d == dim else slice(1) for d in range(index.ndim)])]
+
+
+def _strided(values: Array, blocks: Blocks) -> tuple[Array, tuple[int, int, int]]:
+    """`values`, contiguous, and the distances between its planes, rows and columns when it broadcasts to `blocks`."""
+    xp, shape = array_module(values), sum(blocks, ())
+    given = (1,) * (len(shape) - values.ndim) + values.shape
+    a, b = len(blocks[0]), len(blocks[0]) + len(blocks[1])
+    parts = (given[:a], given[a:b], given[b:])
+    if any(part != block and math.prod(part) != 1 for part, block in zip(parts, blocks, strict=True)):
+        values, parts = xp.broadcast_to(values, shape), blocks
+    planes, rows, columns = (math.prod(part) for part in parts)
+    strides = (rows * columns if planes > 1 else 0, columns if rows > 1 else 0, 1 if columns > 1 else 0)
+    return xp.ascontiguousarray(values), strides
+
+
+def _bits(array: Array) -> Array:
+    """`array` as unsigned integers of the size of its elements."""
+    return array.view(f"u{array.itemsize}")

@@ -2,7 +2,7 @@
 
 `target` (n, d) is contiguous and is changed; `key` (m,) holds integers in [0, n); `rows` is (m, d), or one
 number for all. What is done depends on the order of `key` alone, so results are the same every time. The
-twin: rows_cuda.py.
+twin for the GPU: rows_cuda.py.
 """
 
 from __future__ import annotations
@@ -15,6 +15,24 @@ from gpunn.backend import Array
 
 UFUNCS: Final = {"sum": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
 CHUNK: Final = 1 << 16  # elements whose indices are alive at once
+
+
+def write(how: str, out: Array, key: Array, length: int, source: Array) -> None:
+    """Put `source`, cut into rows of `length` elements (0-d: one number for all), into the contiguous `out`.
+
+    `how` is "assign" (the last row of a key wins), "sum", "prod", "amax" or "amin" (with what `out` holds).
+    """
+    if key.size == 0 or length == 0:
+        return
+    target, key = out.reshape(-1, length), key.reshape(-1)
+    if source.ndim:
+        source = source.reshape(-1, length)
+    elif how != "assign":
+        source = np.broadcast_to(source, (len(key), length))
+    if how == "assign":
+        assign(target, key, source)
+    else:
+        combine(how, target, key, source)
 
 
 def assign(target: Array, key: Array, rows: Array) -> None:

@@ -12,6 +12,7 @@ from gpunn.backend import Array, array_module
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, UnsupportedError
 from gpunn.ops.indexing.along import Scatter, ScatterAdd, ScatterExtreme, ScatterProd
+from gpunn.ops.indexing.bounds import Check
 from gpunn.ops.indexing.element import element
 from gpunn.ops.indexing.gather import check_along
 from gpunn.ops.reduction.arguments import array_of
@@ -47,15 +48,16 @@ def scatter(
         check_along("scatter", input, d, index)
         number: Any = value if src is None else src
         values = element("scatter", number.item() if hasattr(number, "item") else number, input.array)
-    node = Scatter(d) if reduce is None else ScatterAdd(d) if reduce == "add" else ScatterProd(d)
-    return node(input, values, index)
+    kind = Scatter if reduce is None else ScatterAdd if reduce == "add" else ScatterProd
+    result: Tensor = kind(d, Check("scatter", (d,)))(input, values, index)
+    return result
 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """A copy of `input` with src[i, j, k] added to out[i, index[i, j, k], k] for dim = 1, likewise for others."""
     d = one_dim("scatter_add", dim, array_of("scatter_add", input).ndim)
     check_source("scatter_add", input, d, index, src)
-    return ScatterAdd(d)(input, src, index)
+    return ScatterAdd(d, Check("scatter_add", (d,)))(input, src, index)
 
 
 def scatter_reduce(
@@ -77,12 +79,13 @@ def reduced(op: str, x: Tensor, d: int, index: Tensor, src: Tensor, how: str, in
     """scatter_reduce with its arguments checked."""
     if how == "mean" and x.array.dtype.kind == "b":
         raise UnsupportedError(f"{op}: mean is not implemented for bool; use x.float()")
-    start = x if include_self else Scatter(d)(x, _identity(how, x.array), index)
+    check = Check(op, (d,))
+    start = x if include_self else Scatter(d, check)(x, _identity(how, x.array), index)
     if how == "prod":
-        return ScatterProd(d)(start, src, index)
+        return ScatterProd(d, check)(start, src, index)
     if how in ("amax", "amin"):
-        return ScatterExtreme(d, how)(start, src, index)
-    total: Tensor = ScatterAdd(d)(start, src, index)
+        return ScatterExtreme(d, how, check)(start, src, index)
+    total: Tensor = ScatterAdd(d, check)(start, src, index)
     if how == "sum":
         return total
     count = _count(x.array, d, index, include_self)

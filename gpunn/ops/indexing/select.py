@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from gpunn.backend import array_module
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, IndexRangeError, ShapeError
-from gpunn.ops.indexing.bounds import check_bounds, check_index
+from gpunn.ops.indexing.bounds import Check, check_index
 from gpunn.ops.indexing.element import element, filling
 from gpunn.ops.indexing.getitem import Index
-from gpunn.ops.indexing.mask import MaskedFill
+from gpunn.ops.indexing.mask import masked_fill
 from gpunn.ops.indexing.put import IndexPut
 from gpunn.ops.indexing.scatter import reduced
 from gpunn.ops.reduction.arguments import array_of
@@ -27,7 +27,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     d, at, where = _prepared("index_select", input, dim, index, "int32 int64")
     if input.array.ndim == 0 and index.array.size != 1:
         raise ShapeError(f"index_select(): Index to scalar can have only 1 value, got {index.array.size} value(s)")
-    result: Tensor = Index((d,))(where, at)
+    result: Tensor = Index((d,), Check("index_select", (d,)))(where, at)
     return result if input.array.ndim else View(())(result)
 
 
@@ -38,7 +38,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     added = View(at.array.shape)(source) if input.array.ndim == 0 else source
     if alpha != 1:
         added = added * element("index_add", alpha, input.array)
-    return View(input.array.shape)(IndexPut((d,), accumulate=True)(where, added, at))
+    return View(input.array.shape)(IndexPut((d,), Check("index_add", (d,)), accumulate=True)(where, added, at))
 
 
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
@@ -50,18 +50,17 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
     elif source.array.dtype != input.array.dtype:
         raise _other_dtype("index_copy", input, source)
     values = View(at.array.shape)(source) if single else source
-    return View(input.array.shape)(IndexPut((d,))(where, values, at))
+    return View(input.array.shape)(IndexPut((d,), Check("index_copy", (d,)))(where, values, at))
 
 
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """A copy of `input` with `value`, a number or 0-d tensor, in the slices along `dim` that `index` names."""
-    d, at, where = _prepared("index_fill", input, dim, index, "int64", negative=True)
+    d, at, where = _prepared("index_fill", input, dim, index, "int64")
     filled = filling("index_fill_", input, value)
-    chosen = array_module(at.array).zeros(where.array.shape[d], bool)
-    chosen[at.array] = True
-    behind = (1,) * (where.array.ndim - d - 1)
-    mask = Variable.result_type(chosen.reshape(-1, *behind))
-    return View(input.array.shape)(MaskedFill()(where, mask, filled))
+    none = Variable.result_type(array_module(at.array).zeros(where.array.shape[d], bool))
+    chosen = IndexPut((0,), Check("index_fill", (d,), negative=True))(none, True, at)
+    mask = View((-1, *(1,) * (where.array.ndim - d - 1)))(chosen)
+    return View(input.array.shape)(masked_fill(where, mask, filled))
 
 
 def index_reduce(
@@ -78,17 +77,14 @@ def index_reduce(
     return View(input.array.shape)(result)
 
 
-def _prepared(
-    op: str, input: Tensor, dim: int, index: Tensor, index_dtypes: str, *, negative: bool = False
-) -> tuple[int, Tensor, Tensor]:
-    """`dim` in range, the index as a vector, its values in range, and `input` with at least one dimension."""
+def _prepared(op: str, input: Tensor, dim: int, index: Tensor, index_dtypes: str) -> tuple[int, Tensor, Tensor]:
+    """`dim` in range, the index as a vector, and `input` with at least one dimension."""
     d = one_dim(op, dim, array_of(op, input).ndim)
     check_index(op, index, index_dtypes)
     if index.array.ndim > 1:
         raise IndexRangeError(f"{op}(): Index is supposed to be a vector, got shape {index.array.shape}")
     where = input if input.array.ndim else View((1,))(input)
     at = index if index.array.ndim else View((1,))(index)
-    check_bounds(op, at.array, d, where.array.shape[d], negative=negative)
     return d, at, where
 
 

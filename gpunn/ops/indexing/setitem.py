@@ -9,7 +9,7 @@ from gpunn.backend import array_module
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentTypeError, DtypeError
 from gpunn.ops.indexing.element import element
-from gpunn.ops.indexing.getitem import checked, viewed
+from gpunn.ops.indexing.getitem import together, viewed
 from gpunn.ops.indexing.keys import broadcast_indices, result_shape
 from gpunn.ops.indexing.mask import MaskedFill
 from gpunn.ops.indexing.parse import Advanced, parse
@@ -82,7 +82,7 @@ def _fill(view: Tensor, chosen: Advanced, value: Any, recorded: bool) -> None:
 
 def _put(view: Tensor, advanced: list[Advanced], value: Any, recorded: bool) -> None:
     """view[i, j] = value."""
-    axes, indices = checked("setitem", advanced, view.array.shape)
+    axes, indices, check = together("setitem", advanced)
     if isinstance(value, Variable):
         if value.array.dtype != view.array.dtype:
             raise DtypeError(
@@ -92,9 +92,9 @@ def _put(view: Tensor, advanced: list[Advanced], value: Any, recorded: bool) -> 
         common = broadcast_indices([i.array for i in indices])
         value = _fitted(value, result_shape(view.array.shape, axes, common))
     if recorded:
-        engine.write(view, IndexPut(axes)(view, value, *indices), "setitem")
+        engine.write(view, IndexPut(axes, check)(view, value, *indices), "setitem")
     else:
-        IndexPut(axes, in_place=True)(view, value, *indices)
+        IndexPut(axes, check, in_place=True)(view, value, *indices)
 
 
 def _beside(view: Tensor, value: Any) -> Any:

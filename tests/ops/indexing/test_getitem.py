@@ -148,7 +148,7 @@ def test_not_contiguous(device):
 def test_errors(index, words, device):
     x = gp.zeros(2, 3, 4, device=device)
     with pytest.raises(IndexError, match=words):
-        x[as_index(index, device)]
+        x[as_index(index, device)].cpu()
 
 
 SLICES = st.builds(slice, st.none() | st.integers(-5, 5), st.none() | st.integers(-5, 5), st.integers(1, 3))

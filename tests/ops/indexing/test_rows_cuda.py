@@ -6,6 +6,8 @@ from gpunn import backend, emulator
 from gpunn.ops.indexing import rows_cuda, rows_numpy
 from tests.ops.indexing import rows
 
+CASES = [*rows.CASES, (3, 700, 3), (1, 127, 2), (1, 128, 2), (2, 257, 1)]  # segments that are cut into chunks
+
 
 @pytest.fixture(autouse=True)
 def emulated():
@@ -14,52 +16,103 @@ def emulated():
 
 
 def on_gpu(*arrays):
-    return [backend.to_device(a, backend.device("cuda")) for a in arrays]
+    return [backend.to_device(np.asarray(a), backend.device("cuda")) for a in arrays]
 
 
-@pytest.mark.parametrize("case", rows.CASES)
+def put(how, target, key, lines):
+    rows_cuda.put(how, target, (0,), (key,), lines)
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_assign_keeps_the_last(case):
     target, key, lines = rows.data(*case, np.float32)
     gpu = on_gpu(target, key, lines)
-    rows_cuda.assign(*gpu)
+    put("assign", *gpu)
     np.testing.assert_array_equal(gpu[0].get(), rows.assigned(target, key, lines))
-
-
-def test_assign_writes_each_place_once(monkeypatch):
-    target, key, lines = on_gpu(*rows.data(3, 20, 2, np.float32))
-    written = []
-    original = type(target).__setitem__
-
-    def setitem(self, index, value):
-        if self is target:
-            written.extend(backend.asnumpy(index).tolist())
-        original(self, index, value)
-
-    monkeypatch.setattr(type(target), "__setitem__", setitem)
-    rows_cuda.assign(target, key, lines)
-    assert sorted(set(written)) == sorted(written)
 
 
 def test_assign_of_one_number():
     target, key = on_gpu(np.zeros((3, 2)), np.array([2, 2, 0]))
-    rows_cuda.assign(target, key, backend.cuda_module().asarray(7.0))
-    assert target.get().tolist() == [[7, 7], [0, 0], [7, 7]]
+    put("assign", target, key, -7.5)
+    assert target.get().tolist() == [[-7.5, -7.5], [0, 0], [-7.5, -7.5]]
 
 
 @pytest.mark.parametrize("how", rows.UFUNCS)
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, gp.bfloat16.numpy, np.int64])
-@pytest.mark.parametrize("case", [c for c in rows.CASES if c[1]])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, gp.bfloat16.numpy, np.int64, np.uint8])
+@pytest.mark.parametrize("case", [c for c in CASES if c[1]])
 def test_the_same_as_on_the_cpu(case, dtype, how):
     target, key, lines = rows.data(*case, dtype)
     if how == "prod":
         lines = np.sign(lines)
     gpu = on_gpu(target, key, lines)
-    rows_cuda.combine(how, *gpu)
+    put(how, *gpu)
     rows_numpy.combine(how, target, key, lines)
     np.testing.assert_array_equal(gpu[0].get(), target)
 
 
-def test_half_types_are_added_in_float32():
+def test_half_types_are_added_exactly():
     target, key, lines = on_gpu(np.zeros((1, 1), np.float16), np.zeros(3000, int), np.ones((3000, 1), np.float16))
-    rows_cuda.combine("sum", target, key, lines)
+    put("sum", target, key, lines)
     assert target.get().tolist() == [[3000]]  # one by one float16 stops at 2048
+
+
+@pytest.mark.parametrize("how", ["amax", "amin", "sum", "prod"])
+def test_nan_and_infinities_in_long_segments(how):
+    for value in (np.nan, np.inf, -np.inf):
+        lines = np.ones((300, 1), np.float32)
+        lines[211] = value
+        target, key, on = on_gpu(np.ones((2, 1), np.float32), np.ones(300, int), lines)
+        put(how, target, key, on)
+        wanted = rows.combined(how, np.ones((2, 1), np.float32), np.ones(300, int), lines)
+        np.testing.assert_array_equal(target.get(), wanted)
+
+
+@pytest.mark.parametrize("values", [(3, 2, 4), (3, 1, 1), (1, 2, 1), (4,), (2, 1), ()])
+@pytest.mark.parametrize("how", ["assign", "sum"])
+def test_values_broadcast(values, how):
+    x, given = np.zeros((3, 5, 4)), np.arange(1.0, 1 + np.prod(values, dtype=int)).reshape(values)
+    out, index, on = on_gpu(x, [4, 0], given)
+    rows_cuda.put(how, out, (1,), (index,), on)
+    x[:, [4, 0]] = given
+    np.testing.assert_array_equal(out.get(), x)
+
+
+@pytest.mark.parametrize("axes", [(0, 2), (1, 3), (0, 1, 3), (0, 2, 3)])
+def test_axes_that_are_apart(axes):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3, 2, 4, 5))
+    indices = [rng.integers(-x.shape[a], x.shape[a], (6,)) for a in axes]
+    full = [slice(None)] * 4
+    for axis, index in zip(axes, indices, strict=True):
+        full[axis] = index
+    gpu, *given = on_gpu(x, *indices)
+    np.testing.assert_array_equal(rows_cuda.take(gpu, axes, given, None).get(), x[tuple(full)])
+    values = rng.normal(size=x[tuple(full)].shape)
+    rows_cuda.put("sum", gpu, axes, given, on_gpu(values)[0])
+    np.add.at(x, tuple(full), values)
+    np.testing.assert_allclose(gpu.get(), x, rtol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.int16, np.float32, np.float64])
+@pytest.mark.parametrize("inner", [1, 3, 16])
+@pytest.mark.parametrize("offset", [0, 1])
+def test_rows_of_any_width_and_alignment(dtype, inner, offset):
+    x = np.arange(offset + 2 * 5 * inner).astype(dtype)
+    gpu, index = on_gpu(x, np.array([4, -5, 2], np.int32))
+    seen = gpu[offset:].reshape(2, 5, inner)
+    found = rows_cuda.take(seen, (1,), (index,), None)
+    np.testing.assert_array_equal(found.get(), x[offset:].reshape(2, 5, inner)[:, [4, 0, 2]])
+
+
+def test_a_part_that_is_not_contiguous_changes_in_place():
+    whole, index = on_gpu(np.zeros((3, 4)), [1, 1])
+    rows_cuda.put("assign", whole[:, 2], (0,), (index,), on_gpu(np.array([5.0, 6.0]))[0])
+    assert whole.get().tolist() == [[0] * 4, [0, 0, 6, 0], [0] * 4]
+
+
+def test_what_is_skipped_and_the_mean():
+    out, index, lines = on_gpu(np.zeros((3, 2)), [0, 1, 0, 2], np.arange(8.0).reshape(4, 2))
+    keys = rows_cuda.row_keys((3,), (index,), None, skip=1)
+    assert keys.get().tolist() == [0, -1, 0, 2]
+    rows_cuda.put_rows("sum", out, keys, 3, ((), (4,), (2,)), lines, is_mean=True)
+    assert out.get().tolist() == [[2, 3], [0, 0], [6, 7]]

@@ -46,3 +46,25 @@ def test_pieces_are_put_together(monkeypatch):
     wanted = rows.combined("sum", target, key, lines)
     rows_numpy.combine("sum", target, key, lines)
     np.testing.assert_allclose(target, wanted)
+
+
+def test_rows_of_several_elements():
+    out = np.zeros((2, 3, 2))
+    rows_numpy.write("assign", out, np.array([[4], [1]]), 2, np.array([[[1.0, 2]], [[3, 4]]]))
+    assert out.reshape(6, 2).tolist() == [[0, 0], [3, 4], [0, 0], [0, 0], [1, 2], [0, 0]]
+
+
+def test_one_number_for_all():
+    out = np.ones(4)
+    rows_numpy.write("sum", out, np.array([1, 1, 3]), 1, np.array(2.0))
+    assert out.tolist() == [1, 5, 1, 3]
+    rows_numpy.write("assign", out, np.array([0]), 1, np.array(7.0))
+    assert out.tolist() == [7, 5, 1, 3]
+
+
+def test_nothing_to_write():
+    for shape, key in (((3, 0), np.array([1])), ((0, 3), np.zeros(0, int)), ((3,), np.zeros(0, int))):
+        out = np.ones(shape)
+        rows_numpy.write("sum", out, key, int(np.prod(shape[1:])), np.ones((len(key), *shape[1:])))
+        assert out.shape == shape
+        assert (out == 1).all()
