@@ -19,7 +19,7 @@ import math
 import operator
 import secrets
 import threading
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -150,6 +150,22 @@ class Generator:
         self.set_state_array(state["state"])
 
 
+class Place(NamedTuple):
+    """A place in the stream of a seed: draws from it take the same numbers each time, those of `reserve(…)`."""
+
+    seed: int
+    offset: int
+
+    def reserve(self, blocks: int) -> Place:
+        """Itself."""
+        return self
+
+    @classmethod
+    def of_draw(cls, count: int, dtype: Any, generator: Generator | None = None) -> Place:
+        """The place of the next draw of `count` uniform or normal numbers, which no other draw gets."""
+        return cls(*(generator or default_generator).reserve(-(-count * (1 if _digits(dtype) <= 24 else 2) // 4)))
+
+
 default_generator = Generator()
 default_generator.seed()
 
@@ -169,7 +185,7 @@ def initial_seed() -> int:
     return default_generator.initial_seed()
 
 
-def uniform(xp: Any, generator: Generator, shape: tuple[int, ...], dtype: Any) -> Array:
+def uniform(xp: Any, generator: Generator | Place, shape: tuple[int, ...], dtype: Any) -> Array:
     """The first d bits of the words as multiples of 2⁻ᵈ in [0, 1).
 
     d is the precision of the dtype, so that nothing rounds up to 1: 11 for float16, 8 for bfloat16,
@@ -186,13 +202,7 @@ def uniform(xp: Any, generator: Generator, shape: tuple[int, ...], dtype: Any) -
     return numbers.reshape(shape).astype(dtype, copy=False)
 
 
-def uniform_at(seed: int, offset: int, count: int) -> npt.NDArray[np.float32]:
-    """What `uniform` draws in float32 where a generator with this seed is at `offset`, on the CPU."""
-    words = philox(np, seed, offset, -(-count // 4)).reshape(-1)[:count]
-    return (words >> 8).astype(np.float32) * np.float32(2.0**-24)
-
-
-def normal(xp: Any, generator: Generator, shape: tuple[int, ...], dtype: Any) -> Array:
+def normal(xp: Any, generator: Generator | Place, shape: tuple[int, ...], dtype: Any) -> Array:
     """Standard normal numbers, in pairs by Box and Muller: √(-2 log u) (cos 2πv, sin 2πv).
 
     u in (0, 1] and v are a word each, 64 bits for float64, so |x| < 6.8 or 9.5. Devices agree to rounding.
@@ -268,7 +278,7 @@ def permutation(xp: Any, generator: Generator, n: int, dtype: Any) -> Array:
 
 
 def _drawn(
-    file: str, kernel: str, y: Array, generator: Generator, *numbers: float, per_block: int | None = None
+    file: str, kernel: str, y: Array, generator: Generator | Place, *numbers: float, per_block: int | None = None
 ) -> Array:
     """`y`, filled by a kernel of kernels/random with what the next blocks give, `per_block` elements each."""
     length = per_block or (2 if y.dtype.itemsize == 8 else 4)
@@ -277,7 +287,7 @@ def _drawn(
     return y
 
 
-def _words(xp: Any, generator: Generator, count: int, width: int) -> Array:
+def _words(xp: Any, generator: Generator | Place, count: int, width: int) -> Array:
     """The next `count` unsigned numbers of `width` bits, from a block of their own on."""
     blocks = -(-count * width // 128)
     xp.empty(4 * blocks, xp.uint32)  # too many for the memory: fail before the stream moves

@@ -392,6 +392,20 @@ def test_threads_get_different_blocks() -> None:
     assert sorted(offsets) == list(range(0, 16, 2))
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("draw", [random.uniform, random.normal])
+def test_a_place_draws_the_same_numbers_each_time(draw: Callable[..., Any], dtype: Any, device: str) -> None:
+    generator, xp = seeded(), backend.module_of(backend.device(device))
+    generator.reserve(3)
+    place = random.Place.of_draw(7, dtype, generator)
+    again = seeded()
+    again.reserve(3)
+    wanted = draw(xp, again, (7,), dtype)
+    assert generator.reserve(0) == again.reserve(0)
+    for _ in range(2):
+        assert draw(xp, place, (7,), dtype).tolist() == wanted.tolist()
+
+
 def test_default_generator() -> None:
     before = random.default_generator.get_state_array()
     try:

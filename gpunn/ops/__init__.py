@@ -6,11 +6,14 @@ from gpunn.ops.activation.exponential import celu as celu
 from gpunn.ops.activation.exponential import celu_ as celu_
 from gpunn.ops.activation.exponential import selu as selu
 from gpunn.ops.activation.exponential import selu_ as selu_
+from gpunn.ops.activation.noisy import rrelu as rrelu
+from gpunn.ops.activation.noisy import rrelu_ as rrelu_
 from gpunn.ops.activation.piecewise import hardshrink as hardshrink
 from gpunn.ops.activation.piecewise import relu as relu
 from gpunn.ops.activation.piecewise import relu_ as relu_
 from gpunn.ops.activation.piecewise import threshold as threshold
 from gpunn.ops.activation.piecewise import threshold_ as threshold_
+from gpunn.ops.activation.prelu import prelu as prelu
 from gpunn.ops.arithmetic.binary import add as add
 from gpunn.ops.arithmetic.binary import mul as mul
 from gpunn.ops.arithmetic.binary import multiply as multiply

@@ -18,6 +18,7 @@ from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
 from gpunn.kernels.elementwise import memory_order
+from gpunn.ops.activation.channels import turned
 from gpunn.ops.activation.exponential import SELU_ALPHA, SELU_SCALE
 from gpunn.ops.reduction.accumulate import widened
 
@@ -30,13 +31,13 @@ SATURATION = -SELU_ALPHA * SELU_SCALE  # selu(-∞), to which alpha_dropout sets
 class Dropout(Function):
     """x · scale + shift where kept, x · 0 + dropped elsewhere. Backward is the same without shift and dropped.
 
-    `draw` is the seed and the offset of the mask; `mask_shape` the shape of x, or (N, C, 1, …) for whole channels.
+    `draw` is the place of the mask in the stream; `mask_shape` the shape of x, or (N, C, 1, …) for whole channels.
     """
 
     def __init__(
         self,
         keep: float,
-        draw: tuple[int, int],
+        draw: random.Place,
         mask_shape: tuple[int, ...],
         scale: float,
         shift: float = 0.0,
@@ -50,8 +51,7 @@ class Dropout(Function):
     def forward_numpy(self, x: Array) -> Array:
         mask, self.mask = self.mask, None
         if mask is None:
-            u = random.uniform_at(*self.draw, math.prod(self.mask_shape))
-            mask = (u < np.float32(self.keep)).reshape(self.mask_shape)
+            mask = random.uniform(np, self.draw, self.mask_shape, np.float32) < np.float32(self.keep)
         self.kept = (mask,)
         wide = widened(x)
         y = np.empty_like(wide)  # in the order of x in memory
@@ -75,9 +75,8 @@ class Dropout(Function):
 
     def _launched(self, x: Array, dims: list[tuple[int, int]]) -> Array:
         """The result for `x`, whose dimensions merge to at most three `dims`: sizes, and steps in the mask."""
-        xp = array_module(x)
-        x = xp.ascontiguousarray(x)
-        y = xp.empty(x.shape, x.dtype)
+        x = turned(x)
+        y = array_module(x).empty(x.shape, x.dtype)
         args = (y, x, self.keep, self.scale, self.shift, self.dropped, *self.draw)
         if len(dims) <= 1 and all(step == 1 for _, step in dims):
             kernels.launch("dropout", "dropout", -(-x.size // 4), (*args, x.size))
@@ -202,7 +201,7 @@ def _dropped(
         if len(shape) < channels:
             raise ShapeError(f"{op}: Feature dropout requires at least 2 dimensions in the input, got {tuple(shape)}")
         shape = (*shape[:channels], *[1] * (len(shape) - channels))
-    draw = random.default_generator.reserve(-(-math.prod(shape) // 4))
+    draw = random.Place.of_draw(math.prod(shape), np.float32)
     result: Tensor = Dropout(1.0 - p, draw, shape, *_fate(p, alpha, scale))(tensor)
     return tensor.copy_(result) if inplace else result
 

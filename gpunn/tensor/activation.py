@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gpunn.engine import Variable
 from gpunn.ops.activation.piecewise import hardshrink, relu
+from gpunn.ops.activation.prelu import prelu
 from gpunn.ops.inplace import in_place
 from gpunn.ops.softmax import log_softmax, softmax
 
@@ -14,6 +15,7 @@ class ActivationMethods(Variable):
     __slots__ = ()
 
     hardshrink = hardshrink
+    prelu = prelu
     relu = relu
     relu_ = in_place(relu)
     softmax = softmax

@@ -121,3 +121,67 @@ __device__ __forceinline__ C tanh_gelu_slope(C x) {
   const C s = sigmoid(z * (C(RATE) + C(CUBIC) * square));
   return s + s * (C(1) - s) * (z * (C(RATE) + C(3 * CUBIC) * square));
 }
+
+// Activations as the epilogues of other kernels: f(x), and dy f'(x).
+struct Relu {
+  template <class C>
+  static __device__ __forceinline__ C value(C x) {
+    return x <= C(0) ? C(0) : x;
+  }
+  template <class C>
+  static __device__ __forceinline__ C slope(C x, C dy) {
+    return x <= C(0) ? C(0) : dy;
+  }
+};
+struct Gelu {
+  template <class C>
+  static __device__ __forceinline__ C value(C x) {
+    return gelu(x);
+  }
+  template <class C>
+  static __device__ __forceinline__ C slope(C x, C dy) {
+    return dy * gelu_slope(x);
+  }
+};
+struct TanhGelu {
+  template <class C>
+  static __device__ __forceinline__ C value(C x) {
+    return tanh_gelu(x);
+  }
+  template <class C>
+  static __device__ __forceinline__ C slope(C x, C dy) {
+    return dy * tanh_gelu_slope(x);
+  }
+};
+struct Silu {
+  template <class C>
+  static __device__ __forceinline__ C value(C x) {
+    return silu(x);
+  }
+  template <class C>
+  static __device__ __forceinline__ C slope(C x, C dy) {
+    return dy * silu_slope(x);
+  }
+};
+struct Tanh {
+  template <class C>
+  static __device__ __forceinline__ C value(C x) {
+    return tanh(x);
+  }
+  template <class C>
+  static __device__ __forceinline__ C slope(C x, C dy) {
+    const C y = tanh(x);
+    return dy * (C(1) - y * y);
+  }
+};
+struct Sigmoid {
+  template <class C>
+  static __device__ __forceinline__ C value(C x) {
+    return sigmoid(x);
+  }
+  template <class C>
+  static __device__ __forceinline__ C slope(C x, C dy) {
+    const C y = sigmoid(x);
+    return dy * ((C(1) - y) * y);
+  }
+};
