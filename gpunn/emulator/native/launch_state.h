@@ -1,6 +1,7 @@
 // A launch: what was asked for, and what all its OS threads share while it runs.
 #pragma once
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "launch.h"

@@ -1,6 +1,7 @@
 // Blocks, warps and threads. One OS thread (a Worker) runs one block at a time; the block's CUDA
 // threads are fibres.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>

@@ -1,9 +1,7 @@
 // How a compiled module shows its kernels to the runtime: name, parameters, and a call with packed
-// arguments. The loader puts this behind the text of the kernels and writes the table.
+// arguments. The loader puts this before the text of the kernels and a table of entries behind it.
+// Nothing of the C++ library is read here, so that kernels find no names that NVRTC would not have.
 #pragma once
-#include <cstddef>
-#include <type_traits>
-#include <utility>
 
 struct __half;
 struct __nv_bfloat16;
@@ -28,33 +26,86 @@ struct Entry {
 };
 
 template <class T>
-constexpr Kind kind_of() {
-  using U = std::remove_cv_t<T>;
-  if (std::is_same_v<U, bool>) return Kind::BOOL;
-  if (std::is_same_v<U, ::__half>) return Kind::HALF;
-  if (std::is_same_v<U, ::__nv_bfloat16>) return Kind::BFLOAT16;
-  if (std::is_floating_point_v<U>) return Kind::FLOAT;
-  if (std::is_pointer_v<U>) return Kind::POINTER;
-  if (!std::is_integral_v<U>) return Kind::OTHER;
-  return std::is_signed_v<U> ? Kind::SIGNED : Kind::UNSIGNED;
-}
+struct KindOf {
+  static constexpr Kind VALUE = Kind::OTHER;
+};
+template <class T>
+struct KindOf<T*> {
+  static constexpr Kind VALUE = Kind::POINTER;
+};
+template <class T>
+struct KindOf<volatile T> : KindOf<T> {};
+#define GPUNN_KIND(type, kind)                \
+  template <>                                 \
+  struct KindOf<type> {                       \
+    static constexpr Kind VALUE = Kind::kind; \
+  };
+GPUNN_KIND(char, SIGNED)
+GPUNN_KIND(signed char, SIGNED)
+GPUNN_KIND(short, SIGNED)
+GPUNN_KIND(int, SIGNED)
+GPUNN_KIND(long, SIGNED)
+GPUNN_KIND(long long, SIGNED)
+GPUNN_KIND(unsigned char, UNSIGNED)
+GPUNN_KIND(unsigned short, UNSIGNED)
+GPUNN_KIND(unsigned int, UNSIGNED)
+GPUNN_KIND(unsigned long, UNSIGNED)
+GPUNN_KIND(unsigned long long, UNSIGNED)
+GPUNN_KIND(float, FLOAT)
+GPUNN_KIND(double, FLOAT)
+GPUNN_KIND(bool, BOOL)
+GPUNN_KIND(::__half, HALF)
+GPUNN_KIND(::__nv_bfloat16, BFLOAT16)
+#undef GPUNN_KIND
 
 template <class T>
-constexpr int size_of() {
-  if constexpr (std::is_void_v<T>) {
-    return 1;
-  } else {
-    return sizeof(T);
+struct Plain {
+  using Type = T;
+};
+template <class T>
+struct Plain<const T> {
+  using Type = T;
+};
+
+template <class T>
+struct Described {
+  static constexpr Parameter at(int offset) {
+    return {KindOf<T>::VALUE, sizeof(T), offset, Kind::OTHER, 0, 0};
   }
-}
-
+};
 template <class T>
-constexpr Parameter parameter(int offset) {
-  using Target = std::remove_pointer_t<T>;
-  if (!std::is_pointer_v<T>) return {kind_of<T>(), sizeof(T), offset, Kind::OTHER, 0, 0};
-  return {Kind::POINTER,     sizeof(T),         offset,
-          kind_of<Target>(), size_of<Target>(), std::is_const_v<Target>};
-}
+struct Described<T*> {
+  static constexpr Parameter at(int offset) {
+    return {Kind::POINTER, sizeof(T*), offset, KindOf<T>::VALUE, sizeof(T), 0};
+  }
+};
+template <class T>
+struct Described<const T*> {
+  static constexpr Parameter at(int offset) {
+    return {Kind::POINTER, sizeof(T*), offset, KindOf<T>::VALUE, sizeof(T), 1};
+  }
+};
+template <>
+struct Described<void*> {
+  static constexpr Parameter at(int offset) {
+    return {Kind::POINTER, sizeof(void*), offset, Kind::OTHER, 1, 0};
+  }
+};
+template <>
+struct Described<const void*> {
+  static constexpr Parameter at(int offset) {
+    return {Kind::POINTER, sizeof(void*), offset, Kind::OTHER, 1, 1};
+  }
+};
+
+template <int... I>
+struct Indices {};
+template <int COUNT, int... I>
+struct IndicesUpTo : IndicesUpTo<COUNT - 1, COUNT - 1, I...> {};
+template <int... I>
+struct IndicesUpTo<0, I...> {
+  using Type = Indices<I...>;
+};
 
 template <auto KERNEL>
 struct EntryOf;
@@ -62,6 +113,7 @@ struct EntryOf;
 template <class... T, void (*KERNEL)(T...)>
 struct EntryOf<KERNEL> {
   static constexpr int COUNT = sizeof...(T);
+  using Every = typename IndicesUpTo<COUNT>::Type;
 
   // As in a struct of the parameters, each at a multiple of its alignment.
   static constexpr int offset(int index) {
@@ -74,24 +126,23 @@ struct EntryOf<KERNEL> {
     }
   }
 
-  template <size_t... I>
-  __attribute__((no_sanitize("thread"))) static void unpack(const char* arguments,
-                                                            std::index_sequence<I...>) {
-    KERNEL(*reinterpret_cast<const std::remove_cv_t<T>*>(arguments + offset(I))...);
+  template <int... I>
+  __attribute__((no_sanitize("thread"))) static void unpack(const char* arguments, Indices<I...>) {
+    KERNEL(*reinterpret_cast<const typename Plain<T>::Type*>(arguments + offset(I))...);
   }
 
   __attribute__((no_sanitize("thread"))) static void call(const char* arguments) {
-    unpack(arguments, std::index_sequence_for<T...>{});
+    unpack(arguments, Every{});
   }
 
-  template <size_t... I>
-  static Entry entry(const char* name, std::index_sequence<I...>) {
-    static constexpr Parameter parameters[] = {parameter<std::remove_cv_t<T>>(offset(I))...,
+  template <int... I>
+  static Entry entry(const char* name, Indices<I...>) {
+    static constexpr Parameter parameters[] = {Described<typename Plain<T>::Type>::at(offset(I))...,
                                                Parameter{}};
     return {name, &call, parameters, COUNT};
   }
 
-  static Entry named(const char* name) { return entry(name, std::index_sequence_for<T...>{}); }
+  static Entry named(const char* name) { return entry(name, Every{}); }
 };
 
 }  // namespace gpunn_emulator

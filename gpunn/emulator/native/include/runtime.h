@@ -1,7 +1,6 @@
 // What the runtime (the .cpp files beside this folder) offers to the language headers: threads,
 // barriers, memory checks.
 #pragma once
-#include <cstddef>
 
 #pragma GCC visibility push(default)
 
