@@ -41,7 +41,7 @@ struct Forward {
   __device__ __forceinline__ void compute(Group& g, int k, const Line& l) const {
     C v = (g.x[k] - l.center - l.rest) * l.factor + l.bias;
     if (adds) v += g.z[k];
-    const bool is_cut = rectifies && v <= C(0);
+    const bool is_cut = rectifies && C(to_compute(from_compute<T>(v))) <= C(0);
     g.x[k] = is_cut ? C(0) : v;
     g.bits |= (is_cut ? 0u : 1u) << k;
   }

@@ -171,3 +171,85 @@ def test_a_failed_call_counts_no_batch(kind, shape, words):
 )
 def test_repr(layer, text):
     assert repr(layer) == f"BatchNorm{text}"
+
+
+SCALED = [
+    (nn.LayerNorm((3, 4), eps=0.1), (2, 3, 4), lambda x: standardised(x, (1, 2), 0.1)),
+    (nn.LayerNorm(4), (2, 3, 4), lambda x: standardised(x, (2,), 1e-5)),
+    (nn.RMSNorm(4, 0.1), (2, 3, 4), lambda x: x / np.sqrt((x * x).mean(2, keepdims=True) + 0.1)),
+    (nn.GroupNorm(1, 3, 0.1), (2, 3, 4), lambda x: standardised(x, (1, 2), 0.1)),
+    (nn.InstanceNorm1d(3), (2, 3, 4), lambda x: standardised(x, (2,), 1e-5)),
+    (nn.InstanceNorm2d(3), (3, 4, 5), lambda x: standardised(x, (1, 2), 1e-5)),
+    (nn.InstanceNorm3d(3, affine=True), (2, 3, 4, 2, 2), lambda x: standardised(x, (2, 3, 4), 1e-5)),
+    (nn.LocalResponseNorm(1, 0.5, 1.0, 2.0), (2, 3, 4), lambda x: x / (2 + 0.5 * x * x)),
+]
+
+
+def standardised(x, axes, eps):
+    return (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + eps)
+
+
+@pytest.mark.parametrize(("layer", "shape", "formula"), SCALED, ids=lambda v: type(v).__name__)
+def test_layers_that_normalise_each_input(layer, shape, formula, device):
+    layer = copy.deepcopy(layer).to(device, gp.float64)
+    for i, p in enumerate(layer.parameters()):
+        p.data.fill_(0.5 + i)
+    x = gp.randn(shape, dtype=gp.float64, device=device)
+    scale = 0.5 if len(list(layer.parameters())) else 1
+    offset = 1.5 if len(list(layer.parameters())) == 2 else 0
+    for mode in (True, False):
+        y = layer.train(mode)(x)
+        np.testing.assert_allclose(array(y), formula(array(x)) * scale + offset, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("channels", [2, 3])
+def test_instance_norm_with_running_statistics(channels, device):
+    layer = nn.InstanceNorm1d(channels, track_running_stats=True, dtype=gp.float64, device=device)
+    x = gp.randn(4, channels, 5, dtype=gp.float64, device=device)
+    layer(x)
+    mean, var = array(x).mean(2).mean(0), array(x).var(2, ddof=1).mean(0)
+    np.testing.assert_allclose(array(layer.running_mean), 0.1 * mean, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(array(layer.running_var), 0.9 + 0.1 * var, rtol=1e-10)
+    layer.eval()
+    column = (-1, 1)
+    wanted = array(x) - array(layer.running_mean).reshape(column)
+    wanted /= np.sqrt(array(layer.running_var).reshape(column) + 1e-5)
+    np.testing.assert_allclose(array(layer(x)), wanted, rtol=1e-9, atol=1e-12)
+    assert layer.num_batches_tracked.item() == 0  # as in PyTorch
+
+
+def test_channels_that_do_not_match():
+    with pytest.raises(ValueError, match=r"^InstanceNorm1d: .*at dim=1 to match num_features \(3\), but got: 4"):
+        nn.InstanceNorm1d(3, affine=True)(gp.ones(2, 4, 5))
+    with pytest.raises(ValueError, match=r"^InstanceNorm1d: expected 2D or 3D input \(got 4D input\)"):
+        nn.InstanceNorm1d(3)(gp.ones(2, 4, 5, 1))
+    with pytest.warns(UserWarning, match="does not match num_features"):
+        nn.InstanceNorm1d(3)(gp.ones(2, 4, 5))
+    with pytest.raises(ValueError, match="num_channels \\(4\\) must be divisible by num_groups \\(3\\)"):
+        nn.GroupNorm(3, 4)
+
+
+@pytest.mark.parametrize(
+    ("layer", "text", "keys"),
+    [
+        (nn.LayerNorm(5), "LayerNorm((5,), eps=1e-05, elementwise_affine=True, bias=True)", ["weight", "bias"]),
+        (
+            nn.LayerNorm((2, 3), bias=False),
+            "LayerNorm((2, 3), eps=1e-05, elementwise_affine=True, bias=False)",
+            ["weight"],
+        ),
+        (nn.RMSNorm(5), "RMSNorm((5,), eps=None, elementwise_affine=True)", ["weight"]),
+        (nn.RMSNorm((2, 3), 1e-3, False), "RMSNorm((2, 3), eps=0.001, elementwise_affine=False)", []),
+        (nn.GroupNorm(2, 4), "GroupNorm(2, 4, eps=1e-05, affine=True, bias=True)", ["weight", "bias"]),
+        (nn.GroupNorm(2, 4, affine=False), "GroupNorm(2, 4, eps=1e-05, affine=False, bias=False)", []),
+        (
+            nn.InstanceNorm2d(3),
+            "InstanceNorm2d(3, eps=1e-05, momentum=0.1, affine=False, bias=False, track_running_stats=False)",
+            [],
+        ),
+        (nn.LocalResponseNorm(3), "LocalResponseNorm(3, alpha=0.0001, beta=0.75, k=1.0)", []),
+    ],
+)
+def test_repr_and_state(layer, text, keys):
+    assert repr(layer) == text
+    assert list(layer.state_dict()) == keys

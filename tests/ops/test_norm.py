@@ -11,6 +11,7 @@ from gpunn import backend
 from gpunn.nn import functional as F
 from gpunn.ops.norm import channels
 from tests.harness import check_dtypes, check_op, distinct
+from tests.ops.norm.formulas import check_gradients
 
 SHAPES = [(4, 3), (6, 1), (1, 5, 2), (2, 3, 4), (3, 2, 4, 3), (2, 1, 5, 5), (2, 4, 2, 2, 3), (8, 2, 1, 1)]
 EPS = 1e-2
@@ -127,6 +128,63 @@ def test_dtypes(shape, device):
     check_dtypes(training, reference, [shape, (shape[1],), (shape[1],)], device, factor=4)
 
 
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("shape", [(4, 8, 3, 3), (9, 3, 2, 2), (2, 2, 7, 9)], ids=str)
+def test_gradients_in_lower_precision(shape, channels_last, device):
+    check_gradients(training, [shape, shape[1:2], shape[1:2]], device, channels_last=channels_last)
+
+
+@pytest.mark.parametrize(
+    "shape", [(9000, 1), (300, 3), (1200, 8), (40, 4, 2, 2), (2, 2, 50, 60), (10, 3, 5, 5), (2, 16, 9, 9)], ids=str
+)
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_sums_of_many_pieces(shape, channels_last, device):
+    """All ways in which kernels share out the elements of a channel."""
+    rng = np.random.default_rng(0)
+    x, g = rng.standard_normal((2, *shape))
+    if channels_last and len(shape) != 4:
+        return
+    w, b = rng.standard_normal((2, shape[1]))
+    results = []
+    for where, last in (("cpu", False), (device, channels_last)):
+        tensors = [gp.tensor(v, device=where, requires_grad=True) for v in (x, w, b)]
+        dy = gp.tensor(g, device=where)
+        if last:
+            tensors[0] = tensors[0].detach().contiguous(memory_format=gp.channels_last).requires_grad_()
+        y = training(*tensors)
+        results.append([y.detach(), *gp.autograd.grad([y], tensors, [dy])])
+    for mine, theirs in zip(results[1], results[0], strict=True):
+        np.testing.assert_allclose(mine.cpu().numpy(), theirs.cpu().numpy(), rtol=1e-10, atol=1e-10)
+
+
+def test_alignment_does_not_matter(device):
+    x = np.random.default_rng(0).standard_normal(2 * 8 * 3 * 4 + 1).astype(np.float32)
+    start = gp.tensor(x, device=device)
+    for shape in ((2, 8, 12), (24, 8), (8, 8, 3)):
+        aligned = training(gp.tensor(x[1:], device=device).reshape(shape))
+        assert np.array_equal(training(start[1:].reshape(shape)).cpu().numpy(), aligned.cpu().numpy())
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (2, 4, 5, 5), (2, 3, 5, 5)], ids=str)
+def test_large_magnitudes(shape, device):
+    """Squares beyond float32's range; in PyTorch the result is 0 or NaN."""
+    x = distinct(shape, np.random.default_rng(0)) + 0.5
+    given = (x * 1e30).astype(np.float32)
+    y = F.batch_norm(gp.tensor(given, device=device), None, None, training=True).cpu().numpy()
+    np.testing.assert_allclose(y, reference(given.astype(np.float64), eps=0), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("shape", [(5, 4), (2, 4, 5, 5)], ids=str)
+def test_special_values_stay_in_their_channel(shape, value, device):
+    x = distinct(shape, np.random.default_rng(0)).astype(np.float32)
+    clean = training(gp.tensor(x, device=device)).cpu().numpy()
+    x[(1, 2) + (3,) * (len(shape) - 2)] = value
+    y = training(gp.tensor(x, device=device)).cpu().numpy()
+    assert np.isnan(y[:, 2]).all()
+    assert np.array_equal(np.delete(y, 2, 1), np.delete(clean, 2, 1))
+
+
 @pytest.mark.parametrize("name", ["float16", "bfloat16"])
 def test_half_input_beside_float32(name, device):
     rng = np.random.default_rng(0)
@@ -154,6 +212,14 @@ def test_float32_keeps_its_digits(shape, mean, limit):
     exact = x - x.mean(axes, np.float64, keepdims=True)
     exact /= np.sqrt((exact * exact).mean(axes, keepdims=True) + 1e-5)
     assert np.abs(y - exact).max() < limit
+
+
+@pytest.mark.parametrize(("mean", "limit"), [(0, 1e-6), (1000, 5e-5)])
+@pytest.mark.parametrize("shape", [(40_000, 1), (20_000, 4), (3, 2, 100, 99)], ids=str)
+def test_kernels_keep_their_digits(shape, mean, limit, device):
+    x = (np.random.default_rng(0).standard_normal(shape) + mean).astype(np.float32)
+    y = F.batch_norm(gp.tensor(x, device=device), None, None, training=True).cpu().numpy()
+    assert np.abs(y - reference(x.astype(np.float64), eps=1e-5)).max() < limit
 
 
 def test_gradients_keep_their_digits():

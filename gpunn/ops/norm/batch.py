@@ -134,18 +134,21 @@ def batch_norm(
     check("batch_norm", input, given, training, eps)
     if input.array.ndim < 2:
         return input.clone()  # no channels, nothing in them
-    x = input.array
-    given_moments: tuple[Array, Array] | None = None
-    running: Running | None = None
-    tracked = (running_mean, running_var)
-    if running_mean is not None and x.size and training:
-        running = running_for(tracked, momentum)
-    elif running_mean is not None and not training:
-        given_moments = running_for(tracked, momentum)[:2]
-    result: Tensor = BatchNorm(x, float(eps), given_moments, running)(input, *made_alike(weight, bias))
+    moments, running = moments_to_use(input.array, (running_mean, running_var), training, momentum)
+    result: Tensor = BatchNorm(input.array, float(eps), moments, running)(input, *made_alike(weight, bias))
     if running is not None:
-        tell(running, tracked)
+        tell(running, (running_mean, running_var))
     return result
+
+
+def moments_to_use(
+    x: Array, tracked: tuple[Any, Any], training: bool, momentum: float
+) -> tuple[tuple[Array, Array] | None, Running | None]:
+    """The moments that are given, and the running averages that follow those of the batch: at most one of the two."""
+    if tracked[0] is None or (training and not x.size):
+        return None, None
+    running = running_for(tracked, momentum)
+    return (None, running) if training else (running[:2], None)
 
 
 def running_for(tracked: Any, momentum: float) -> Running:

@@ -22,9 +22,13 @@ class Moments(NamedTuple):
 def batch_moments(x: Array) -> Moments:
     """The moments of the channels of `x`."""
     found = _moments(by_channels(x), compute_dtype(x))
-    if np.isfinite(found.var).all():
+    is_fine = np.isfinite(found.var)
+    if is_fine.all():
         return found
-    return _moments(by_channels(x), np.dtype(np.float64))  # beyond the range of float32, or no numbers
+    wide = _moments(by_channels(x), np.dtype(np.float64))  # beyond the range of float32, or no numbers
+    again = given_moments(wide.center + wide.rest, wide.var, x)
+    center, rest, var = [np.where(is_fine, v, other) for v, other in zip(found, again, strict=True)]
+    return Moments(center, rest, var)
 
 
 def given_moments(mean: Array, var: Array, x: Array) -> Moments:

@@ -221,6 +221,13 @@ def gradient(
     return dx, dz
 
 
+def unpacked(cut: Cut, mask: Array, x: Array, found: Statistics) -> Array:
+    """A mask as numbers of the type of `x`: 1 for what is let through, else 0."""
+    ones = array_module(x).ones(x.shape, x.dtype)
+    _, result = gradient(cut, ones, ones, found, None, None, mask, gives=True)
+    return result
+
+
 def is_by_columns(rows: int, length: int) -> bool:
     """Whether threads lie across columns: where few neighbours of many rows belong together."""
     return length < NARROW and (length == 1 or rows >= DEEP)

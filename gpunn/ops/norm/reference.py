@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,77 +12,134 @@ from gpunn.ops.norm.cut import REDUCED, SHARED, Cut
 from gpunn.ops.norm.launches import CENTERED, ROOT_MEAN_SQUARE, UNIT, Statistics, compute_dtype
 from gpunn.ops.reduction.accumulate import accumulated, moments, widened
 
+BLOCK = 2**18  # elements that are worked on at a time, so that they stay in the cache
 
-def statistics(cut: Cut, x: Array, kind: int, eps: float) -> tuple[Statistics, tuple[Array, Array]]:
-    """Those of `x`, each in the shape of the cut with ones for the axes it is over; and mean and variance."""
-    dtype, values = compute_dtype(x), widened(x).reshape(cut)
-    mean, squares, count = moments(values, REDUCED)
-    if not np.isfinite(squares).all():  # beyond the range of float32, or no numbers
-        mean, squares, count = moments(values.astype(np.float64), REDUCED)
-    mean, squares = mean.astype(np.float64), squares.astype(np.float64)
-    var = squares / np.float64(count)
+
+class Result(NamedTuple):
+    """Normalised elements, the statistics behind them, and mean and variance in float64."""
+
+    y: Array
+    found: Statistics
+    mean: Array
+    var: Array
+
+
+def normalised(cut: Cut, x: Array, kind: int, eps: float, weight: Array | None, bias: Array | None) -> Result:
+    """x̂ · weight + bias, rounded to the type of `x`, by the statistics of `x`.
+
+    Statistics have the shape of the cut, with ones for the axes that they are over.
+    """
+    x, dtype = x.reshape(cut), compute_dtype(x)
+    weight, bias = [None if v is None else shared(cut, v) for v in (weight, bias)]
+    shape = (cut.groups, 1, cut.inner, 1, 1)
+    result = Result(
+        np.empty(cut, x.dtype),
+        Statistics(*[np.empty(shape, dtype) for _ in range(3)]),
+        np.empty(shape),
+        np.empty(shape),
+    )
+    for block in blocks(cut):
+        values = widened(x[block])
+        found, mean, var = statistics(values, kind, eps)
+        result.mean[block], result.var[block] = mean, var
+        for whole, part in zip(result.found, found, strict=True):
+            whole[block] = part
+        values = standardised(values, found)
+        if weight is not None:
+            values *= weight
+        if bias is not None:
+            values += bias
+        result.y[block] = values
+    return result
+
+
+def statistics(x: Array, kind: int, eps: float) -> tuple[Statistics, Array, Array]:
+    """Those of `x`, which has the shape of a cut; and mean and variance in float64."""
+    mean, squares, count = [np.asarray(v, np.float64) for v in moments(x, REDUCED)]
+    is_fine = np.isfinite(squares)
+    if not is_fine.all():  # beyond the range of float32, or no numbers
+        again = moments(x.astype(np.float64), REDUCED)
+        mean, squares = np.where(is_fine, mean, again[0]), np.where(is_fine, squares, again[1])
+    var = squares / count
     if kind == CENTERED:
-        center = mean.astype(dtype)
-        found = Statistics(center, (mean - center).astype(dtype), (1 / np.sqrt(var + eps)).astype(dtype))
-        return found, (mean, var)
-    zero = np.zeros(mean.shape, dtype)
+        center = mean.astype(x.dtype)
+        found = Statistics(center, (mean - center).astype(x.dtype), (1 / np.sqrt(var + eps)).astype(x.dtype))
+        return found, mean, var
+    zero = np.zeros(mean.shape, x.dtype)
     if kind == ROOT_MEAN_SQUARE:
         scale = 1 / np.sqrt(var + mean * mean + eps)
     else:
         scale = 1 / np.maximum(np.sqrt(squares + count * mean * mean), eps)
-    return Statistics(zero, zero, scale.astype(dtype)), (mean, var)
+    return Statistics(zero, zero, scale.astype(x.dtype)), mean, var
 
 
-def standardised(cut: Cut, x: Array, found: Statistics) -> Array:
+def standardised(x: Array, found: Statistics) -> Array:
     """x̂ = (x - center - rest) · scale, in the type that is computed in."""
-    values = widened(x).reshape(cut) - found.center
+    values = x - found.center
     if found.rest.any():
         values -= found.rest
     values *= found.scale
     return values
 
 
-def normalised(cut: Cut, x: Array, found: Statistics, weight: Array | None, bias: Array | None) -> Array:
-    """x̂ · weight + bias, rounded to the type of `x`."""
-    values = standardised(cut, x, found)
-    if weight is not None:
-        values *= shared(cut, weight)
-    if bias is not None:
-        values += shared(cut, bias)
-    return values.astype(x.dtype, copy=False)
-
-
 class Gradients(NamedTuple):
-    """Of x, weight and bias; those of the parameters in the type that is computed in."""
+    """Of x, and of weight and bias in float64; None for those that are not wanted."""
 
-    x: Array
-    weight: Array
-    bias: Array
+    x: Array | None
+    weight: Array | None
+    bias: Array | None
 
 
 def gradients(
-    cut: Cut, dy: Array, x: Array, found: Statistics, kind: int, eps: float, weight: Array | None
+    cut: Cut,
+    dy: Array,
+    x: Array,
+    found: Statistics,
+    kind: int,
+    eps: float,
+    weight: Array | None,
+    wanted: tuple[bool, ...],
 ) -> Gradients:
-    """dx = scale · (g - mean(g) - x̂ · mean(g · x̂)) with g = weight · dy; means over the axes of the statistics.
+    """The gradients for `dy`, those of x, weight and bias that are wanted."""
+    dy, x = dy.reshape(cut), x.reshape(cut)
+    weight = None if weight is None else shared(cut, weight)
+    dx = np.empty(cut, x.dtype) if wanted[0] else None
+    to_weight, to_bias = np.zeros(cut.channels), np.zeros(cut.channels)
+    for block in blocks(cut):
+        g, part = widened(dy[block]), Statistics(*[v[block] for v in found])
+        normal = standardised(widened(x[block]), part)
+        if wanted[1]:
+            to_weight += accumulated(g * normal, SHARED).reshape(-1)
+        if wanted[2]:
+            to_bias += accumulated(g, SHARED).reshape(-1)
+        if dx is not None:
+            dx[block] = _input_gradient(g if weight is None else g * weight, normal, part.scale, kind, eps, cut.size)
+    return Gradients(dx, to_weight if wanted[1] else None, to_bias if wanted[2] else None)
+
+
+def _input_gradient(g: Array, normal: Array, scale: Array, kind: int, eps: float, count: int) -> Array:
+    """scale · (g - mean(g) - x̂ · mean(g · x̂)), g = weight · dy; the means are over the axes of the statistics.
 
     Without the first mean where none was subtracted. UNIT has a sum for the second mean, or 0 where eps was larger
     than the length.
     """
-    dy, normal = widened(dy).reshape(cut), standardised(cut, x, found)
-    product = dy * normal
-    to_weight = accumulated(product, SHARED).reshape(-1)
-    to_bias = accumulated(dy, SHARED).reshape(-1)
-    g = dy if weight is None else dy * shared(cut, weight)
-    share = accumulated(g * normal, REDUCED, True) / (1 if kind == UNIT else max(1, cut.size))
+    share: Any = accumulated(g * normal, REDUCED, True) / (1 if kind == UNIT else max(1, count))
     if kind == UNIT and eps > 0:
-        share = np.where(found.scale >= found.scale.dtype.type(1 / eps), 0, share)
+        share = np.where(scale >= scale.dtype.type(1 / eps), 0, share)
     dx = g - normal * share.astype(normal.dtype)
     if kind == CENTERED:
-        dx -= (accumulated(g, REDUCED, True) / max(1, cut.size)).astype(dx.dtype)
-    dx *= found.scale
-    return Gradients(dx.astype(x.dtype, copy=False), to_weight, to_bias)
+        dx -= (accumulated(g, REDUCED, True) / max(1, count)).astype(dx.dtype)
+    dx *= scale
+    return dx
 
 
 def shared(cut: Cut, parameter: Array) -> Array:
     """A weight or bias in a shape that broadcasts with arrays of the cut."""
     return widened(parameter).reshape(cut.inner, cut.members, 1)
+
+
+def blocks(cut: Cut) -> Iterator[slice]:
+    """Slices that cut the groups into blocks of about `BLOCK` elements."""
+    step = max(1, BLOCK // max(1, cut.inner * cut.size))
+    for start in range(0, cut.groups, step):
+        yield slice(start, start + step)

@@ -84,7 +84,9 @@ class LocalResponseBackward(Function):
         self.share = 2 * self.alpha * self.beta / self.size
 
     def forward_numpy(self, grad: Array, x: Array, base: Array) -> Array:
-        dy, values = widened(grad), widened(x)
+        channels_last = is_channels_last(x)
+        dy = as_given(in_memory_order(widened(grad), channels_last), x.shape, channels_last)
+        values = widened(x)
         power = base**-self.beta
         sums = WindowSum(self.after, self.before).forward(dy * values * (power / base))
         return (dy * power - self.share * values * sums).astype(x.dtype, copy=False)

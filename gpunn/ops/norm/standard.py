@@ -35,10 +35,10 @@ class Norm(Function):
 
     def forward_numpy(self, x: Array, weight: Array | None, bias: Array | None) -> Array:
         cut, values = self.cutting(self.channels_last), in_memory_order(x, self.channels_last)
-        found, moments = reference.statistics(cut, values, self.kind, self.eps)
-        self.follow(cut, *moments)
-        self.keep(found, weight, bias, x)
-        return as_given(reference.normalised(cut, values, found, weight, bias), x.shape, self.channels_last)
+        result = reference.normalised(cut, values, self.kind, self.eps, weight, bias)
+        self.follow(cut, result.mean, result.var)
+        self.keep(result.found, weight, bias, x)
+        return as_given(result.y, x.shape, self.channels_last)
 
     def forward_cuda(self, x: Array, weight: Array | None, bias: Array | None) -> Array:
         cut, values = self.cutting(self.channels_last), in_memory_order(x, self.channels_last)
@@ -81,8 +81,8 @@ class NormBackward(Function):
     def forward_numpy(self, grad: Array, x: Array, weight: Array | None, *kept: Array) -> tuple[Array, ...]:
         cut = self.cutting(self.channels_last)
         dy, values = [in_memory_order(v, self.channels_last) for v in (grad, x)]
-        found = reference.gradients(cut, dy, values, Statistics(*kept), self.kind, self.eps, weight)
-        dx = as_given(found.x, x.shape, self.channels_last)
+        found = reference.gradients(cut, dy, values, Statistics(*kept), self.kind, self.eps, weight, self.wanted)
+        dx = None if found.x is None else as_given(found.x, x.shape, self.channels_last)
         return self.only_wanted(dx, found.weight, found.bias)
 
     def forward_cuda(self, grad: Array, x: Array, weight: Array | None, *kept: Array) -> tuple[Array, ...]:
@@ -104,16 +104,20 @@ class NormBackward(Function):
             dx = as_given(dx, x.shape, self.channels_last)
         return self.only_wanted(dx, to_weight, to_bias)
 
-    def only_wanted(self, *gradients: Array) -> tuple[Array, ...]:
+    def only_wanted(self, *gradients: Array | None) -> tuple[Array, ...]:
         """Those of `gradients` that are wanted, those of parameters in their type."""
         dtype = self.parameter_dtype
-        cast_to = [g if i == 0 or g is None else g.astype(dtype, copy=False) for i, g in enumerate(gradients)]
-        return tuple([g for g, wanted in zip(cast_to, self.wanted, strict=True) if wanted])
+        typed = [g.astype(dtype, copy=False) if i in (1, 2) and g is not None else g for i, g in enumerate(gradients)]
+        return tuple([g for g, wanted in zip(typed, self.wanted, strict=True) if wanted])
 
     def backward(self, *given: Tensor) -> tuple[Tensor | None, ...]:
         dy, x, weight, *kept = [self.saved(i) for i in range(6)]
         found = self.second(given, dy, x, weight, kept)
-        return (*[_like(d, self.saved(i)) for i, d in enumerate(found)], None, None, None)
+        return (*self.like_inputs(found), None, None, None)
+
+    def like_inputs(self, found: tuple[Any, ...]) -> list[Tensor | None]:
+        """Gradients of dy, x and weight in the dtypes of these; None where there is none."""
+        return [_like(d, self.saved(i)) for i, d in enumerate(found)]
 
     def second(self, given: tuple[Tensor, ...], dy: Any, x: Any, weight: Any, kept: Any) -> tuple[Any, ...]:
         """The gradients of dy, x and weight for those `given` for dx, dweight and dbias.
@@ -123,7 +127,7 @@ class NormBackward(Function):
         cut = self.cutting(False)
         factors = (cut.inner, cut.members, 1)
         next_given = iter(given)
-        to_x, to_weight, to_bias = [next(next_given) if wanted else None for wanted in self.wanted]
+        to_x, to_weight, to_bias = [next(next_given) if wanted else None for wanted in self.wanted[:3]]
         to_x, dy, x = [None if v is None else reshape(_wide(v), cut) for v in (to_x, dy, x)]
         weight, to_weight, to_bias = [
             None if v is None else reshape(_wide(v), factors) for v in (weight, to_weight, to_bias)
