@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -64,4 +65,4 @@ def _lines(offsets: Sequence[int], library: Library) -> list[str]:
 
 def _innermost(lines: Sequence[str]) -> str:
     own = [line for line in lines if not line.startswith((str(INCLUDE), "??"))]
-    return (own or list(lines))[0].removeprefix("./")
+    return os.path.normpath((own or list(lines))[0])
