@@ -224,7 +224,8 @@ void gpunn_add_variable(Module* module, size_t offset, size_t size, const char* 
   module->variables.push_back({offset, size, name});
 }
 
-// Run a kernel; its reports as text, null if there are none. The text lives until this OS thread's next launch.
+// Run a kernel; its reports as text, null if there are none. The text lives until this OS thread's
+// next launch.
 const char* gpunn_launch(const Request* request, const char* arguments) {
   static thread_local std::string text;
   install_fork_handlers();
