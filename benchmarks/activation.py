@@ -10,9 +10,11 @@ from .functional import pair
 
 
 def cases() -> Iterator[Case]:
-    """relu and sigmoid of a LeNet-sized map."""
+    """relu and sigmoid of a LeNet-sized map, gelu and silu of a transformer's hidden layer."""
     yield from pair("relu", _relu, (64, 6, 28, 28))
     yield from pair("sigmoid", _sigmoid, (64, 6, 28, 28))
+    yield from pair("gelu", _gelu, (512, 3072))
+    yield from pair("silu", _silu, (512, 3072))
 
 
 def _relu(place: Place, x: Any) -> Any:
@@ -21,3 +23,11 @@ def _relu(place: Place, x: Any) -> Any:
 
 def _sigmoid(place: Place, x: Any) -> Any:
     return place.lib.sigmoid(x)
+
+
+def _gelu(place: Place, x: Any) -> Any:
+    return place.lib.nn.functional.gelu(x)
+
+
+def _silu(place: Place, x: Any) -> Any:
+    return place.lib.nn.functional.silu(x)

@@ -51,7 +51,9 @@ def own_inputs(case: Case, dtype: torch.dtype) -> Iterator[ModuleInput]:
     x = make_tensor((4, 3, 2, 5), device="cpu", dtype=dtype, requires_grad=True)
     if case.promise.name == "nn.Flatten":
         settings: list[tuple[Any, ...]] = [(), (0,), (1, 2), (2, -1), (-2, -1)]
-    elif case.promise.name == "nn.Dropout":
+    elif case.promise.name == "nn.RReLU":
+        settings = [(0.25, 0.25)] if case.training else [(), (0.1, 0.3)]
+    elif case.promise.name.endswith(("Dropout", "Dropout2d")):
         settings = [(0.0,)] if case.training else [(), (0.3,), (0.5, True), (1.0,)]
     else:
         settings = [()]

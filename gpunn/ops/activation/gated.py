@@ -139,14 +139,23 @@ def _with_tail(x: Array, y: Array) -> Array:
 
 
 def _normal_tail(x: Array) -> tuple[Array, Array, Array]:
-    """t = |x|, Φ(-t) and exp(-t²/2), in float64, with the accuracy of the type of x; 0 for t > 40."""
+    """t = |x|, at most 40, Φ(-t) and exp(-t²/2), in float64, with the accuracy of the type of x."""
     xp = array_module(x)
-    t = xp.minimum(xp.abs(x).astype(np.float64), 40)
-    bell = xp.exp(t * t * -0.5)
+    t = xp.minimum(xp.abs(x), 40).astype(np.float64)
+    bell = t * t
+    bell *= -0.5
+    xp.exp(bell, out=bell)
     if x.dtype.itemsize == 8:
         return t, special.erfc(t * SQRT_HALF) / 2, bell
-    slope = RATE / 2 + t * (_polynomial(t, _TAIL_P) / _polynomial(t, _TAIL_Q))
-    return t, bell * 0.5 / (1 + t * slope), bell
+    tail = _polynomial(t, _TAIL_P)
+    tail /= _polynomial(t, _TAIL_Q)
+    tail *= t
+    tail += RATE / 2
+    tail *= t
+    tail += 1
+    xp.divide(bell, tail, out=tail)
+    tail *= 0.5
+    return t, tail, bell
 
 
 def _polynomial(t: Array, coefficients: tuple[float, ...]) -> Array:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
 
+PIECE = 1 << 14  # elements at a time on the CPU: some float64 copies of them stay in its cache
+
+
 class Activation(Function):
     """y = f(x), elementwise, by the kernels `<kernel>_forward` and `<kernel>_backward` of `file`.
 
@@ -31,7 +34,7 @@ class Activation(Function):
 
     def forward_numpy(self, x: Array) -> Array:
         y = array_module(x).empty_like(x)
-        for piece, result in backend.cache_pieces(x, y):
+        for piece, result in backend.cache_pieces(x, y, size=PIECE):
             result[...] = self.value(widened(piece), *self.numbers)
         return y
 
@@ -70,7 +73,7 @@ class ActivationBackward(Function):
 
     def forward_numpy(self, grad: Array, x: Array) -> Array:
         dx = array_module(grad).empty_like(grad)
-        for piece, at, result in backend.cache_pieces(grad, x, dx):
+        for piece, at, result in backend.cache_pieces(grad, x, dx, size=PIECE):
             result[...] = self.of.pull(widened(piece), widened(at), *self.numbers)
         return dx
 
