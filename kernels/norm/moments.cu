@@ -5,28 +5,25 @@
 
 constexpr int LENGTH = Vector<T>::LENGTH;
 
-// Where element e of a statistic lies: in segments of `length` neighbours, `stride` apart.
-__device__ __forceinline__ long long place(long long e, long long rows, long long length,
-                                           long long stride) {
-  if (rows == 1) return e;
-  const long long r = quotient(e, length);
-  return r * stride + (e - r * length);
-}
-
-// What this thread has of the elements from start up to end.
+// What this thread has of the elements from start up to end of a statistic, which lie in segments
+// of `length` neighbours, `stride` apart.
 template <class A>
-__device__ Moments of_segments(const T* x, long long start, long long end, long long rows,
-                               long long length, long long stride, bool is_vector) {
+__device__ Moments of_segments(const T* x, long long start, long long end, long long length,
+                               long long stride, bool is_vector) {
   Gathered<A> found;
   A values[LENGTH];
   for (long long e = start + threadIdx.x * LENGTH; e < end; e += BLOCK * LENGTH) {
     const int count = static_cast<int>(end - e < LENGTH ? end - e : LENGTH);
+    const long long segment = quotient(e, length);
+    long long k = e - segment * length;
+    const T* source = x + segment * stride;
     if (is_vector) {
-      load(values, x + place(e, rows, length, stride), count, true);
+      load(values, source + k, count, true);
     } else {
 #pragma unroll
-      for (int k = 0; k < LENGTH; ++k) {
-        values[k] = k < count ? A(to_compute(x[place(e + k, rows, length, stride)])) : A(0);
+      for (int i = 0; i < LENGTH; ++i) {
+        values[i] = i < count ? A(to_compute(source[k])) : A(0);
+        if (++k == length) k = 0, source += stride;
       }
     }
     found.add(values, count);
@@ -38,7 +35,7 @@ __device__ Moments of_segments(const T* x, long long start, long long end, long 
 // x: (groups, rows, inner, length), a statistic for each of (groups, inner). partial: (groups,
 // parts, inner, 2).
 // Bytes: groups * rows * inner * length * sizeof(T).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 3)
     moments_rows(double* __restrict__ partial, const T* __restrict__ x, long long groups,
                  long long parts, long long rows, long long inner, long long length,
                  long long chunk) {
@@ -48,11 +45,10 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
     const long long start = p * chunk, all = rows * length;
     const long long end = start + chunk < all ? start + chunk : all;
     const T* first = x + (a * rows * inner + b) * length;
-    Moments m =
-        of_segments<accumulate_t<T>>(first, start, end, rows, length, inner * length, is_vector);
+    Moments m = of_segments<accumulate_t<T>>(first, start, end, length, inner * length, is_vector);
     if (sizeof(T) < sizeof(double) &&
         !is_finite(m.squares)) {  // beyond float's range, or no numbers
-      m = of_segments<double>(first, start, end, rows, length, inner * length, is_vector);
+      m = of_segments<double>(first, start, end, length, inner * length, is_vector);
     }
     m = team_merged<BLOCK>(m);
     if (threadIdx.x == 0) {

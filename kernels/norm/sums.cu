@@ -39,7 +39,6 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 4)
               long long parts, long long rows, long long channels, long long members,
               long long span, long long stat_rows, long long chunk, bool is_masked) {
   const bool is_vector = span % LENGTH == 0 && are_aligned(x, dy);
-  const int step = is_vector ? LENGTH : 1;
   const Statistics statistics = {center, rest, scale, stat_rows, channels, members};
   for (long long item = blockIdx.x; item < groups * parts * channels; item += gridDim.x) {
     const long long c = item % channels, p = item / channels % parts, a = item / channels / parts;
@@ -47,19 +46,28 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 4)
     const long long end = start + chunk < all ? start + chunk : all;
     Met<1> met;
     for (long long e = start + threadIdx.x * LENGTH; e < end; e += BLOCK * LENGTH) {
-      const long long last = e + LENGTH < end ? e + LENGTH : end;
-      for (long long at = e; at < last; at += step) {
-        const long long row = a * rows + quotient(at, span);
-        const long long i = (row * channels + c) * span + at - (row - a * rows) * span;
-        const Scaling<C> s = statistics.at(row, c);
-        C g[LENGTH], values[LENGTH];
-        load(g, dy + i, step, is_vector);
-        load(values, x + i, step, is_vector);
-        if (is_masked) apply_mask<LENGTH>(g, mask, i, step);
+      long long r = quotient(e, span), k = e - r * span;
+      long long i = ((a * rows + r) * channels + c) * span + k;
+      Scaling<C> s = statistics.at(a * rows + r, c);
+      C g[LENGTH], values[LENGTH];
+      if (is_vector) {
+        load(g, dy + i, LENGTH, true);
+        load(values, x + i, LENGTH, true);
+        if (is_masked) apply_mask<LENGTH>(g, mask, i, LENGTH);
 #pragma unroll
-        for (int k = 0; k < LENGTH; ++k) {
-          if (k < step) met.add(0, g[k], values[k], s);
+        for (int n = 0; n < LENGTH; ++n) met.add(0, g[n], values[n], s);
+        continue;
+      }
+      const long long last = e + LENGTH < end ? e + LENGTH : end;
+      for (long long at = e; at < last; ++at, ++i, ++k) {
+        if (k == span) {  // the next plane of this channel
+          k = 0;
+          i += (channels - 1) * span;
+          s = statistics.at(a * rows + ++r, c);
         }
+        C one[1] = {to_compute(dy[i])};
+        if (is_masked) apply_mask<LENGTH>(one, mask, i, 1);
+        met.add(0, one[0], to_compute(x[i]), s);
       }
     }
     const Sums sums = team_merged<BLOCK>(Sums{double(met.total[0]), double(met.product[0])});

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import gpunn as gp
+from gpunn import emulator
 from gpunn.nn import functional as F
 from gpunn.ops.norm import launches
 from gpunn.ops.norm.batch_relu import batch_norm_relu
@@ -62,6 +63,30 @@ def test_no_faults_in_any_order(name, op, shape, dtype, last, limit, monkeypatch
 def test_no_faults_in_a_thousand_orders(name, op, shape, dtype, last, limit, monkeypatch):
     monkeypatch.setattr(launches, "LONG", launches.LONG if limit is None else limit)
     check_kernels(lambda: run(name, op, shape, dtype, last), orders=MANY)
+
+
+@pytest.mark.parametrize("shape", [(300, 8), (20, 8, 7), (3, 8, 50, 49)], ids=str)
+def test_channels_do_not_see_each_other(shape):
+    """The order of a sum depends on its length alone: a channel has the same bits whatever is beside it."""
+    problem = emulator.compiler_problem()
+    if problem is not None:
+        pytest.skip(f"no emulator: {problem}")
+    rng = np.random.default_rng(0)
+    x, v = rng.standard_normal((2, *shape)).astype(np.float32)
+
+    def results(channels):
+        leaves = [
+            gp.tensor(a, device="cuda", requires_grad=True)
+            for a in (x[:, channels], *np.ones((2, shape[1]), np.float32)[:, channels])
+        ]
+        y = F.batch_norm(leaves[0], None, None, *leaves[1:], training=True)
+        found = gp.autograd.grad([y], leaves, [gp.tensor(v[:, channels], device="cuda")])
+        return [t.cpu().numpy() for t in (y.detach(), *found)]
+
+    with emulator.enable():
+        whole, part = results(slice(8)), results(slice(2, 5))
+    for i, (mine, theirs) in enumerate(zip(part, whole, strict=True)):
+        assert np.array_equal(mine, theirs[:, 2:5] if i < 2 else theirs[2:5])
 
 
 def run(name, op, shape, dtype, last):
