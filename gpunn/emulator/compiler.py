@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ _CHECKED_GCC: Final = ("--param", "tsan-instrument-func-entry-exit=0", "-fsaniti
 _CHECKED_CLANG: Final = ("-mllvm", "-tsan-instrument-func-entry-exit=0", "-fsanitize=bounds")
 _THREAD_LOCALS: Final = re.compile(r"\t\.section\t\.tbss.*?(?=\t\.section|\t\.text|\t\.data|\t\.bss|\Z)", re.S)
 _GAP: Final = 256  # bytes
+_KEPT_SECONDS: Final = 30 * 24 * 3600
 _PREFIX: Final = "gpunn_prefix.h"
 _CHECKED_LINK: Final = ("-Wl,--wrap=memcpy", "-Wl,--wrap=memmove", "-Wl,--wrap=memset")
 
@@ -103,7 +105,7 @@ def build_runtime() -> Path:
     options = (*_COMMON, "-O2", f"-I{INCLUDE}")
     key = _hash([p.read_text(encoding="utf-8") for p in (*files, *sorted(NATIVE.glob("*.h")), *_seam())], options)
     target = cache_folder("emulator") / f"runtime-{key}.so"
-    if not target.exists():
+    if not _is_kept(target):
         text = "".join(f'#include "{path}"\n' for path in files)
         _build(target, text, options, ("-ldl", "-lrt"))
     return target
@@ -116,7 +118,7 @@ def build_kernels(text: str, folders: Sequence[str], check: bool) -> Path:
     """
     flags = _kernel_flags(check)
     target = cache_folder("emulator") / f"kernels-{_hash([text, _headers(), *_included(folders)], flags)}.so"
-    if not target.exists():
+    if not _is_kept(target):
         include = [f"-I{folder}" for folder in (_precompiled(check), INCLUDE, *folders)]
         _build(target, text, [*flags, *include, "-include", _PREFIX], _CHECKED_LINK if check else (), check)
     return target
@@ -137,8 +139,9 @@ def _precompiled(check: bool) -> Path:
     """
     flags = _kernel_flags(check)
     target = cache_folder("emulator") / f"prefix-{_hash([_headers()], flags)}"
-    if target.exists():
+    if _is_kept(target):
         return target
+    _forget_old(target.parent)
     with tempfile.TemporaryDirectory(prefix="build-", dir=target.parent) as folder:
         made = Path(folder, "prefix")
         made.mkdir()
@@ -149,6 +152,23 @@ def _precompiled(check: bool) -> Path:
         with suppress(OSError):  # another process was faster
             made.rename(target)
     return target
+
+
+def _is_kept(target: Path) -> bool:
+    """Whether the cache has it; if so, it counts as used today."""
+    try:
+        os.utime(target)
+    except OSError:
+        return False
+    return True
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove from the cache what has not been used for a month."""
+    for path in folder.iterdir():
+        with suppress(OSError):  # another process removes it too
+            if path.stat().st_mtime < time.time() - _KEPT_SECONDS:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _seam() -> list[Path]:

@@ -74,7 +74,8 @@ class Library:
         while (entry := table[len(self.entries)]).name:
             self.entries[entry.name.decode()] = entry  # where it lies in the library, no copy
         if check:
-            for offset, size, symbol in thread_variables(path):
+            variables = (v for v in thread_variables(path) if not v[2].endswith("gpunn_anchor_variable"))
+            for offset, size, symbol in variables:
                 library().gpunn_add_variable(self.module, offset, size, variable_name(symbol).encode())
 
 

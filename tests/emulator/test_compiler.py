@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,17 @@ def test_a_failed_build_leaves_nothing(folder):
     with pytest.raises(KernelCompileError, match=r"the kernel does not compile:\n.*error"):
         compiler.build_kernels("this is no C++", (), False)
     assert list(folder.iterdir()) == []
+
+
+def test_what_was_not_used_for_a_month_goes(tmp_path):
+    for name, days in (("kernels-1.so", 31), ("kernels-2.so", 29), ("prefix-1", 400), ("prefix-2", 1)):
+        path = tmp_path / name
+        path.mkdir() if name.startswith("prefix") else path.write_text("")
+        os.utime(path, (0, time.time() - days * 24 * 3600))
+    compiler._forget_old(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"kernels-2.so", "prefix-2"}
+    assert compiler._is_kept(tmp_path / "kernels-2.so") and not compiler._is_kept(tmp_path / "kernels-1.so")
+    assert time.time() - (tmp_path / "kernels-2.so").stat().st_mtime < 60
 
 
 def test_gaps_behind_thread_local_variables():
