@@ -14,9 +14,9 @@ def both(op, shape, channels_last=False, dtype=gp.float32, offset=0):
 
     def run():
         x = np.abs(distinct((1, int(np.prod(shape)) + offset), np.random.default_rng(0))).astype(dtype.numpy)
-        t = gp.tensor(x, device="cuda")[0, offset:].reshape(shape)
-        if channels_last:
-            t = t.contiguous(memory_format=gp.channels_last)
+        t = gp.tensor(x, device="cuda")[0, offset:]
+        n, c, *size = shape
+        t = t.reshape(n, *size, c).permute(0, 3, 1, 2) if channels_last else t.reshape(shape)
         t = t.detach().requires_grad_()
         y = op(t)
         y.backward(y.detach())
@@ -57,6 +57,8 @@ RUNS = {
     "max, pairs": both(lambda x: F.max_pool2d(x, 2), (2, 1, 5, 12)),
     "max, channels": both(lambda x: F.max_pool2d(x, (2, 3), 1), (1, 4, 3, 5), channels_last=True),
     "max, misaligned": both(lambda x: F.max_pool2d(x, 2), (1, 4, 4, 8), offset=1),
+    "max, channels, misaligned": both(lambda x: F.max_pool2d(x, 2), (1, 4, 3, 5), channels_last=True, offset=1),
+    "average, channels, misaligned": both(lambda x: F.avg_pool2d(x, 2), (1, 4, 3, 5), channels_last=True, offset=1),
     "max of 300": both(lambda x: F.max_pool2d(x, (20, 15), 2), (1, 1, 22, 17)),
     "max, halves": both(lambda x: F.max_pool2d(x, 2), (1, 8, 4, 5), channels_last=True, dtype=gp.float16),
     "indices": with_indices,

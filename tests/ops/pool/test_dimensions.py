@@ -129,7 +129,7 @@ PATHS = [  # shape, arguments: each way that a kernel takes
 ]
 
 
-@pytest.mark.parametrize("layout", ["plain", "channels_last", "misaligned"])
+@pytest.mark.parametrize("layout", ["plain", "channels_last", "misaligned", "misaligned channels_last"])
 @pytest.mark.parametrize(("shape", "options"), PATHS, ids=str)
 def test_every_way_of_a_kernel_gives_the_same(shape, options, layout, device):
     """Values and gradients equal those of NumPy, in the layout of the input."""
@@ -145,12 +145,11 @@ def test_every_way_of_a_kernel_gives_the_same(shape, options, layout, device):
 
 def results(op, options, x, layout, device):
     """The value and the gradient of the sum of squares, as float64 arrays."""
-    if layout == "misaligned":
-        t = gp.tensor(np.concatenate([x.reshape(-1)[:1], x.reshape(-1)]), device=device)[1:].reshape(x.shape)
-    else:
-        t = gp.tensor(x, device=device)
-    if layout == "channels_last":
-        t = t.contiguous(memory_format=gp.channels_last)
+    is_last = layout.endswith("channels_last")
+    memory = x.transpose(0, 2, 3, 1) if is_last else x
+    offset = int(layout.startswith("misaligned"))
+    t = gp.tensor(np.concatenate([x.reshape(-1)[:offset], memory.reshape(-1)]), device=device)[offset:]
+    t = t.reshape(memory.shape).permute(0, 3, 1, 2) if is_last else t.reshape(x.shape)
     t = t.detach().requires_grad_()
     y = op(t, **options)
     y.backward(y.detach())

@@ -10,7 +10,7 @@ ROWS = [  # dimensions, shape, arguments
     (1, (2, 3, 11), {"norm_type": 2, "kernel_size": 3}),
     (1, (1, 2, 80), {"norm_type": 1.5, "kernel_size": 70, "stride": 3}),
     (2, (2, 3, 6, 8), {"norm_type": 2, "kernel_size": 2}),
-    (2, (2, 3, 7, 9), {"norm_type": 3, "kernel_size": 3, "stride": 2, "ceil_mode": True}),
+    (2, (2, 3, 8, 9), {"norm_type": 3, "kernel_size": 3, "stride": 2, "ceil_mode": True}),
     (2, (2, 4, 5, 5), {"norm_type": 1, "kernel_size": (2, 3), "stride": 1}),
     (2, (3, 5, 5), {"norm_type": -1, "kernel_size": 2}),
     (3, (1, 2, 4, 5, 4), {"norm_type": 2, "kernel_size": (2, 3, 2)}),

@@ -71,6 +71,14 @@ def test_an_index_out_of_bounds(wrong, device):
     assert F.max_unpool2d(gp.ones(1, 1, 2, 2, device=device), where, 2).sum().item() == 4
 
 
+def test_the_gradient_for_an_index_out_of_bounds(device):
+    where = gp.tensor(np.array([[[[0, 1], [2, 2**32 + 3]]]]), device=device)
+    x = gp.ones(1, 1, 2, 2, device=device, requires_grad=True)
+    with pytest.raises(IndexError, match="max_unpool2d"):
+        F.max_unpool2d(x, where, 2).sum().backward()
+        x.grad.cpu()
+
+
 ERRORS = [  # shape, shape of the indices, arguments, class, words
     ((1, 1, 2, 2), (1, 1, 2, 1), {"kernel_size": 2}, RuntimeError, "Expected shape of indices to be same"),
     ((2, 2), (2, 2), {"kernel_size": 2}, RuntimeError, "3d or 4d"),
