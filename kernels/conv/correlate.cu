@@ -148,7 +148,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
                         {before_d, before_h, before_w},
                         {size_d, size_h, size_w},
                         {out_d, out_h, out_w}};
-  const Tiling tiling(geo, transposed, BM, BN);
+  const Tiling tiling = tiling_of(geo, transposed, BM, BN);
   for (long long tile = blockIdx.x; tile < tiling.count; tile += gridDim.x) {
     const Place place = tiling.place(tile, geo);
     const Windows win = windows_of(geo, transposed, place.part, LAST);

@@ -48,7 +48,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 2)
                         {size_d, size_h, size_w},
                         {out_d, out_h, out_w}};
   const long long channels = static_cast<long long>(groups) * rows;
-  const Tiling tiling(geo, transposed, 1, 1);  // of one position
+  const Tiling tiling = tiling_of(geo, transposed, 1, 1);  // of one position
   const long long positions = tiling.column_tiles,
                   tiles = (positions * channels + BLOCK - 1) / BLOCK;
   for (long long tile = blockIdx.x; tile < tiles * tiling.parts; tile += gridDim.x) {
@@ -93,8 +93,10 @@ __device__ __forceinline__ void add_positions(A (&sum)[TAPS], const T* dy, const
                                               const Geometry& geo, const Windows& win,
                                               const Taps& taps, long long first, long long end) {
   Odometer at;  // image and d, h, w of the output
-  at.start(first, STEP, geo.out[0], geo.out[1], geo.out[2]);
-  for (long long i = first; i < end; i += STEP, at.advance()) {
+  Gears gears;
+  gears.set(STEP, geo.out[0], geo.out[1], geo.out[2]);
+  at.start(first, gears);
+  for (long long i = first; i < end; i += STEP, at.advance(gears)) {
     const A gradient = to_compute(dy[at.digit[0] * win.y_image + at.digit[1] * win.y_d +
                                      at.digit[2] * win.y_h + at.digit[3] * win.y_w]);
     const T* image = x + at.digit[0] * win.x_image;

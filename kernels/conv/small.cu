@@ -71,7 +71,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 2)
                         {size_d, size_h, size_w},
                         {out_d, out_h, out_w}};
   const int padded = (rows + ROWS - 1) / ROWS * ROWS;
-  const Tiling tiling(geo, transposed, rows, BLOCK);
+  const Tiling tiling = tiling_of(geo, transposed, rows, BLOCK);
   for (long long tile = blockIdx.x; tile < tiling.count; tile += gridDim.x) {
     const Place place = tiling.place(tile, geo);
     const Windows win = windows_of(geo, transposed, place.part, LAST);

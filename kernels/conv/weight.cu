@@ -22,6 +22,7 @@ struct Column {
 struct Reader {
   static constexpr int STEP = LAST ? BLOCK / TILE : BLOCK / BK, COUNT = BK * TILE / BLOCK;
   Odometer position;  // image and d, h, w of the output
+  Gears gears;
   A value[COUNT];
 
   __device__ __forceinline__ static int row(int i) {
@@ -32,7 +33,8 @@ struct Reader {
   }
 
   __device__ __forceinline__ void start(const Geometry& geo, long long first) {
-    position.start(first + row(0), LAST ? STEP : BK, geo.out[0], geo.out[1], geo.out[2]);
+    gears.set(LAST ? STEP : BK, geo.out[0], geo.out[1], geo.out[2]);
+    position.start(first + row(0), gears);
   }
 
   __device__ __forceinline__ void put(Tile& tile) const {
@@ -50,9 +52,9 @@ struct GradientReader : Reader {
       const long long at = n * win.y_image + k * win.y_channel + position.digit[1] * win.y_d +
                            position.digit[2] * win.y_h + position.digit[3] * win.y_w;
       value[i] = n < geo.images && k < geo.rows ? to_compute(dy[at]) : A(0);
-      if (LAST) position.advance();
+      if (LAST) position.advance(gears);
     }
-    if (!LAST) position.advance();
+    if (!LAST) position.advance(gears);
   }
 };
 
@@ -68,9 +70,9 @@ struct SeenReader : Reader {
                            is_on(h + column.h, win.h.size) && is_on(w + column.w, win.w.size);
       const long long at = n * win.x_image + d * win.x_d + h * win.x_h + w * win.x_w + column.x;
       value[i] = is_seen ? to_compute(x[at]) : A(0);
-      if (LAST) position.advance();
+      if (LAST) position.advance(gears);
     }
-    if (!LAST) position.advance();
+    if (!LAST) position.advance(gears);
   }
 };
 
@@ -197,19 +199,20 @@ extern "C" __global__ void __launch_bounds__(BLOCK, RESIDENT)
 }
 
 // dw = the sum of `parts` over its slices, in double, one slice after the other. dw: (rows, depth,
-// taps) where w_row, w_depth and w_tap are its distances; rows: of all groups. parts: (slices,
-// rows, columns) as in weight_parts. A thread takes one element. Bytes: slices * rows * depth *
-// taps * sizeof(A) + rows * depth * taps * sizeof(T).
+// taps) where w_row, w_depth and w_tap are its distances; rows: of all groups. parts: slices that
+// are `distance` apart, of (rows, depth, taps), or (rows, taps, padded depth) where channels are
+// last. A thread takes one element.
+// Bytes: slices * rows * depth * taps * sizeof(A) + rows * depth * taps * sizeof(T).
 extern "C" __global__ void __launch_bounds__(BLOCK)
-    weight_sum(T* __restrict__ dw, const A* __restrict__ parts, long long slices, long long rows,
-               long long depth, long long taps, long long w_row, long long w_depth,
-               long long w_tap) {
-  const long long size = rows * depth * taps;
-  for (long long i = thread_index(); i < size; i += thread_count()) {
-    double sum = 0;
-    for (long long s = 0; s < slices; ++s) sum += static_cast<double>(parts[s * size + i]);
+    weight_sum(T* __restrict__ dw, const A* __restrict__ parts, long long slices,
+               long long distance, long long padded, long long rows, long long depth,
+               long long taps, long long w_row, long long w_depth, long long w_tap) {
+  for (long long i = thread_index(); i < rows * depth * taps; i += thread_count()) {
     const long long inner = LAST ? depth : taps, outer = LAST ? taps : depth;
     const long long a = i % inner, b = i / inner % outer, row = i / inner / outer;
+    const A* part = parts + (row * outer + b) * (LAST ? padded : taps) + a;
+    double sum = 0;
+    for (long long s = 0; s < slices; ++s) sum += static_cast<double>(part[s * distance]);
     const long long at = row * w_row + (LAST ? a : b) * w_depth + (LAST ? b : a) * w_tap;
     dw[at] = from_compute<T>(static_cast<A>(sum));
   }

@@ -10,6 +10,8 @@
 struct Geometry {
   int images, groups, rows, depth;
   int kernel[3], stride[3], dilation[3], before[3], size[3], out[3];
+
+  __device__ __forceinline__ int taps() const { return kernel[0] * kernel[1] * kernel[2]; }
 };
 
 // a / b of numbers that are not negative; in 32 bits where they fit, which takes a fraction of the
@@ -83,7 +85,8 @@ __device__ __forceinline__ Axis forward_axis(const Geometry& geo, int axis) {
 }
 
 // One part of a convolution, in arrays (images, groups * channels, *positions), channels first or
-// last.
+// last. It is the same for all threads of a block: kernels that are short of registers keep it in
+// shared memory.
 struct Windows {
   Axis d, h, w;
   long long per_image, positions;               // in this part: of an image, of all images
@@ -115,6 +118,7 @@ __device__ __forceinline__ Windows windows_of(const Geometry& geo, bool transpos
     win.h = forward_axis(geo, 1);
     win.w = forward_axis(geo, 2);
   }
+  if (win.h.taps == 0 || win.w.taps == 0) win.d.taps = 0;  // the part sees nothing
   win.per_image = static_cast<long long>(win.d.count) * win.h.count * win.w.count;
   win.positions = win.per_image * geo.images;
   const long long area = static_cast<long long>(win.d.size) * win.h.size * win.w.size;
@@ -177,12 +181,11 @@ __device__ __forceinline__ long long tap_offset(const Windows& win, int jd, int 
 }
 
 // A number with four digits in mixed radix, the first without bound, that goes up in equal steps:
-// a division at the start, none in the loop.
-struct Odometer {
-  int digit[4], step[4], radix[4];
+// divisions at the start, none in the loop.
+struct Gears {
+  int step[4], radix[4];
 
-  __device__ __forceinline__ static void split(long long number, const int (&radix)[4],
-                                               int (&digit)[4]) {
+  __device__ __forceinline__ void split(long long number, int (&digit)[4]) const {
 #pragma unroll
     for (int i = 3; i > 0; --i) {
       const long long more = quotient(number, radix[i]);
@@ -192,43 +195,52 @@ struct Odometer {
     digit[0] = static_cast<int>(number);
   }
 
-  __device__ __forceinline__ void start(long long number, int by, int a, int b, int c) {
+  __device__ __forceinline__ void set(int by, int a, int b, int c) {
     radix[0] = 1;
     radix[1] = max(a, 1);
     radix[2] = max(b, 1);
     radix[3] = max(c, 1);
-    split(number, radix, digit);
-    split(by, radix, step);
+    split(by, step);
+  }
+};
+
+struct Odometer {
+  int digit[4];
+
+  __device__ __forceinline__ void start(long long number, const Gears& gears) {
+    gears.split(number, digit);
   }
 
-  __device__ __forceinline__ void advance() {
+  __device__ __forceinline__ void advance(const Gears& gears) {
     int carry = 0;
 #pragma unroll
     for (int i = 3; i > 0; --i) {
-      digit[i] += step[i] + carry;
-      carry = digit[i] >= radix[i];
-      if (carry) digit[i] -= radix[i];
+      digit[i] += gears.step[i] + carry;
+      carry = digit[i] >= gears.radix[i];
+      if (carry) digit[i] -= gears.radix[i];
     }
-    digit[0] += step[0] + carry;
+    digit[0] += gears.step[0] + carry;
   }
 };
 
 // The products that a result sums, in order: channels and taps, the nearest in memory last.
 struct Products {
   Odometer number;
+  Gears gears;
   bool last;
 
   __device__ __forceinline__ void start(const Geometry& geo, const Windows& win, bool channels_last,
                                         int first, int by) {
     last = channels_last;
     if (last)
-      number.start(first, by, win.h.taps, win.w.taps, geo.depth);
+      gears.set(by, win.h.taps, win.w.taps, geo.depth);
     else
-      number.start(first, by, win.d.taps, win.h.taps, win.w.taps);
+      gears.set(by, win.d.taps, win.h.taps, win.w.taps);
+    number.start(first, gears);
   }
 
   __device__ __forceinline__ int channel() const { return number.digit[last ? 3 : 0]; }
-  __device__ __forceinline__ void advance() { number.advance(); }
+  __device__ __forceinline__ void advance() { number.advance(gears); }
   __device__ __forceinline__ int jd() const { return number.digit[last ? 0 : 1]; }
   __device__ __forceinline__ int jh() const { return number.digit[last ? 1 : 2]; }
   __device__ __forceinline__ int jw() const { return number.digit[last ? 2 : 3]; }
@@ -249,19 +261,6 @@ struct Tiling {
   long long row_tiles, column_tiles, count;
   int parts;
 
-  __device__ __forceinline__ Tiling(const Geometry& geo, bool transposed, int rows, int columns) {
-    long long most = geo.images;
-    parts = 1;
-#pragma unroll
-    for (int i = 0; i < 3; ++i) {
-      parts *= parts_along(geo, transposed, i);
-      most *= transposed ? (geo.size[i] - 1) / geo.stride[i] + 1 : geo.out[i];
-    }
-    row_tiles = (geo.rows + rows - 1) / rows;
-    column_tiles = (most + columns - 1) / columns;
-    count = row_tiles * column_tiles * geo.groups * parts;
-  }
-
   __device__ __forceinline__ Place place(long long tile, const Geometry& geo) const {
     const long long columns = tile / row_tiles, groups = columns / column_tiles;
     const int part = static_cast<int>(groups / geo.groups);
@@ -269,6 +268,22 @@ struct Tiling {
             static_cast<int>(groups - static_cast<long long>(part) * geo.groups), part};
   }
 };
+
+__device__ __forceinline__ Tiling tiling_of(const Geometry& geo, bool transposed, int rows,
+                                            int columns) {
+  Tiling tiling;
+  long long most = geo.images;
+  tiling.parts = 1;
+#pragma unroll
+  for (int i = 0; i < 3; ++i) {
+    tiling.parts *= parts_along(geo, transposed, i);
+    most *= transposed ? (geo.size[i] - 1) / geo.stride[i] + 1 : geo.out[i];
+  }
+  tiling.row_tiles = (geo.rows + rows - 1) / rows;
+  tiling.column_tiles = (most + columns - 1) / columns;
+  tiling.count = tiling.row_tiles * tiling.column_tiles * geo.groups * tiling.parts;
+  return tiling;
+}
 
 // The positions of a tile's `COLUMNS` columns, one for each of the first threads.
 template <int COLUMNS>

@@ -20,7 +20,7 @@ from gpunn.ops.reduction.accumulate import is_half
 
 BLOCK: Final = 256
 WIDTH: Final = 64  # positions of a tile
-STEP: Final = 16  # positions that weight_parts takes at a time
+STEP: Final = 32  # a slice is a multiple of the positions that a kernel takes at a time
 TAPS: Final = 9  # that weight_depthwise sums at a time
 SMALL_ROWS: Final = 8  # channels that correlate_small computes at a time
 SMALL: Final = 48 << 10  # bytes of a filter that correlate_small can hold
@@ -117,7 +117,8 @@ def weight_gradient(g: Array, x: Array, geo: Geometry, w_last: bool) -> Array:
         blocks = -(-rows // tile) * -(-depth * taps // tile) * geo.groups
     length, slices = slices_of(g.shape[0] * math.prod(geo.out), blocks, rows * geo.groups * depth * taps)
     dtype = np.float32 if is_half(x) else x.dtype
-    parts = array_module(x).empty((slices, geo.groups * rows, depth * taps), dtype)
+    columns = (taps, depth) if last else (depth, taps)
+    parts = array_module(x).empty((slices, geo.groups * rows, *columns), dtype)
     args = (
         parts,
         run_of_memory(g, last),
@@ -132,10 +133,14 @@ def weight_gradient(g: Array, x: Array, geo: Geometry, w_last: bool) -> Array:
 
 
 def summed(parts: Array, like: Array, shape: tuple[int, ...], last: bool, w_last: bool) -> Array:
-    """dw of `shape` (K, C / G, *kernel): the sum of `parts` (slices, K, columns), whose columns are as `last` says."""
+    """dw of `shape` (K, C / G, *kernel): the sum of `parts` over its slices.
+
+    `parts` is (slices, K, C / G, taps), or if `last` (slices, K, taps, C / G), whose K and C / G may be padded.
+    """
     dw, memory = empty(like, shape, w_last)
-    taps = math.prod(shape[2:])
-    args = (memory, parts, parts.shape[0], shape[0], shape[1], taps, *filter_distances(dw, w_last))
+    taps, distance = math.prod(shape[2:]), math.prod(parts.shape[1:])
+    sizes = distance, parts.shape[-1], shape[0], shape[1], taps
+    args = (memory, parts, parts.shape[0], *sizes, *filter_distances(dw, w_last))
     kernels.launch("conv/weight", "weight_sum", dw.size, args, {"LAST": int(last)})
     return dw
 

@@ -1,22 +1,59 @@
-"""The products of a convolution on the GPU: which kernels compute them."""
+"""The products of a convolution on the GPU: on tensor cores where they gain, else by kernels of full precision."""
 
 from __future__ import annotations
 
+import math
+
 from gpunn.backend import Array
-from gpunn.ops.conv import full_precision
+from gpunn.ops.conv import autotune, full_precision, tensor_cores
 from gpunn.ops.conv.geometry import Geometry
+from gpunn.ops.conv.memory import is_channels_last
+from gpunn.ops.conv.tiles import Tile
 
 
 def output(x: Array, w: Array, bias: Array | None, geo: Geometry) -> Array:
     """y (N, K, *out): the windows of `x` (N, C, *size), weighted with `w` (K, C / G, *kernel) and summed, plus bias."""
-    return full_precision.output(x, w, bias, geo)
+    if not tensor_cores.can_take(x, geo, w.shape[0] // geo.groups, w.shape[1], _work(x, w, geo)):
+        return full_precision.output(x, w, bias, geo)
+
+    def run(tile: Tile) -> Array:
+        return tensor_cores.output(x, w, bias, geo, tile=tile)
+
+    def reference() -> Array:
+        return full_precision.output(x, w, bias, geo)
+
+    def key() -> dict[str, object]:
+        return autotune.key_of(x, "output", w.shape, geo, is_channels_last(x), is_channels_last(w))
+
+    return run(autotune.tile_for(key, tensor_cores.candidates(x, w, geo, False), run, reference))
 
 
 def input_gradient(g: Array, w: Array, bias: Array | None, geo: Geometry) -> Array:
     """dx (N, C, *size), given the gradient `g` (N, K, *out) of the output; plus `bias` (C,), or None."""
-    return full_precision.input_gradient(g, w, bias, geo)
+    if not tensor_cores.can_take(g, geo, w.shape[1], w.shape[0] // geo.groups, _work(g, w, geo)):
+        return full_precision.input_gradient(g, w, bias, geo)
+
+    def run(tile: Tile) -> Array:
+        return tensor_cores.input_gradient(g, w, bias, geo, tile)
+
+    def reference() -> Array:
+        return full_precision.input_gradient(g, w, bias, geo)
+
+    def key() -> dict[str, object]:
+        return autotune.key_of(g, "input_gradient", w.shape, geo, is_channels_last(g), is_channels_last(w))
+
+    return run(autotune.tile_for(key, tensor_cores.candidates(g, w, geo, True), run, reference))
 
 
 def weight_gradient(g: Array, x: Array, geo: Geometry, w_last: bool) -> Array:
     """dw (K, C / G, *kernel), given the gradient `g` (N, K, *out) of the output; channels last if `w_last`."""
+    rows, depth = g.shape[1] // geo.groups, x.shape[1] // geo.groups
+    work = g.size * depth * math.prod(geo.kernel)
+    if tensor_cores.can_take(x, geo, rows, depth, work):
+        return tensor_cores.weight_gradient(g, x, geo, w_last)
     return full_precision.weight_gradient(g, x, geo, w_last)
+
+
+def _work(x: Array, w: Array, geo: Geometry) -> int:
+    """The products of a convolution with the weight `w`."""
+    return int(x.shape[0] * math.prod(geo.out) * w.size)
