@@ -92,11 +92,14 @@ __device__ __forceinline__ void for_each_line(Team team, long long lines, F body
   }
 }
 
-// Calls body with the team that `team` names: 0 a thread, 1 a warp, 2 a block, 3 a column.
+// Calls body with the team that `team` names: 0 a thread, 1 a warp, 2 a block, 3 a column. Large
+// blocks are for long lines, which only the last two share.
 template <class F>
 __device__ __forceinline__ void with_team(int team, long long lines, F body) {
-  if (team == 0) for_each_line(ThreadTeam(), lines, body);
-  if (team == 1) for_each_line(WarpTeam(), lines, body);
+  if constexpr (BLOCK <= 256) {
+    if (team == 0) for_each_line(ThreadTeam(), lines, body);
+    if (team == 1) for_each_line(WarpTeam(), lines, body);
+  }
   if (team == 2) for_each_line(BlockTeam(), lines, body);
   if (team == 3) for_each_line(ColumnTeam(), lines, body);
 }

@@ -53,6 +53,7 @@ from gpunn.ops.loss.binary import binary_cross_entropy as binary_cross_entropy
 from gpunn.ops.loss.binary import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from gpunn.ops.loss.cross_entropy import cross_entropy as cross_entropy
 from gpunn.ops.loss.cross_entropy import nll_loss as nll_loss
+from gpunn.ops.loss.ctc import ctc_loss as ctc_loss
 from gpunn.ops.loss.divergence import kl_div as kl_div
 from gpunn.ops.loss.margins import cosine_embedding_loss as cosine_embedding_loss
 from gpunn.ops.loss.margins import hinge_embedding_loss as hinge_embedding_loss
@@ -95,6 +96,7 @@ from gpunn.ops.pool.power import lp_pool3d as lp_pool3d
 from gpunn.ops.pool.unpool import max_unpool1d as max_unpool1d
 from gpunn.ops.pool.unpool import max_unpool2d as max_unpool2d
 from gpunn.ops.pool.unpool import max_unpool3d as max_unpool3d
+from gpunn.ops.softmax import gumbel_softmax as gumbel_softmax
 from gpunn.ops.softmax import log_softmax as log_softmax
 from gpunn.ops.softmax import softmax as softmax
 from gpunn.ops.softmax import softmin as softmin

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gpunn import dtypes, kernels
+import numpy as np
+
+from gpunn import dtypes, kernels, random
 from gpunn.backend import Array, array_module
 from gpunn.dtypes import dtype
 from gpunn.engine import Function, Variable
@@ -173,4 +176,28 @@ def _prepared(op: str, x: Tensor, dim: int | None, to: dtype | None) -> tuple[Te
 def _applied(function: Function, x: Any) -> Tensor:
     """function(x); a 0-d `x` counts as having one dimension."""
     result: Tensor = function(x) if x.array.ndim else function(x.unsqueeze(0)).squeeze(0)
+    return result
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """softmax((logits + G) / tau) along `dim`, G drawn from the Gumbel distribution: samples of the softmax of logits.
+
+    With `hard` the result is the one-hot vector of the largest, with the gradient of the soft one. The noise, of the
+    default generator, is -log(-log u), u uniform in (0, 1). `eps` is without effect, as in PyTorch. Jang et al. 2017.
+    """
+    x, axis = _prepared("gumbel_softmax", logits, dim, None)
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+    xp, wide = array_module(x.array), np.float64 if x.array.dtype.itemsize == 8 else np.float32
+    u = random.uniform(xp, random.default_generator, x.array.shape, wide)
+    u += np.finfo(wide).eps / 4  # half a step of u: never 0, and never rounded to 1
+    noise: Any = Variable.result_type((-xp.log(-xp.log(u))).astype(x.array.dtype))
+    soft = _applied(Softmax(axis), (x + noise) / tau)
+    if not hard:
+        return soft
+    values = soft.array if soft.array.ndim else soft.array.reshape(1)
+    best = xp.expand_dims(values.argmax(axis=axis), axis)
+    places = xp.arange(values.shape[axis]).reshape([-1 if d == axis else 1 for d in range(values.ndim)])
+    one_hot: Any = Variable.result_type((best == places).astype(soft.array.dtype).reshape(soft.array.shape))
+    result: Tensor = one_hot - soft.detach() + soft
     return result

@@ -22,6 +22,11 @@ WEIGHT = gp.tensor([1.0, 2.0, 0.5])
         (nn.NLLLoss, F.nll_loss, (SCORES, LABELS), {"weight": WEIGHT, "ignore_index": 1}),
         (nn.CrossEntropyLoss, F.cross_entropy, (SCORES, LABELS), {"weight": WEIGHT, "ignore_index": 2}),
         (nn.CrossEntropyLoss, F.cross_entropy, (SCORES, TARGETS), {"label_smoothing": 0.2}),
+        (nn.SmoothL1Loss, F.smooth_l1_loss, (SCORES, TARGETS), {"beta": 0.1}),
+        (nn.HuberLoss, F.huber_loss, (SCORES, TARGETS), {"delta": 0.1}),
+        (nn.KLDivLoss, F.kl_div, (SCORES, TARGETS), {"log_target": True}),
+        (nn.PoissonNLLLoss, F.poisson_nll_loss, (TARGETS, TARGETS), {"log_input": False, "eps": 0.1}),
+        (nn.GaussianNLLLoss, F.gaussian_nll_loss, (SCORES, TARGETS, TARGETS), {"full": True, "eps": 0.5}),
     ],
 )
 def test_layer(layer, function, inputs, options, reduction, device):
@@ -45,3 +50,15 @@ def test_old_flags_and_unknown_reductions():
     assert nn.CrossEntropyLoss(None, None, -100, False).reduction == "none"
     with pytest.raises(ArgumentError, match="L1Loss: average is not a valid value for reduction"):
         nn.L1Loss(reduction="average")
+
+
+def test_divergence_of_a_batch():
+    loss = nn.KLDivLoss(reduction="batchmean")
+    assert loss.reduction == "batchmean"
+    assert loss(SCORES, TARGETS).item() == F.kl_div(SCORES, TARGETS, reduction="batchmean").item()
+
+
+def test_ctc():
+    x, labels = SCORES.unsqueeze(1).log_softmax(2), gp.tensor([[2, 2]])
+    found = nn.CTCLoss(1, "sum")(x, labels, [4], [2])
+    assert found.item() == F.ctc_loss(x, labels, [4], [2], 1, "sum").item()

@@ -1,0 +1,23 @@
+"""The kernels of loss/ctc.cu in check mode, and in any order of threads."""
+
+import numpy as np
+import pytest
+
+import gpunn as gp
+from tests.kernels.orders import FEW, MANY, check_kernels
+
+F = gp.nn.functional
+
+
+def run():
+    """Repeated labels, a sequence without, one of no steps."""
+    x = gp.tensor(np.random.default_rng(0).normal(size=(5, 4, 3)), dtype=gp.float32, device="cuda", requires_grad=True)
+    targets = gp.tensor([[1, 1, 2], [2, 1, 0], [0, 0, 0], [1, 0, 0]], device="cuda")
+    y = F.ctc_loss(F.log_softmax(x, 2), targets, [5, 4, 3, 0], [3, 2, 0, 1], reduction="none", zero_infinity=True)
+    y.sum().backward()
+    return y, x.grad
+
+
+@pytest.mark.parametrize("orders", [FEW, pytest.param(MANY, marks=pytest.mark.long)])
+def test_ctc(orders):
+    check_kernels(run, orders)

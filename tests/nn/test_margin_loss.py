@@ -1,0 +1,31 @@
+import pytest
+
+import gpunn as gp
+from gpunn import nn
+
+F = nn.functional
+A, B, C = gp.randn(4, 3), gp.randn(4, 3), gp.randn(4, 3)
+SIGNS, LABELS = gp.randn(4, 3).sign(), gp.tensor([0, 2, 1, 1])
+WEIGHT = gp.tensor([1.0, 2.0, 0.5])
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize(
+    ("layer", "function", "inputs", "options"),
+    [
+        (nn.HingeLoss, F.hinge_loss, (A, SIGNS), {}),
+        (nn.SoftMarginLoss, F.soft_margin_loss, (A, SIGNS), {}),
+        (nn.HingeEmbeddingLoss, F.hinge_embedding_loss, (A, SIGNS), {"margin": 5.0}),
+        (nn.MarginRankingLoss, F.margin_ranking_loss, (A, B, SIGNS), {"margin": 5.0}),
+        (nn.CosineEmbeddingLoss, F.cosine_embedding_loss, (A, B, gp.tensor([1, -1, -1, 1])), {"margin": -0.9}),
+        (nn.TripletMarginLoss, F.triplet_margin_loss, (A, B, C), {"margin": 9.0, "p": 1.0, "eps": 0.1, "swap": True}),
+        (nn.MultiMarginLoss, F.multi_margin_loss, (A, LABELS), {"p": 2, "margin": 5.0, "weight": WEIGHT}),
+        (nn.MultiLabelMarginLoss, F.multilabel_margin_loss, (A, gp.tensor([[0, 2, -1]] * 4)), {}),
+        (nn.MultiLabelSoftMarginLoss, F.multilabel_soft_margin_loss, (A, (SIGNS + 1) / 2), {"weight": WEIGHT}),
+    ],
+)
+def test_layer(layer, function, inputs, options, reduction):
+    loss = layer(**options, reduction=reduction)
+    assert loss(*inputs).tolist() == function(*inputs, **options, reduction=reduction).tolist()
+    assert loss(*inputs).tolist() != layer(reduction=reduction)(*inputs).tolist() or not options
+    assert repr(loss) == f"{layer.__name__}()"

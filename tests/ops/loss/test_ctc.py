@@ -1,0 +1,121 @@
+import itertools
+
+import numpy as np
+import pytest
+
+import gpunn as gp
+from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, IndexRangeError, ShapeError, UnsupportedError
+from tests.harness import check_dtypes, check_op
+
+F = gp.nn.functional
+LABELS = np.array([[1, 1, 2], [2, 1, 0], [2, 0, 0], [0, 0, 0]])  # the first 3, 2, 1, 0 count
+INPUTS, COUNTS = [5, 4, 3, 5], [3, 2, 1, 0]
+X = np.random.default_rng(0).normal(0, 2, (5, 4, 3))
+
+
+def log_softmax(x):
+    return x - np.log(np.exp(x).sum(-1, keepdims=True))
+
+
+def spelled(path, blank=0):
+    return [c for c, _ in itertools.groupby(path) if c != blank]
+
+
+def by_all_paths(logp, labels, blank=0):
+    """-log of the sum over every path that spells the labels."""
+    paths = itertools.product(range(logp.shape[1]), repeat=len(logp))
+    found = [sum(logp[t, c] for t, c in enumerate(p)) for p in paths if spelled(p, blank) == list(labels)]
+    return -np.log(np.sum(np.exp(found))) if found else np.inf
+
+
+def reference(x, reduction):
+    logp = log_softmax(x)
+    pairs = enumerate(zip(INPUTS, COUNTS, strict=True))
+    losses = np.array([by_all_paths(logp[:t, n], LABELS[n, :k]) for n, (t, k) in pairs])
+    return {"none": losses, "sum": losses.sum(), "mean": (losses / np.maximum(COUNTS, 1)).mean()}[reduction]
+
+
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+@pytest.mark.parametrize("flat", [False, True])
+def test_all_paths(reduction, flat, device):
+    labels = np.concatenate([row[:k] for row, k in zip(LABELS, COUNTS, strict=True)]) if flat else LABELS
+    targets = gp.tensor(labels, device=device)
+
+    def op(x):
+        return F.ctc_loss(F.log_softmax(x, 2), targets, INPUTS, gp.tensor(COUNTS), reduction=reduction)
+
+    check_op(op, lambda x: reference(x, reduction), [X], device, derivatives=1, rtol=1e-11)
+    check_dtypes(op, lambda x: reference(x, reduction), [X], device, ("float16", "float32"), factor=30)
+
+
+def test_without_a_batch_and_with_another_blank(device):
+    x, targets = X[:, 0], gp.tensor([0, 1, 1], device=device)
+
+    def op(x):
+        return F.ctc_loss(F.log_softmax(x, 1), targets, (5,), (3,), blank=2, reduction="none")
+
+    check_op(op, lambda x: by_all_paths(log_softmax(x), [0, 1, 1], 2), [x], device, derivatives=1, rtol=1e-11)
+
+
+@pytest.mark.parametrize("zero_infinity", [False, True])
+def test_inputs_that_are_too_short(zero_infinity, device):
+    x = gp.tensor(X, device=device, requires_grad=True)
+    targets, counts = gp.tensor([[1, 1], [1, 2], [1, 0], [0, 0]], device=device), [2, 2, 1, 0]
+    y = F.ctc_loss(F.log_softmax(x, 2), targets, [2, 0, 0, 0], counts, reduction="none", zero_infinity=zero_infinity)
+    assert y.tolist() == ([0, 0, 0, 0] if zero_infinity else [np.inf, np.inf, np.inf, 0])
+    if zero_infinity:
+        y.sum().backward()
+        assert not x.grad.any()
+
+
+def test_long_lines_of_labels(device):
+    """More states than threads: the loss of certain outputs is 0."""
+    path = np.tile([1, 0, 2, 0], 70)
+    logp = np.full((len(path), 1, 3), -800.0)
+    logp[np.arange(len(path)), 0, path] = 0
+    x = gp.tensor(logp, device=device, requires_grad=True)
+    y = F.ctc_loss(x, gp.tensor(path[path > 0][None], device=device), [len(path)], [140])
+    y.backward()
+    assert y.item() == 0
+    np.testing.assert_allclose(x.grad.tolist(), np.zeros_like(logp), atol=1e-12)
+
+
+def test_nothing(device):
+    x = gp.zeros(3, 0, 2, device=device, requires_grad=True)
+    y = F.ctc_loss(x, gp.zeros(0, 4, dtype=gp.int64, device=device), [], [], reduction="sum")
+    y.backward()
+    assert y.item() == 0 and x.grad.shape == (3, 0, 2)
+
+
+def test_a_label_out_of_range(device):
+    x = gp.zeros(4, 1, 3, device=device)
+    with pytest.raises(IndexRangeError, match=r"ctc_loss: index 3 at position 1 is out of bounds .* with size 3"):
+        F.ctc_loss(x, gp.tensor([[1, 3]], device=device), [4], [2]).item()
+
+
+def test_errors():
+    x, t = gp.zeros(4, 2, 3), gp.tensor([[1, 2], [1, 2]])
+    cases = [
+        (ShapeError, r"log_probs must be floating, \(T, N, C\) or \(T, C\)", (gp.zeros(3), t, [4, 4], [2, 2])),
+        (DtypeError, "targets must be of integral type, got gpunn.float32", (x, t.float(), [4, 4], [2, 2])),
+        (ArgumentError, "Expected input_lengths to have value at most 4", (x, t, [4, 5], [2, 2])),
+        (ShapeError, "target_lengths must be of size batch_size: 2, got 1", (x, t, [4, 4], [2])),
+        (ArgumentError, "blank must be in label range: from 0 to 2, got 3", (x, t, [4, 4], [2, 2], 3)),
+        (ShapeError, "Expected targets to have size at least 3 at dimension 1, but got 2", (x, t, [4, 4], [3, 2])),
+        (ShapeError, r"Expected targets of shape \(N, S\), or \(4,\)", (x, t.reshape(-1)[:3], [4, 4], [2, 2])),
+        (ShapeError, r"Expected targets of 2 sequences, got shape \(1, 2\)", (x, t[:1], [4, 4], [2, 2])),
+        (ArgumentTypeError, "input_lengths must be a tensor or a sequence of integers", (x, t, 4, [2, 2])),
+        (DtypeError, "input_lengths must be integral", (x, t, gp.ones(2), [2, 2])),
+        (ArgumentError, "target_lengths must be 0 or more, got -1", (x, t, [4, 4], [2, -1])),
+    ]
+    for error, words, arguments in cases:
+        with pytest.raises(error, match=f"^ctc_loss: {words}"):
+            F.ctc_loss(*arguments)
+
+
+def test_no_second_derivative():
+    x = gp.zeros(2, 1, 2, requires_grad=True)
+    y = F.ctc_loss(x, gp.tensor([[1]]), [2], [1])
+    (g,) = gp.autograd.grad(y, x, gp.ones_like(y).requires_grad_(), create_graph=True)
+    with pytest.raises(UnsupportedError, match="CTCBackward is not differentiable"):
+        g.sum().backward()
