@@ -47,6 +47,8 @@ from gpunn.ops.dropout import dropout1d as dropout1d
 from gpunn.ops.dropout import dropout2d as dropout2d
 from gpunn.ops.dropout import dropout3d as dropout3d
 from gpunn.ops.dropout import feature_alpha_dropout as feature_alpha_dropout
+from gpunn.ops.embedding.bag import embedding_bag as embedding_bag
+from gpunn.ops.embedding.lookup import embedding as embedding
 from gpunn.ops.indexing.one_hot import one_hot as one_hot
 from gpunn.ops.linalg.linear import linear as linear
 from gpunn.ops.loss.binary import binary_cross_entropy as binary_cross_entropy

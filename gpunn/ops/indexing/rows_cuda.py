@@ -32,7 +32,7 @@ def take(x: Array, axes: Sequence[int], indices: Sequence[Array], check: Check |
     if (order := _in_front(axes, x.ndim)) is not None:
         x, axes = x.transpose(order), range(len(axes))
     pre, sizes, post = _parts(x.shape, axes)
-    index = xp.ascontiguousarray(indices[0]) if len(indices) == 1 else row_keys(sizes, indices, check)
+    index = contiguous(indices[0]) if len(indices) == 1 else row_keys(sizes, indices, check)
     y = xp.empty((*pre, *index.shape, *post), x.dtype)
     if y.size and len(indices) == 1:
         found, wraps = _slot(check, 0, index, sizes[0])
@@ -48,10 +48,10 @@ def take_along(x: Array, dim: int, index: Array, check: Check | None) -> Array:
     y = xp.empty(index.shape, x.dtype)
     if not y.size:
         return y
-    x = xp.ascontiguousarray(x.reshape(x.shape or (1,))[_corner(wanted, dim)])
+    x = contiguous(x.reshape(x.shape or (1,))[_corner(wanted, dim)])
     size, (pre, _, post) = x.shape[dim], _parts(x.shape, (dim,))
     vector = _vector(index.reshape(wanted), dim)
-    whole = xp.ascontiguousarray(index if vector is None else vector)
+    whole = contiguous(index if vector is None else vector)
     found, wraps = _slot(check, 0, whole, size)
     if vector is not None:
         _take_rows(y, x, whole, (pre, (size,), post), wraps, found)
@@ -65,11 +65,10 @@ def put(
     how: str, out: Array, axes: Sequence[int], indices: Sequence[Array], values: Any, check: Check | None = None
 ) -> None:
     """out[:, i, j] = values, an array or a number that broadcasts, or combined `how`: one of KINDS, or "assign"."""
-    xp = array_module(out)
     order = _in_front(axes, out.ndim)
     if order is not None or not out.flags.c_contiguous:
         turned = tuple(range(out.ndim)) if order is None else order
-        moved = xp.ascontiguousarray(out.transpose(turned))
+        moved = contiguous(out.transpose(turned))
         put(how, moved, axes if order is None else range(len(axes)), indices, values, check)
         out[...] = moved.transpose(sorted(range(out.ndim), key=turned.__getitem__))
         return
@@ -86,7 +85,7 @@ def put_along(how: str, out: Array, dim: int, index: Array, values: Any, check: 
     out = out.reshape(out.shape or (1,))
     corner = _corner(wanted, dim)
     if (part := out[corner]).shape != out.shape:  # places that no index can name
-        part = xp.ascontiguousarray(part)
+        part = contiguous(part)
         put_along(how, part, dim, index, values, check)
         out[corner] = part
         return
@@ -96,22 +95,28 @@ def put_along(how: str, out: Array, dim: int, index: Array, values: Any, check: 
         keys = row_keys((size,), (vector,), check)
         put_rows(how, out, keys, size, (pre, (wanted[dim],), post), values)
         return
-    keys, whole = xp.empty(wanted, np.int64), xp.ascontiguousarray(index)
+    keys, whole = xp.empty(wanted, np.int64), contiguous(index)
     found, wraps = _slot(check, 0, whole, size)
     args = (keys, whole, keys.size, wanted[dim], size, math.prod(post), wraps, *found)
     kernels.launch("indexing/keys", "element_keys", keys.size, args)
     put_rows(how, out, keys, out.size, ((), wanted, ()), values)
 
 
-def row_keys(sizes: Shape, indices: Sequence[Array], check: Check | None, skip: int = -1) -> Array:
-    """The number of each row that the indices name, into dimensions of `sizes`; -1 out of bounds and for `skip`."""
+def row_keys(
+    sizes: Shape, indices: Sequence[Array], check: Check | None, skip: int = -1, *, wraps: bool = True
+) -> Array:
+    """The number of each row that the indices name, into dimensions of `sizes`; -1 out of bounds and for `skip`.
+
+    Without a check, indices below 0 count from the end if `wraps`, else they are out of bounds.
+    """
     xp, common = array_module(indices[0]), broadcast_indices(indices)
     keys = xp.empty(common, np.int64)
     for number, (size, given) in enumerate(zip(sizes, indices, strict=True)):
         if keys.size:
-            index = xp.ascontiguousarray(given if given.shape == common else xp.broadcast_to(given, common))
-            found, wraps = _slot(check, number, index, size)
-            args = (keys, index, keys.size, size, math.prod(sizes[number + 1 :]), skip, wraps, number == 0, *found)
+            index = contiguous(given if given.shape == common else xp.broadcast_to(given, common))
+            found, negative = _slot(check, number, index, size)
+            counts = negative and wraps
+            args = (keys, index, keys.size, size, math.prod(sizes[number + 1 :]), skip, counts, number == 0, *found)
             kernels.launch("indexing/keys", "row_keys", keys.size, args)
     return keys
 
@@ -162,7 +167,7 @@ def _assign(out: Array, keys: Array, sizes: tuple[int, int, int, int], blocks: B
 def _take_rows(y: Array, x: Array, index: Array, blocks: Blocks, wraps: bool, found: tuple[Array, int]) -> None:
     outer, size, inner = (math.prod(block) for block in blocks)
     threads = kernels.vector_threads(y) if inner * y.itemsize % 16 == 0 else y.size
-    x = array_module(x).ascontiguousarray(x)
+    x = contiguous(x)
     args = (_bits(y), _bits(x), index, outer, index.size, size, inner, wraps, *found)
     kernels.launch("indexing/read", "take_rows", threads, args)
 
@@ -208,7 +213,12 @@ def _strided(values: Array, blocks: Blocks) -> tuple[Array, tuple[int, int, int]
         values, parts = xp.broadcast_to(values, shape), blocks
     planes, rows, columns = (math.prod(part) for part in parts)
     strides = (rows * columns if planes > 1 else 0, columns if rows > 1 else 0, 1 if columns > 1 else 0)
-    return xp.ascontiguousarray(values), strides
+    return contiguous(values), strides
+
+
+def contiguous(array: Array) -> Array:
+    """`array`, copied if it is not C-contiguous; but unlike NumPy's function it leaves 0-d arrays 0-d."""
+    return array if array.flags.c_contiguous else array_module(array).ascontiguousarray(array)
 
 
 def _bits(array: Array) -> Array:
