@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -25,6 +27,7 @@ from gpunn.emulator.storage import EmulatorError
 NATIVE: Final = Path(__file__).resolve().parent / "native"
 INCLUDE: Final = NATIVE / "include"
 
+_MACHINES: Final = (("linux", "x86_64"), ("linux", "aarch64"))  # where fibre.cpp can switch stacks
 _NAMES: Final = ("g++", "clang++", "c++")
 _PROBLEM: Final = (
     "the emulator compiles kernels with a C++ compiler and found none of g++, clang++, c++: "
@@ -78,7 +81,12 @@ class Compiler:
 
 @cache
 def find_compiler() -> Compiler:
-    """The machine's C++ compiler; NoCompilerError if there is none."""
+    """The machine's C++ compiler; NoCompilerError if there is none, or the runtime cannot run here."""
+    here = sys.platform, platform.machine()
+    if here not in _MACHINES:
+        raise NoCompilerError(
+            f"the emulator runs kernels on Linux on x86_64 and aarch64 only, this is {' on '.join(here)}"
+        )
     for name in _NAMES:
         path = shutil.which(name)
         if path is None:

@@ -60,6 +60,11 @@ def test_no_compiler(monkeypatch):
     assert issubclass(NoCompilerError, emulator.EmulatorError)
 
 
+def test_machines_that_the_runtime_does_not_know(monkeypatch):
+    monkeypatch.setattr(compiler.platform, "machine", lambda: "riscv64")
+    assert emulator.compiler_problem().endswith("on x86_64 and aarch64 only, this is linux on riscv64")
+
+
 @needs_compiler
 def test_no_problem():
     assert emulator.compiler_problem() is None

@@ -270,6 +270,7 @@ def test_faults_in_fast_mode_are_errors(module, kernel, numbers, kind, blocks):
     test_dynamic_shared_memory(module, None)  # all is well again
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_faults_of_the_process_are_its_own(module, tmp_path):
     """faulthandler has the signals again after a launch."""
 

@@ -217,14 +217,14 @@ void Checker::check_cells(Region& region, const char* address, size_t size, Acce
   }
 }
 
-void Checker::check_initialised(const Region& region, const Cell& cell, const char* address,
+void Checker::check_initialised(const Region& region, Cell& cell, const char* address,
                                 uint32_t code) {
   if (region.is_shared()) {
     if (cell.write.interval >= first_interval_ || cell.is_pending(first_interval_)) return;
     const Variable& variable = region.variable(address, 1);
     report("uninitialised", variable.name, code,
            "read of " + describe(variable, address) + ", which nobody has written");
-    const_cast<Cell&>(cell).write = {NOBODY, interval_, 0, code};
+    cell.write = {NOBODY, interval_, 0, code};
     return;
   }
   if (cell.write.interval >= launch_.first_interval()) return;

@@ -69,8 +69,7 @@ class Checker {
   bool is_unchecked(const char* address) const;
   void check_cells(Region& region, const char* address, size_t size, AccessKind kind,
                    uint32_t code);
-  void check_initialised(const Region& region, const Cell& cell, const char* address,
-                         uint32_t code);
+  void check_initialised(const Region& region, Cell& cell, const char* address, uint32_t code);
   void report_race(const Variable& variable, const char* address, AccessKind kind,
                    const Access& earlier, uint32_t code);
   void report(const char* kind, const std::string& variable, uint32_t code,

@@ -121,13 +121,6 @@ void StackPool::give_back_all() {
   }
 }
 
-bool StackPool::holds(const char* address) const {
-  for (const char* chunk : chunks_) {
-    if (static_cast<size_t>(address - chunk) < CHUNK * STRIDE) return true;
-  }
-  return false;
-}
-
 bool StackPool::is_guard(const char* address) const {
   for (const char* chunk : chunks_) {
     const size_t offset = address - chunk;

@@ -21,7 +21,6 @@ class StackPool {
   char* take();  // the lower end of a stack
   void give_back(char* stack) { free_.push_back(stack); }
   void give_back_all();
-  bool holds(const char* address) const;
   bool is_guard(const char* address) const;
   // The address from which the stack grows. Tops lie at different places of their pages: caches map
   // addresses that are a page apart to one set.

@@ -36,7 +36,6 @@ struct Thread : ThreadView {
   char* stack;
   int number, warp;
   State state;
-  Vote vote;
   int predicate;
   Place place;  // of the operation that it waits in
   std::vector<PendingCopy> copies;

@@ -26,6 +26,7 @@
 using size_t = decltype(sizeof(0));
 using ptrdiff_t = decltype(static_cast<char*>(nullptr) - static_cast<char*>(nullptr));
 using clock_t = long;
+#define NULL __null
 
 constexpr int warpSize = 32;
 
