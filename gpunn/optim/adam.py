@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpunn import dtypes
 from gpunn.backend import Array, array_module
 from gpunn.errors import ArgumentError
-from gpunn.ops.creation import tensor
-from gpunn.optim.optimizer import Optimizer, Params, check_not_negative, pieces
+from gpunn.optim.optimizer import Optimizer, Params, pieces
+from gpunn.optim.options import check_betas, check_not_negative
 from gpunn.tensor import Tensor
 
 
@@ -19,6 +18,9 @@ class Adam(Optimizer):
     AdamW). `amsgrad` divides by the largest v so far. Kingma & Ba 2015; Reddi et al. 2018.
     `foreach`, `fused` and `capturable` are accepted and change nothing.
     """
+
+    kernel = "optimizer/adam", "adam"
+    arrays = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 
     def __init__(
         self,
@@ -54,12 +56,7 @@ class Adam(Optimizer):
     def check_options(self, group: dict[str, Any]) -> None:
         name = type(self).__name__
         check_not_negative(name, group, "lr", "eps", "weight_decay")
-        for i, beta in enumerate(group["betas"]):
-            if isinstance(beta, Tensor) and beta.numel() != 1:
-                raise ArgumentError(f"{name}: Tensor betas[{i}] must be 1-element")
-            number = beta.item() if isinstance(beta, Tensor) else beta
-            if not 0.0 <= number < 1.0:
-                raise ArgumentError(f"{name}: Invalid beta parameter at index {i}: {beta}")
+        check_betas(name, group)
         in_tensors = [isinstance(beta, Tensor) for beta in group["betas"]]
         if in_tensors[0] != in_tensors[1]:
             raise ArgumentError(f"{name}: betas must be either both floats or both Tensors")
@@ -67,22 +64,22 @@ class Adam(Optimizer):
             what = "betas[0]" if in_tensors[0] else "lr"
             raise ArgumentError(f"{name}: {what} as a Tensor is not supported for capturable=False and foreach=True")
 
-    def update(self, p: Array, grad: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def first_arrays(self, options: dict[str, Any]) -> dict[str, float]:
+        return dict.fromkeys(self.arrays if options["amsgrad"] else self.arrays[:2], 0.0)
+
+    def numbers(self, options: dict[str, Any]) -> tuple[float, ...]:
+        return *options["betas"], options["eps"], options["decoupled_weight_decay"], options["amsgrad"]
+
+    def update(self, p: Array, grad: Array, state: dict[str, Any], options: dict[str, Any], is_first: bool) -> None:
         xp = array_module(p)
-        if not state:
-            step_dtype = dtypes.float64 if dtypes.get_default_dtype() is dtypes.float64 else dtypes.float32
-            state["step"] = tensor(0.0, dtype=step_dtype, device="cpu")
-            for name in ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ())):
-                state[name] = Tensor(xp.zeros_like(p))
-        state["step"] += 1
-        t = int(state["step"].item())
-        b1, b2 = (b.item() if isinstance(b, Tensor) else b for b in group["betas"])
-        decay, decoupled = group["weight_decay"], group["decoupled_weight_decay"]
-        step_size, root = group["lr"] / (1 - b1**t), (1 - b2**t) ** 0.5
-        averages = [state[n].array for n in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if n in state]
+        (t,) = self.advanced(state, options)
+        b1, b2 = options["betas"]
+        decay, decoupled = options["weight_decay"], options["decoupled_weight_decay"]
+        step_size, root = options["lr"] / (1 - b1**t), (1 - b2**t) ** 0.5
+        averages = [state[name].array for name in (self.arrays if options["amsgrad"] else self.arrays[:2])]
         for g, part, m, v, *largest in pieces(grad, p, *averages):
             if decay and decoupled:
-                part *= 1 - group["lr"] * decay
+                part *= 1 - options["lr"] * decay
             elif decay:
                 g = g + decay * part
             m += (g - m) * (1 - b1)
@@ -92,7 +89,7 @@ class Adam(Optimizer):
                 xp.maximum(largest[0], v, out=largest[0])
             denominator = xp.sqrt(largest[0] if largest else v)
             denominator /= root
-            denominator += group["eps"]
+            denominator += options["eps"]
             xp.divide(m, denominator, out=denominator)
             denominator *= step_size
             part -= denominator

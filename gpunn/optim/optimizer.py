@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
-from gpunn import engine
-from gpunn.backend import Array, array_module, cache_pieces, device_of
+from gpunn import dtypes, engine
+from gpunn.backend import Array, array_module, cache_pieces, device_of, placed_on
 from gpunn.engine import Hooks, RemovableHandle, bump
 from gpunn.errors import ArgumentError, ArgumentTypeError, GraphError, ShapeError, UnsupportedError
+from gpunn.ops.creation import tensor
+from gpunn.optim import one_launch
+from gpunn.optim.one_launch import Job, OneLaunch
 from gpunn.tensor import Tensor
 
 Params: TypeAlias = "Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]"
@@ -20,8 +23,12 @@ class Optimizer:
     """Changes parameters along their gradients. Subclasses give `update`, which changes one parameter.
 
     `param_groups` is a list of dicts: "params" and the options that hold for them. `state` maps each parameter to a
-    dict of tensors.
+    dict of tensors. On a GPU, `kernel` steps all parameters of a dtype in one launch.
     """
+
+    kernel: ClassVar[tuple[str, str] | None] = None  # file and name; None: `update` serves on a GPU, too
+    arrays: ClassVar[tuple[str, ...]] = ()  # the states that the kernel takes, three at most
+    counts: ClassVar[tuple[str, ...]] = ("step",)  # the numbers in the state of a parameter; they stay on the CPU
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -32,6 +39,7 @@ class Optimizer:
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         self._hooks: dict[str, Hooks] = {}
+        self._launches: dict[tuple[Any, ...], OneLaunch] = {}
         groups = list(params)
         if not groups:
             raise ArgumentError("optimizer got an empty parameter list")
@@ -40,8 +48,43 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)  # type: ignore[arg-type]
 
-    def update(self, p: Array, grad: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
-        """Change the array `p` in place along the array `grad`."""
+    def completed(self, p: Array, state: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+        """`state` with all that a step of `p` needs; a new dict if something was missing."""
+        numbers, arrays = self.first_counts(options), self.first_arrays(options)
+        if all([state.get(name) is not None for name in (*numbers, *arrays)]):
+            return state
+        xp, dtype = array_module(p), dtypes.get_default_dtype()
+        dtype = dtype if dtype is dtypes.float64 else dtypes.float32
+        fresh = {name: tensor(value, dtype=dtype, device="cpu") for name, value in numbers.items()}
+        with placed_on(device_of(p)):
+            fresh |= {name: Tensor(xp.full_like(p, value)) for name, value in arrays.items()}
+        return {**state, **{name: new for name, new in fresh.items() if state.get(name) is None}}
+
+    def first_counts(self, options: dict[str, Any]) -> dict[str, float]:
+        """The `counts` of a parameter before its first step."""
+        return {"step": 0.0}
+
+    def first_arrays(self, options: dict[str, Any]) -> dict[str, float]:
+        """The arrays that a parameter gets before its first step, and what they are filled with."""
+        return {}
+
+    def advanced(self, state: dict[str, Any], options: dict[str, Any]) -> tuple[float, ...]:
+        """What the `counts` of `state` will be after this step."""
+        return (state["step"].item() + 1,)
+
+    def progress(self, state: dict[str, Any], is_first: bool) -> tuple[float, ...]:
+        """What the kernel knows of the steps so far: up to three numbers."""
+        return tuple([state[name].item() for name in self.counts])
+
+    def numbers(self, options: dict[str, Any]) -> tuple[float, ...]:
+        """The options that only this optimizer has, in the order of its kernel's record."""
+        return ()
+
+    def update(self, p: Array, grad: Array, state: dict[str, Any], options: dict[str, Any], is_first: bool) -> None:
+        """Change `p` and the arrays of `state` in place along `grad`: the reference for the kernel.
+
+        `is_first`: the arrays of `state` are new. The counts are moved on later.
+        """
         raise NotImplementedError
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -95,16 +138,41 @@ class Optimizer:
             with engine.enable_grad():
                 loss = closure()
         self._check_gradients()
-        for group in self.param_groups:
+        plain, by_place = one_launch.sorted_out(self.kernel, list(self._jobs()))
+        ready = [self._launches.setdefault(place, OneLaunch()).prepared(self, jobs) for place, jobs in by_place.items()]
+        for launch in ready:
+            launch()
+        for place, jobs in by_place.items():
+            for job in jobs:
+                self._commit(job)
+            self._launches[place].expect(self)
+        for job in plain:
+            p, options = job.p.array, job.options
+            grad = -job.grad if options.get("maximize") else job.grad
+            self.update(p, grad, job.state, options, job.is_first)
+            self._commit(job)
+        return loss
+
+    def _jobs(self) -> Iterator[Job]:
+        """What a step is to do, with the states it needs; nothing has changed yet."""
+        for number, group in enumerate(self.param_groups):
             options = {k: v.item() if isinstance(v, Tensor) else v for k, v in group.items() if k != "params"}
+            if "betas" in options:
+                options["betas"] = tuple([b.item() if isinstance(b, Tensor) else b for b in options["betas"]])
             for p in group["params"]:
                 if p.grad is not None:
-                    grad, state = p.grad.array, self.state.get(p, {})
-                    self.update(p.array, -grad if options.get("maximize") else grad, state, options)
-                    if state:
-                        self.state[p] = state
-                    bump(p)
-        return loss
+                    before = self.state.get(p, {})
+                    state = self.completed(p.array, before, options)
+                    arrays = tuple([state[name].array if name in state else None for name in self.arrays])
+                    yield Job(number, options, p, p.grad.array, state, arrays, len(state) > len(before))
+
+    def _commit(self, job: Job) -> None:
+        """Let the step that has been made count."""
+        for name, value in zip(self.counts, self.advanced(job.state, job.options), strict=True):
+            job.state[name].array[...] = value
+        if job.state:
+            self.state[job.p] = job.state
+        bump(job.p)
 
     def _check_gradients(self) -> None:
         """Raise before anything moves if a gradient does not fit its parameter, which may have got other data."""
@@ -153,7 +221,7 @@ class Optimizer:
                 )
         numbers = [n for g in groups for n in g["params"]]
         params = dict(zip(numbers, self._all_params(), strict=True))
-        state = {params[n]: _fitted(s, params[n]) for n, s in state_dict["state"].items() if n in params}
+        state = {params[n]: _fitted(s, params[n], self.counts) for n, s in state_dict["state"].items() if n in params}
         options = [copy.deepcopy({k: v for k, v in g.items() if k != "params"}) for g in groups]
         self.param_groups = [{**mine, **theirs} for mine, theirs in zip(self.param_groups, options, strict=True)]
         self.state = defaultdict(dict, state)
@@ -185,6 +253,7 @@ class Optimizer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._hooks = {}
+        self._launches = {}
 
 
 def _listed(params: Any) -> list[Any]:
@@ -215,11 +284,13 @@ def _facts(array: Array) -> tuple[Any, ...]:
     return array.shape, array.dtype, device_of(array)
 
 
-def _fitted(state: dict[str, Any], p: Tensor) -> dict[str, Any]:
-    """A copy of loaded state on the device and in the dtype of the parameter; the step count as it is."""
+def _fitted(state: dict[str, Any], p: Tensor, counts: tuple[str, ...]) -> dict[str, Any]:
+    """A copy of loaded state on the device and in the dtype of the parameter; the `counts` on the CPU as they are."""
     result: dict[str, Any] = {}
     for name, value in state.items():
-        if isinstance(value, Tensor) and name != "step":
+        if isinstance(value, Tensor) and name in (*counts, "step"):
+            value = value.to("cpu")
+        elif isinstance(value, Tensor):
             value = value.to(p.device, p.dtype if p.is_floating_point() else value.dtype)
         result[name] = value.detach().clone() if isinstance(value, Tensor) else copy.deepcopy(value)
     return result
@@ -240,13 +311,6 @@ def pieces(grad: Array, *changed: Array) -> Iterator[tuple[Array, ...]]:
             narrow[...] = result
 
 
-def check_not_negative(optimizer: str, group: dict[str, Any], *names: str) -> None:
-    """Raise ArgumentError for a negative option, with PyTorch's words: "Invalid learning rate: -1"."""
-    words = {"lr": "learning rate", "eps": "epsilon value"}
-    for name in names:
-        value = group[name]
-        if isinstance(value, Tensor) and value.numel() != 1:
-            raise ArgumentError(f"{optimizer}: Tensor {name} must be 1-element")
-        number = value.item() if isinstance(value, Tensor) else value
-        if not number >= 0.0:
-            raise ArgumentError(f"{optimizer}: Invalid {words.get(name, name + ' value')}: {value}")
+def decayed(grad: Array, p: Array, options: dict[str, Any]) -> Array:
+    """grad + weight_decay * p."""
+    return grad + options["weight_decay"] * p if options["weight_decay"] else grad

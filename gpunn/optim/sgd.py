@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpunn.backend import Array, array_module
+from gpunn.backend import Array
 from gpunn.errors import ArgumentError
-from gpunn.optim.optimizer import Optimizer, Params, check_not_negative, pieces
+from gpunn.optim.optimizer import Optimizer, Params, decayed, pieces
+from gpunn.optim.options import check_not_negative
 from gpunn.tensor import Tensor
 
 
@@ -17,6 +18,10 @@ class SGD(Optimizer):
     The lectures' form v = alpha * v + (1 - alpha) * d is momentum=alpha, dampening=alpha, but for the first step.
     `foreach` and `fused` are accepted and change nothing.
     """
+
+    kernel = "optimizer/descent", "sgd"
+    arrays = ("momentum_buffer",)
+    counts = ()
 
     def __init__(
         self,
@@ -50,25 +55,32 @@ class SGD(Optimizer):
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ArgumentError("Nesterov momentum requires a momentum and zero dampening")
 
-    def update(self, p: Array, grad: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
-        momentum = group["momentum"]
+    def first_counts(self, options: dict[str, Any]) -> dict[str, float]:
+        return {}
+
+    def first_arrays(self, options: dict[str, Any]) -> dict[str, float]:
+        return {"momentum_buffer": 0.0} if options["momentum"] else {}
+
+    def advanced(self, state: dict[str, Any], options: dict[str, Any]) -> tuple[float, ...]:
+        return ()
+
+    def progress(self, state: dict[str, Any], is_first: bool) -> tuple[float, ...]:
+        return (0.0 if is_first else 1.0,)
+
+    def numbers(self, options: dict[str, Any]) -> tuple[float, ...]:
+        return options["momentum"], options["dampening"], options["nesterov"]
+
+    def update(self, p: Array, grad: Array, state: dict[str, Any], options: dict[str, Any], is_first: bool) -> None:
+        momentum = options["momentum"]
         if momentum == 0:
             for g, part in pieces(grad, p):
-                part -= group["lr"] * _decayed(g, part, group)
+                part -= options["lr"] * decayed(g, part, options)
             return
-        is_first = "momentum_buffer" not in state
-        if is_first:
-            state["momentum_buffer"] = Tensor(array_module(p).empty_like(p))
         for g, part, v in pieces(grad, p, state["momentum_buffer"].array):
-            d = _decayed(g, part, group)
+            d = decayed(g, part, options)
             if is_first:
                 v[...] = d
             else:
                 v *= momentum
-                v += d * (1 - group["dampening"]) if group["dampening"] else d
-            part -= group["lr"] * (d + momentum * v if group["nesterov"] else v)
-
-
-def _decayed(grad: Array, p: Array, group: dict[str, Any]) -> Array:
-    """grad + weight_decay * p."""
-    return grad + group["weight_decay"] * p if group["weight_decay"] else grad
+                v += d * (1 - options["dampening"]) if options["dampening"] else d
+            part -= options["lr"] * (d + momentum * v if options["nesterov"] else v)

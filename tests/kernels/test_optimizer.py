@@ -1,0 +1,50 @@
+"""The kernels of kernels/optimizer in check mode, and in any order of threads."""
+
+import numpy as np
+import pytest
+
+import gpunn as gp
+from tests.kernels.orders import MANY, check_kernels
+
+SHAPES = ((3,), (5, 7), (), (4100,), (0,))
+
+
+def tensors(dtype, seed=0):
+    """Tensors on the GPU, the last of them misaligned."""
+    rng = np.random.default_rng(seed)
+    found = [gp.tensor(rng.normal(size=shape), dtype=dtype, device="cuda") for shape in SHAPES]
+    return [*found, gp.tensor(rng.normal(size=38), dtype=dtype, device="cuda")[1:]]
+
+
+def stepped(kind, dtypes=(gp.float32, gp.float16, gp.float64), **options):
+    """Two steps for two groups of parameters, of several dtypes."""
+
+    def run():
+        ps = [x.requires_grad_() for dtype in dtypes for x in tensors(dtype)]
+        optimizer = kind([{"params": ps[::2]}, {"params": ps[1::2], "lr": 0.02}], **options)
+        for seed in (1, 2):
+            for p, grad in zip(ps, [g for dtype in dtypes for g in tensors(dtype, seed)], strict=True):
+                p.grad = grad
+            optimizer.step()
+        states = [v for s in optimizer.state.values() for v in s.values() if v.is_cuda]
+        return [p.detach() for p in ps] + states
+
+    return run
+
+
+STEPS = {
+    "sgd": stepped(gp.optim.SGD, lr=0.1, momentum=0.9, nesterov=True),
+    "adam": stepped(gp.optim.Adam, weight_decay=0.1, amsgrad=True),
+    "adamw": stepped(gp.optim.AdamW, dtypes=(gp.bfloat16,), maximize=True),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_check_mode_and_orders(name):
+    check_kernels(STEPS[name])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", STEPS)
+def test_many_orders(name):
+    check_kernels(STEPS[name], MANY)
