@@ -41,7 +41,12 @@ from gpunn.nn.container.modules import ModuleList as ModuleList
 from gpunn.nn.container.modules import Sequential as Sequential
 from gpunn.nn.container.parameters import ParameterDict as ParameterDict
 from gpunn.nn.container.parameters import ParameterList as ParameterList
+from gpunn.nn.conv import Conv1d as Conv1d
 from gpunn.nn.conv import Conv2d as Conv2d
+from gpunn.nn.conv import Conv3d as Conv3d
+from gpunn.nn.conv import ConvTranspose1d as ConvTranspose1d
+from gpunn.nn.conv import ConvTranspose2d as ConvTranspose2d
+from gpunn.nn.conv import ConvTranspose3d as ConvTranspose3d
 from gpunn.nn.dropout import AlphaDropout as AlphaDropout
 from gpunn.nn.dropout import ClassicDropout as ClassicDropout
 from gpunn.nn.dropout import Dropout as Dropout
