@@ -49,6 +49,13 @@ def inputs(case: Case) -> list[Any]:
 
 def own_inputs(case: Case, dtype: torch.dtype) -> Iterator[ModuleInput]:
     x = make_tensor((4, 3, 2, 5), device="cpu", dtype=dtype, requires_grad=True)
+    if case.promise.name == "nn.EmbeddingBag":
+        index, offsets = torch.tensor([1, 4, 2, 1, 0, 3]), torch.tensor([0, 2, 2, 6])
+        for mode in ("sum", "mean", "max"):
+            yield ModuleInput(FunctionInput(5, 3, mode=mode, padding_idx=2), FunctionInput(index, offsets))
+            yield ModuleInput(FunctionInput(5, 3, 1.5, mode=mode), FunctionInput(index.reshape(2, 3)))
+            yield ModuleInput(FunctionInput(5, 3, mode=mode, include_last_offset=True), FunctionInput(index, offsets))
+        return
     if case.promise.name == "nn.Flatten":
         settings: list[tuple[Any, ...]] = [(), (0,), (1, 2), (2, -1), (-2, -1)]
     elif case.promise.name == "nn.RReLU":
