@@ -36,7 +36,7 @@ struct Sequence {
 // t; losses[n] = -log of that of all paths. alphas (batch, steps, states); labels of sequence n
 // begin at targets[starts[n]]; lengths (2, batch): of the inputs and of the labels. A block for
 // each sequence, a thread for each state. Bytes: batch * steps * states * (16 + sizeof(T)).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     ctc_forward(double* __restrict__ losses, double* __restrict__ alphas,
                 const T* __restrict__ logp, const long long* __restrict__ targets,
                 const long long* __restrict__ starts, const long long* __restrict__ lengths,
@@ -84,7 +84,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
 // betas (batch, 3, states) is scratch: two rows of betas, one of exponentials. Threads as in the
 // forward; the first state of each class adds up the class in the order of the states.
 // Bytes: batch * steps * (classes * 2 * sizeof(T) + states * 40).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     ctc_backward(T* __restrict__ dx, double* __restrict__ betas, const double* __restrict__ grad,
                  const double* __restrict__ losses, const double* __restrict__ alphas,
                  const T* __restrict__ logp, const long long* __restrict__ targets,
