@@ -7,6 +7,7 @@ import gpunn as gp
 from tests.harness import distinct
 from tests.kernels.orders import MANY, check_kernels
 
+F = gp.nn.functional
 RNG = np.random.default_rng(0)
 
 
@@ -55,6 +56,10 @@ RUNS = {
     "amax": scattered("amax", gp.bfloat16, RNG.integers(0, 3, (9, 2)), (3, 2), (9, 2)),
     "amin": scattered("amin", gp.uint8, LONG, (3, 1), (267, 1)),
     "mean": scattered("mean", gp.float32, RNG.integers(0, 3, (9, 2)), (3, 2), (9, 2)),
+    "masked_fill": both(lambda x: x.masked_fill(x < 0, 0.5), (3, 35), gp.bfloat16),
+    "masked_fill, a tensor": both(lambda x: x.masked_fill(x < 0, x[1, 1]), (3, 35), offset=1),
+    "triangles": both(lambda x: x.tril(1) + x.triu(-1), (2, 3, 5), gp.float64),
+    "one_hot": lambda: F.one_hot(on([[3, 0], [1, 3]]), 5),
 }
 
 

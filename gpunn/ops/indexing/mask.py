@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
+from gpunn import kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentTypeError, DtypeError, ShapeError
+from gpunn.kernels.elementwise import memory_order
 from gpunn.ops.arithmetic.promotion import broadcast_shape
 from gpunn.ops.indexing.element import filling
 from gpunn.ops.indexing.getitem import Mask
+from gpunn.ops.indexing.rows_cuda import as_bits, bits_of, contiguous
 from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.expand import Expand
 from gpunn.ops.shape.slicing import Unslice
@@ -24,12 +29,21 @@ class MaskedFill(Function):
 
     saves: ClassVar = {1: (0, 2)}
 
-    def forward(self, x: Array, mask: Array, value: Any) -> Array:
+    def forward_numpy(self, x: Array, mask: Array, value: Any) -> Array:
         # Bits times 0 or 1 (as in arithmetic's Masked): np.where is slow on masks without pattern.
         bits = f"i{x.dtype.itemsize}"
         kept = x.view(bits) * ~mask
-        filled = array_module(x).asarray(value, x.dtype).view(bits) * mask
+        filled = np.asarray(value, x.dtype).view(bits) * mask
         return (kept | filled).view(x.dtype)
+
+    def forward_cuda(self, x: Array, mask: Array, value: Any) -> Array:
+        axes = memory_order(x)
+        turned, chosen = (contiguous(a.transpose(axes)) for a in (x, mask))
+        y, given = array_module(x).empty_like(turned), hasattr(value, "shape")
+        source, number = (as_bits(value), 0) if given else (as_bits(turned), bits_of(value, x.dtype))
+        args = (as_bits(y), as_bits(turned), chosen, source, number, given, y.size)
+        kernels.launch("indexing/choose", "masked_fill", kernels.vector_threads(y), args)
+        return y.transpose(sorted(range(x.ndim), key=axes.__getitem__))
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         mask = self.saved(1)

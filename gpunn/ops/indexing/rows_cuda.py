@@ -56,7 +56,7 @@ def take_along(x: Array, dim: int, index: Array, check: Check | None) -> Array:
     if vector is not None:
         _take_rows(y, x, whole, (pre, (size,), post), wraps, found)
         return y
-    args = (_bits(y), _bits(x), whole, y.size, wanted[dim], size, math.prod(post), wraps, *found)
+    args = (as_bits(y), as_bits(x), whole, y.size, wanted[dim], size, math.prod(post), wraps, *found)
     kernels.launch("indexing/read", "take_elements", y.size, args)
     return y
 
@@ -156,11 +156,11 @@ def _assign(out: Array, keys: Array, sizes: tuple[int, int, int, int], blocks: B
     if is_array:
         source, strides = _strided(values, blocks)
     else:
-        bits = int.from_bytes(np.asarray(values, out.dtype).tobytes(), "little")
+        bits = bits_of(values, out.dtype)
     owners = xp.zeros(size, np.uint32 if count < 2**32 - 1 else np.uint64)
     constants = {"T": "unsigned char"}  # of note_owners, which has none
     kernels.launch("indexing/write", "note_owners", count, (owners, keys, count), constants)
-    args = (_bits(out), _bits(source), owners, keys, *sizes, *strides, bits, is_array)
+    args = (as_bits(out), as_bits(source), owners, keys, *sizes, *strides, bits, is_array)
     kernels.launch("indexing/write", "put_rows", outer * count * inner, args)
 
 
@@ -168,7 +168,7 @@ def _take_rows(y: Array, x: Array, index: Array, blocks: Blocks, wraps: bool, fo
     outer, size, inner = (math.prod(block) for block in blocks)
     threads = kernels.vector_threads(y) if inner * y.itemsize % 16 == 0 else y.size
     x = contiguous(x)
-    args = (_bits(y), _bits(x), index, outer, index.size, size, inner, wraps, *found)
+    args = (as_bits(y), as_bits(x), index, outer, index.size, size, inner, wraps, *found)
     kernels.launch("indexing/read", "take_rows", threads, args)
 
 
@@ -221,6 +221,11 @@ def contiguous(array: Array) -> Array:
     return array if array.flags.c_contiguous else array_module(array).ascontiguousarray(array)
 
 
-def _bits(array: Array) -> Array:
+def as_bits(array: Array) -> Array:
     """`array` as unsigned integers of the size of its elements."""
     return array.view(f"u{array.itemsize}")
+
+
+def bits_of(number: Any, dtype: Any) -> int:
+    """The memory of `number` as an element of `dtype`, read as an unsigned integer."""
+    return int.from_bytes(np.asarray(number, dtype).tobytes(), "little")

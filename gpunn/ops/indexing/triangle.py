@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from gpunn import kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ShapeError
+from gpunn.ops.indexing.rows_cuda import as_bits, contiguous
 from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.dims import one_int
 
@@ -20,8 +24,17 @@ class Tril(Function):
     def __init__(self, diagonal: int) -> None:
         self.diagonal = diagonal
 
-    def forward(self, x: Array) -> Array:
-        return self.kept(x, array_module(x).tri(*x.shape[-2:], k=self.diagonal, dtype=bool))
+    is_upper = False
+
+    def forward_numpy(self, x: Array) -> Array:
+        return self.kept(x, np.tri(x.shape[-2], x.shape[-1], k=self.diagonal, dtype=bool))
+
+    def forward_cuda(self, x: Array) -> Array:
+        x = contiguous(x)
+        y = array_module(x).empty_like(x)
+        args = (as_bits(y), as_bits(x), y.size, *x.shape[-2:], self.diagonal, self.is_upper)
+        kernels.launch("indexing/choose", "triangle", y.size, args)
+        return y
 
     @staticmethod
     def kept(x: Array, mask: Array) -> Array:
@@ -35,8 +48,10 @@ class Tril(Function):
 class Triu(Tril):
     """x[..., i, j] where j - i >= diagonal, else 0."""
 
-    def forward(self, x: Array) -> Array:
-        return self.kept(x, ~array_module(x).tri(*x.shape[-2:], k=self.diagonal - 1, dtype=bool))
+    is_upper = True
+
+    def forward_numpy(self, x: Array) -> Array:
+        return self.kept(x, ~np.tri(x.shape[-2], x.shape[-1], k=self.diagonal - 1, dtype=bool))
 
     def backward(self, grad: Tensor) -> Tensor:
         return Triu(self.diagonal)(grad)

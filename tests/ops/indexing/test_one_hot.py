@@ -27,8 +27,18 @@ def test_empty(device):
 @pytest.mark.parametrize(
     ("labels", "classes", "error", "words"),
     [
-        ([[0, 1], [2, -7]], 3, IndexRangeError, r"must be non-negative, got -7 at index \[1, 1\] of a tensor of shape"),
-        ([0, 3], 3, IndexRangeError, r"must be smaller than num_classes \(3\), got 3 at index \[1\]"),
+        (
+            [[0, 1], [2, -7]],
+            3,
+            IndexRangeError,
+            r"one_hot: .*non-negative, got -7 at index \[1, 1\] of a tensor of shape|index -7 at position \(1, 1\) ",
+        ),
+        (
+            [0, 3],
+            3,
+            IndexRangeError,
+            r"smaller than num_classes \(3\), got 3 at index \[1\]|index 3 at position 1 .* with size 3",
+        ),
         ([0, 1], 0, ArgumentError, "num_classes must be -1 or positive, got 0"),
         ([0, 1], -2, ArgumentError, "num_classes must be -1 or positive, got -2"),
         ([], -1, ArgumentError, "Can not infer total number of classes from empty tensor"),
@@ -36,7 +46,7 @@ def test_empty(device):
 )
 def test_values_out_of_range(labels, classes, error, words, device):
     with pytest.raises(error, match=words) as raised:
-        one_hot(gp.tensor(labels, dtype=gp.int64, device=device), classes)
+        one_hot(gp.tensor(labels, dtype=gp.int64, device=device), classes).cpu()
     assert isinstance(raised.value, RuntimeError)
 
 
