@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gpunn import backend, emulator
+from gpunn.kernels import prepared
 from tests.harness import as_tuple
 
 FEW, MANY = 3, 1000  # random orders in the default run, and in the long one
+SMALL_GRID = 3  # blocks: the loops of the kernels go round
 
 
 def check_kernels(run: Callable[[], Any], orders: int = FEW) -> None:
     """`run()` computes on device "cuda" and returns tensors or arrays; check mode and any order give the same bits.
 
-    In check mode the emulator raises for races, accesses out of bounds, uninitialised reads and the like. The random
-    numbers that `run` draws must be seeded in it.
+    In check mode the emulator raises for races, accesses out of bounds, uninitialised reads and the like. It runs once
+    as launched and once on a few blocks, each of which must do the work of many. The random numbers that `run` draws
+    must be seeded in it.
     """
     problem = emulator.compiler_problem()
     if problem is not None:
         pytest.skip(f"no emulator: {problem}")
     with emulator.enable(check=True):
-        wanted = _on_host(run())
+        wanted = on_host(run())
+        with small_grid():
+            _compare(wanted, on_host(run()), f"{SMALL_GRID} blocks")
     for seed in range(orders):
         with emulator.enable(order="random", seed=seed):
-            found = _on_host(run())
-        for i, (a, b) in enumerate(zip(wanted, found, strict=True)):
-            assert a.tobytes() == b.tobytes(), f"result {i} differs in order {seed}: {a} and {b}"
+            _compare(wanted, on_host(run()), f"order {seed}")
 
 
-def _on_host(results: Any) -> Sequence[np.ndarray[Any, Any]]:
+@contextlib.contextmanager
+def small_grid() -> Iterator[None]:
+    """Launches have at most `SMALL_GRID` blocks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prepared, "MAX_BLOCKS", SMALL_GRID)
+        yield
+
+
+def on_host(results: Any) -> Sequence[np.ndarray[Any, Any]]:
+    """What a run returned, as NumPy arrays."""
     return [backend.asnumpy(getattr(x, "array", x)) for x in as_tuple(results)]
+
+
+def _compare(wanted: Sequence[np.ndarray[Any, Any]], found: Sequence[np.ndarray[Any, Any]], how: str) -> None:
+    for i, (a, b) in enumerate(zip(wanted, found, strict=True)):
+        assert a.tobytes() == b.tobytes(), f"result {i} differs with {how}: {a} and {b}"
