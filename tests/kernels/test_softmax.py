@@ -1,4 +1,4 @@
-"""The kernels of softmax.cu and loss/cross_entropy.cu in check mode, and in any order of threads."""
+"""The kernels of softmax and cross-entropy in check mode, and in any order of threads."""
 
 import numpy as np
 import pytest
@@ -43,6 +43,19 @@ def test_cross_entropy(shape, dim):
     check_kernels(lambda: cross_entropy(F.cross_entropy, shape))
     check_kernels(lambda: cross_entropy(F.cross_entropy, shape, label_smoothing=0.1, reduction="none"), 1)
     check_kernels(lambda: cross_entropy(F.nll_loss, shape), 1)
+
+
+def soft_targets(shape):
+    x = numbers(shape)
+    target = gp.tensor(np.random.default_rng(1).uniform(size=shape), dtype=gp.float32, device="cuda")
+    y = F.cross_entropy(x, target, label_smoothing=0.1)
+    y.backward()
+    return y, x.grad
+
+
+@pytest.mark.parametrize(("shape", "dim"), LINES)
+def test_soft_targets(shape, dim):
+    check_kernels(lambda: soft_targets(shape), 1)
 
 
 @pytest.mark.long

@@ -10,6 +10,7 @@ from gpunn.engine.function import device_mismatch
 from gpunn.errors import ArgumentError, DtypeError, GraphError, ShapeError
 from gpunn.ops.loss.arguments import must_be_tensors, reduction_name
 from gpunn.ops.loss.classification import CrossEntropy, Labels, NLLLoss
+from gpunn.ops.loss.soft_targets import SoftCrossEntropy
 from gpunn.ops.reduction.sums import sum
 from gpunn.ops.shape.conversion import cast
 from gpunn.ops.shape.dims import one_int
@@ -72,7 +73,7 @@ def nll_loss(
 
 
 def _of_probabilities(x: Tensor, target: Tensor, weight: Tensor | None, how: str, smoothing: float) -> Tensor:
-    """-Σ weight[c] ((1-s) target[c] + s/C) log p[c], of differentiable operations: target may need a gradient."""
+    """-Σ weight[c] ((1-s) target[c] + s/C) log p[c]; of differentiable operations if more than x needs a gradient."""
     op = "cross_entropy"
     if x.array.shape != target.array.shape:
         raise ShapeError(
@@ -82,6 +83,11 @@ def _of_probabilities(x: Tensor, target: Tensor, weight: Tensor | None, how: str
     axis = 0 if x.ndim == 1 else 1
     classes = x.array.shape[axis]
     result_dtype = dtypes.result_type(*[t for t in (x, target, weight) if t is not None])
+    others: list[Any] = [target] if weight is None else [target, weight]
+    if all(t.dtype is x.dtype and not (t.requires_grad and is_grad_enabled()) for t in others):
+        rows: Any = x.unsqueeze(0) if axis == 0 else x
+        found: Tensor = SoftCrossEntropy(how, smoothing)(rows, target.unsqueeze(0) if axis == 0 else target, weight)
+        return found.squeeze(0) if axis == 0 and how == "none" else found
     if result_dtype.itemsize == 2:  # half types: added up in float32, rounded once
         x, target = cast(x, dtypes.float32), cast(target, dtypes.float32)
     share = target * (1.0 - smoothing) + smoothing / max(classes, 1) if smoothing else target
@@ -90,8 +96,8 @@ def _of_probabilities(x: Tensor, target: Tensor, weight: Tensor | None, how: str
     terms = share * log_softmax(x, axis)
     if how == "none":
         return cast(-sum(terms, axis), result_dtype)
-    rows = x.numel() / classes if classes else 0.0
-    return cast(-sum(terms) / rows if how == "mean" else -sum(terms), result_dtype)
+    count = x.numel() / classes if classes else 0.0
+    return cast(-sum(terms) / count if how == "mean" else -sum(terms), result_dtype)
 
 
 def _check_scores(op: str, x: Tensor, target: Tensor, weight: Tensor | None) -> None:
