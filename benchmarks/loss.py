@@ -12,10 +12,13 @@ from .functional import pair
 
 
 def cases() -> Iterator[Case]:
-    """Cross-entropy of few and of many classes, mean squared error."""
+    """Cross-entropy of few and of many classes, of labels and probabilities; losses of numbers."""
     yield from pair("cross_entropy", _cross_entropy, (64, 10))
     yield from pair("cross_entropy", _cross_entropy, (256, 4096))
+    yield from pair("cross_entropy-soft", _soft_targets, (256, 4096))
     yield from pair("mse_loss", _mse_loss, (64, 1024))
+    yield from pair("smooth_l1_loss", _smooth_l1_loss, (256, 4096))
+    yield from pair("binary_cross_entropy_with_logits", _logits, (256, 4096))
 
 
 def _cross_entropy(place: Place, x: Any) -> Any:
@@ -25,3 +28,15 @@ def _cross_entropy(place: Place, x: Any) -> Any:
 
 def _mse_loss(place: Place, x: Any) -> Any:
     return place.lib.nn.functional.mse_loss(x, x.detach())
+
+
+def _soft_targets(place: Place, x: Any) -> Any:
+    return place.lib.nn.functional.cross_entropy(x, x.detach())
+
+
+def _smooth_l1_loss(place: Place, x: Any) -> Any:
+    return place.lib.nn.functional.smooth_l1_loss(x, x.detach() * 0.5)
+
+
+def _logits(place: Place, x: Any) -> Any:
+    return place.lib.nn.functional.binary_cross_entropy_with_logits(x, x.detach() * 0.5)

@@ -10,10 +10,15 @@ from .functional import pair
 
 
 def cases() -> Iterator[Case]:
-    """log_softmax of few and of many classes."""
+    """log_softmax of few and of many classes, softmax along the channels of images."""
     yield from pair("log_softmax", _log_softmax, (64, 10))
     yield from pair("log_softmax", _log_softmax, (256, 4096))
+    yield from pair("softmax-channels", _channels, (8, 64, 56, 56))
 
 
 def _log_softmax(place: Place, x: Any) -> Any:
     return place.lib.nn.functional.log_softmax(x, 1)
+
+
+def _channels(place: Place, x: Any) -> Any:
+    return place.lib.nn.functional.softmax(x, 1)
