@@ -60,13 +60,19 @@ def addresses(arrays: Sequence[Array | None]) -> tuple[int, ...]:
     return tuple([0 if a is None else a.data.ptr for a in arrays])
 
 
-def table(found: Sequence[int], like: Array) -> Array:
-    """`found` addresses as an array on the GPU of `like`. The host does not wait: the copy goes through pinned memory.
+def table(found: tuple[int, ...], like: Array) -> Array:
+    """`found` addresses as an array on the GPU of `like`, the same array for the same addresses on one stream.
 
-    Always new memory, so that what has been launched before keeps its table.
+    The host does not wait: the copy goes through pinned memory. Tables never change, so a launch keeps its own.
     """
-    with backend.placed_on(backend.device_of(like)):
-        return array_module(like).asarray(np.array(found, np.int64))
+    cupy = array_module(like)
+    return _table(cupy, like.device.id, cupy.cuda.get_current_stream().ptr, found)
+
+
+@lru_cache(maxsize=64)
+def _table(cupy: Any, device: int, stream: int, found: tuple[int, ...]) -> Array:
+    with backend.placed_on(backend.device("cuda", device)):
+        return cupy.asarray(np.array(found, np.int64))
 
 
 def is_dense(array: Array) -> bool:

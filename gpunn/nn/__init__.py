@@ -2,6 +2,7 @@
 
 from gpunn.nn import functional as functional
 from gpunn.nn import init as init
+from gpunn.nn import utils as utils
 from gpunn.nn.activation import CELU as CELU
 from gpunn.nn.activation import ELU as ELU
 from gpunn.nn.activation import GELU as GELU
@@ -92,6 +93,21 @@ from gpunn.nn.norm.scaled import GroupNorm as GroupNorm
 from gpunn.nn.norm.scaled import LayerNorm as LayerNorm
 from gpunn.nn.norm.scaled import LocalResponseNorm as LocalResponseNorm
 from gpunn.nn.norm.scaled import RMSNorm as RMSNorm
+from gpunn.nn.padding import CircularPad1d as CircularPad1d
+from gpunn.nn.padding import CircularPad2d as CircularPad2d
+from gpunn.nn.padding import CircularPad3d as CircularPad3d
+from gpunn.nn.padding import ConstantPad1d as ConstantPad1d
+from gpunn.nn.padding import ConstantPad2d as ConstantPad2d
+from gpunn.nn.padding import ConstantPad3d as ConstantPad3d
+from gpunn.nn.padding import ReflectionPad1d as ReflectionPad1d
+from gpunn.nn.padding import ReflectionPad2d as ReflectionPad2d
+from gpunn.nn.padding import ReflectionPad3d as ReflectionPad3d
+from gpunn.nn.padding import ReplicationPad1d as ReplicationPad1d
+from gpunn.nn.padding import ReplicationPad2d as ReplicationPad2d
+from gpunn.nn.padding import ReplicationPad3d as ReplicationPad3d
+from gpunn.nn.padding import ZeroPad1d as ZeroPad1d
+from gpunn.nn.padding import ZeroPad2d as ZeroPad2d
+from gpunn.nn.padding import ZeroPad3d as ZeroPad3d
 from gpunn.nn.parameter import Parameter as Parameter
 from gpunn.nn.pool import AvgPool1d as AvgPool1d
 from gpunn.nn.pool import AvgPool2d as AvgPool2d

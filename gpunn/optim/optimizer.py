@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, TypeAlias
 
+import numpy as np
+
 from gpunn import dtypes, engine
 from gpunn.backend import Array, array_module, cache_pieces, device_of, placed_on
 from gpunn.engine import Hooks, RemovableHandle, bump
@@ -149,7 +151,8 @@ class Optimizer:
         for job in plain:
             p, options = job.p.array, job.options
             grad = -job.grad if options.get("maximize") else job.grad
-            self.update(p, grad, job.state, options, job.is_first)
+            with np.errstate(all="ignore"):
+                self.update(p, grad, job.state, options, job.is_first)
             self._commit(job)
         return loss
 

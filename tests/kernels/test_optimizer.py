@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import gpunn as gp
+from gpunn.ops import gradients
 from tests.kernels.orders import MANY, check_kernels
 
 SHAPES = ((3,), (5, 7), (), (4100,), (0,))
@@ -37,6 +38,27 @@ STEPS = {
     "adam": stepped(gp.optim.Adam, weight_decay=0.1, amsgrad=True),
     "adamw": stepped(gp.optim.AdamW, dtypes=(gp.bfloat16,), maximize=True),
 }
+
+
+def limits():
+    """All operations on gradients, of several dtypes together."""
+
+    def mixed():
+        return [x for dtype in (gp.float32, gp.float16, gp.float64) for x in tensors(dtype)]
+
+    results = []
+    for p in (1.0, 2.0, 3.0, float("inf")):
+        results += [gradients.clip_norm(found := mixed(), 0.5, p), *found]
+    gradients.clip_value(found := mixed(), 0.25)
+    flag = gp.zeros(1, device="cuda")
+    gradients.unscale_(found, flag, gp.tensor([float("inf")], device="cuda"))
+    results += [*found, flag]
+    found[0][1] = float("nan")
+    gradients.unscale_(found, flag, gp.tensor([0.5], device="cuda"))
+    return [*results, *found, flag]
+
+
+STEPS["gradients"] = limits
 
 
 @pytest.mark.parametrize("name", STEPS)

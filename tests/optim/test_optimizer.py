@@ -258,3 +258,12 @@ def test_state_travels_through_a_file_object():
     gp.save(optimizer.state_dict(), file)
     file.seek(0)
     assert gp.load(file)["state"][1]["step"].item() == 1.0
+
+
+def test_what_is_not_finite_goes_through(device):
+    p = gp.tensor([1.0, 1.0, float("inf")], device=device, requires_grad=True)
+    optimizer = Adam([p], weight_decay=0.1)
+    for _ in range(2):
+        p.grad = gp.tensor([float("inf"), 1.0, -float("inf")], device=device)
+        optimizer.step()
+    np.testing.assert_array_equal(np.isnan(p.detach().cpu().numpy()), [True, False, True])
