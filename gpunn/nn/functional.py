@@ -34,6 +34,7 @@ from gpunn.ops.activation.piecewise import threshold_ as threshold_
 from gpunn.ops.activation.prelu import prelu as prelu
 from gpunn.ops.arithmetic.exponential import sigmoid as sigmoid
 from gpunn.ops.arithmetic.hyperbolic import tanh as tanh
+from gpunn.ops.attention.dot_product import scaled_dot_product_attention as scaled_dot_product_attention
 from gpunn.ops.conv.convolve import conv1d as conv1d
 from gpunn.ops.conv.convolve import conv2d as conv2d
 from gpunn.ops.conv.convolve import conv3d as conv3d
@@ -98,6 +99,7 @@ from gpunn.ops.pool.power import lp_pool3d as lp_pool3d
 from gpunn.ops.pool.unpool import max_unpool1d as max_unpool1d
 from gpunn.ops.pool.unpool import max_unpool2d as max_unpool2d
 from gpunn.ops.pool.unpool import max_unpool3d as max_unpool3d
+from gpunn.ops.resize.pad import pad as pad
 from gpunn.ops.softmax import gumbel_softmax as gumbel_softmax
 from gpunn.ops.softmax import log_softmax as log_softmax
 from gpunn.ops.softmax import softmax as softmax

@@ -1,0 +1,1 @@
+"""Padding and resizing of signals, images and volumes, sampling at points, and pixel shuffling."""
