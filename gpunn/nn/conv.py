@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype
-from gpunn.errors import ArgumentError, ArgumentTypeError, UnsupportedError
+from gpunn.errors import ArgumentError, ArgumentTypeError
 from gpunn.nn import functional as F
 from gpunn.nn import init
 from gpunn.nn.module import Module
@@ -76,8 +76,22 @@ class _Conv(Module):
             raise ArgumentError(
                 f"padding_mode must be one of {PADDING_MODES}, but got padding_mode={self.padding_mode!r}"
             )
-        if self.padding_mode != "zeros":
-            raise UnsupportedError(f"padding_mode={self.padding_mode!r}: only 'zeros' is there yet")
+
+    def _prepared(self, input: Tensor) -> tuple[Tensor, tuple[int, ...] | str]:
+        """The input, padded unless with zeros, and the zeros that are left to be padded."""
+        if self.padding_mode == "zeros":
+            return input, self.padding
+        margins: list[int] = []
+        for axis in reversed(range(len(self.kernel_size))):
+            reach = self.dilation[axis] * (self.kernel_size[axis] - 1)
+            if not isinstance(self.padding, str):
+                before = after = self.padding[axis]
+            else:
+                before, after = {"valid": (0, 0), "same": (reach // 2, reach - reach // 2), "full": (reach, reach)}[
+                    self.padding
+                ]
+            margins += [before, after]
+        return F.pad(input, tuple(margins), mode=self.padding_mode), (0,) * len(self.kernel_size)
 
     def reset_parameters(self) -> None:
         """Draw weight and bias anew: uniform in ±1/√fan_in, fan_in = size of weight[0], as in PyTorch."""
@@ -99,6 +113,8 @@ class _Conv(Module):
             parts.append(f"groups={self.groups}")
         if self.bias is None:
             parts.append("bias=False")
+        if self.padding_mode != "zeros":
+            parts.append(f"padding_mode={self.padding_mode}")
         return ", ".join(parts)
 
 
@@ -124,7 +140,8 @@ class Conv1d(_Conv):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, L) or (C, L) → the same with C' channels and the sizes of the output."""
-        return F.conv1d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        x, padding = self._prepared(input)
+        return F.conv1d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class Conv2d(_Conv):
@@ -153,7 +170,8 @@ class Conv2d(_Conv):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) or (C, H, W) → the same with C' channels and the sizes of the output."""
-        return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        x, padding = self._prepared(input)
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class Conv3d(_Conv):
@@ -178,7 +196,8 @@ class Conv3d(_Conv):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, D, H, W) or (C, D, H, W) → the same with C' channels and the sizes of the output."""
-        return F.conv3d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        x, padding = self._prepared(input)
+        return F.conv3d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class _ConvTranspose(_Conv):

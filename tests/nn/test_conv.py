@@ -5,7 +5,7 @@ import pytest
 
 import gpunn as gp
 from gpunn import nn
-from gpunn.errors import ArgumentError, ShapeError, UnsupportedError
+from gpunn.errors import ArgumentError, ShapeError
 
 F = nn.functional
 
@@ -69,10 +69,19 @@ def test_wrong_settings(options, words):
         nn.Conv2d(**{"in_channels": 4, "out_channels": 6, "kernel_size": 3, **options})
 
 
+NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+@pytest.mark.parametrize("padding", [1, (2, 1), "same", "valid"])
 @pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
-def test_padding_modes_that_are_not_there_yet(mode):
-    with pytest.raises(UnsupportedError, match=f"padding_mode='{mode}'"):
-        nn.Conv2d(1, 1, 3, padding=1, padding_mode=mode)
+def test_padding_modes(mode, padding, device):
+    layer = nn.Conv2d(2, 3, (4, 3), padding=padding, padding_mode=mode, device=device, dtype=gp.float64)
+    x = gp.randn(2, 2, 6, 5, device=device, dtype=gp.float64)
+    margins = {1: [(1, 1), (1, 1)], (2, 1): [(2, 2), (1, 1)], "same": [(1, 2), (1, 1)], "valid": [(0, 0), (0, 0)]}
+    wide = np.pad(x.cpu().numpy(), [(0, 0), (0, 0), *margins[padding]], mode=NUMPY_MODES[mode])
+    expected = F.conv2d(gp.tensor(wide, device=device), layer.weight, layer.bias)
+    np.testing.assert_allclose(layer(x).tolist(), expected.tolist(), rtol=1e-12, atol=1e-12)
+    assert repr(layer).endswith(f"padding_mode={mode})")
 
 
 def test_wrong_number_of_channels_names_layer_and_shapes():
