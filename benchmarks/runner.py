@@ -10,13 +10,41 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from . import activation, arithmetic, conv, dropout, kernels, linalg, loss, models, norm, pool, reduction, softmax
+from . import (
+    activation,
+    arithmetic,
+    conv,
+    dropout,
+    indexing,
+    kernels,
+    linalg,
+    loss,
+    models,
+    norm,
+    pool,
+    reduction,
+    softmax,
+)
 from .case import Case, Place, open_place
 from .environment import context, cpu_threads
 from .measure import measure
 from .report import Results, as_json, table
 
-FAMILIES = (arithmetic, reduction, linalg, activation, softmax, loss, conv, pool, norm, dropout, models, kernels)
+FAMILIES = (
+    arithmetic,
+    reduction,
+    linalg,
+    activation,
+    softmax,
+    loss,
+    conv,
+    pool,
+    norm,
+    dropout,
+    indexing,
+    models,
+    kernels,
+)
 PLACES = ("cpu", "cuda", "torch")
 
 

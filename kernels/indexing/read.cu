@@ -7,7 +7,7 @@
 // y[o, j] = x[o, index[j]], rows of `inner` elements; 0 where the index is out of bounds. x:
 // (outer, size, inner), y: (outer, count, inner). A thread takes 16 bytes of a row where rows are
 // aligned, else one element. Bytes: 2 * outer * count * inner * sizeof(T) + count * sizeof(I).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     take_rows(T* __restrict__ y, const T* __restrict__ x, const I* __restrict__ index,
               long long outer, long long count, long long size, long long inner, bool wraps,
               unsigned long long* __restrict__ faults, int slot) {
@@ -32,7 +32,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
 // y[o, j, k] = x[o, index[o, j, k], k]; 0 where the index is out of bounds. x: (outer, size,
 // inner); y, index: n = outer * length * inner. A thread makes one element. Bytes: n * (2 *
 // sizeof(T) + sizeof(I)).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     take_elements(T* __restrict__ y, const T* __restrict__ x, const I* __restrict__ index,
                   long long n, long long length, long long size, long long inner, bool wraps,
                   unsigned long long* __restrict__ faults, int slot) {

@@ -7,7 +7,7 @@
 // owners[key] = 1 + the highest i with keys[i] = key, of n keys; owners are 0 before. A key of -1
 // is for nothing. A thread takes one key.
 // Bytes: n * (8 + sizeof(O)).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     note_owners(O* __restrict__ owners, const long long* __restrict__ keys, long long n) {
   for (long long i = thread_index(); i < n; i += thread_count()) {
     if (keys[i] >= 0) atomicMax(owners + keys[i], static_cast<O>(i + 1));
@@ -18,7 +18,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
 // y: (outer, size, inner), source: (outer, count, inner) with the strides of_plane, of_row and
 // of_column; without has_source every element becomes `bits`. A thread takes one element of source.
 // Bytes: outer * count * inner * 2 * sizeof(T) + count * (8 + sizeof(O)).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     put_rows(T* __restrict__ y, const T* __restrict__ source, const O* __restrict__ owners,
              const long long* __restrict__ keys, long long outer, long long count, long long size,
              long long inner, long long of_plane, long long of_row, long long of_column,

@@ -70,3 +70,12 @@ def test_more_launches_than_slots_share_the_last(cupy):
     assert slots[: bounds.SLOTS] == list(range(bounds.SLOTS))
     assert set(slots[bounds.SLOTS :]) == {bounds.SLOTS - 1}
     bounds.check()
+
+
+def test_an_index_that_was_seen_before_has_no_slot(cupy):
+    first, slot = bounds.slot(None, cupy.zeros(3, np.int64), 0, 2)
+    assert slot == -1
+    faults, slot = bounds.slot("take", cupy.zeros(3, np.int64), 0, 2)
+    assert faults is first
+    assert slot == 0
+    bounds.check()

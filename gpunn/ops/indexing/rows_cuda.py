@@ -32,13 +32,12 @@ def take(x: Array, axes: Sequence[int], indices: Sequence[Array], check: Check |
     if (order := _in_front(axes, x.ndim)) is not None:
         x, axes = x.transpose(order), range(len(axes))
     pre, sizes, post = _parts(x.shape, axes)
-    index = contiguous(indices[0]) if len(indices) == 1 else row_keys(sizes, indices, check)
+    is_direct = len(indices) == 1 and 0 not in (*pre, *post)  # else only row_keys checks the indices
+    index = contiguous(indices[0]) if is_direct else row_keys(sizes, indices, check)
     y = xp.empty((*pre, *index.shape, *post), x.dtype)
-    if y.size and len(indices) == 1:
-        found, wraps = _slot(check, 0, index, sizes[0])
+    if y.size:
+        found, wraps = _slot(check, 0, index, sizes[0]) if is_direct else (bounds.slot(None, index, 0, 0), False)
         _take_rows(y, x, index, (pre, sizes, post), wraps, found)
-    elif y.size:
-        _take_rows(y, x, index, (pre, sizes, post), False, bounds.slot(None, index, 0, 0))
     return y
 
 

@@ -138,3 +138,13 @@ def test_out_of_bounds(name, dtype, device):
         np.testing.assert_array_equal(results[0].cpu().numpy(), wanted)
     if name != "x[i] = v":
         assert x.tolist() == X.tolist()
+
+
+@pytest.mark.parametrize(
+    "call", [lambda x, i: x[i], lambda x, i: x.index_add(0, i, x[:1]), lambda x, i: x[:0].t()[:, i]]
+)
+@pytest.mark.parametrize("shape", [(3, 0), (0, 3)])
+def test_out_of_bounds_of_nothing(call, shape, device):
+    x, index = gp.zeros(shape, device=device), gp.tensor([5], device=device)
+    with pytest.raises((IndexRangeError, RuntimeError)):
+        call(x, index).cpu()

@@ -116,3 +116,34 @@ def test_what_is_skipped_and_the_mean():
     assert keys.get().tolist() == [0, -1, 0, 2]
     rows_cuda.put_rows("sum", out, keys, 3, ((), (4,), (2,)), lines, is_mean=True)
     assert out.get().tolist() == [[2, 3], [0, 0], [6, 7]]
+
+
+F = gp.nn.functional
+OPS = {
+    "x[i]": lambda x, v, i, j: x[i],
+    "x[i, i]": lambda x, v, i, j: x[i, i],
+    "gather": lambda x, v, i, j: x.gather(0, j),
+    "take_along_dim": lambda x, v, i, j: x.take_along_dim(j, 0),
+    "index_select": lambda x, v, i, j: x.index_select(1, i),
+    "index_add": lambda x, v, i, j: x.index_add(0, i, v),
+    "index_fill": lambda x, v, i, j: x.index_fill(0, i, 2.0),
+    "index_put": lambda x, v, i, j: x.index_put((i,), v),
+    "x[i] = v": lambda x, v, i, j: x * 1 if x.detach().__setitem__(i, v.detach()) is None else x,
+    "scatter": lambda x, v, i, j: x.scatter(0, j, v[:2]),
+    "scatter_reduce": lambda x, v, i, j: x.scatter_reduce(0, j, v[:2], "mean", include_self=False),
+    "amax": lambda x, v, i, j: x.scatter_reduce(0, j, v[:2], "amax"),
+    "embedding": lambda x, v, i, j: F.embedding(j, x, 1),
+    "embedding_bag": lambda x, v, i, j: F.embedding_bag(j, x, mode="max"),
+    "masked_fill": lambda x, v, i, j: x.masked_fill(x > 0.5, 0),
+    "one_hot": lambda x, v, i, j: F.one_hot(i, 3).to(x.dtype) @ x.t(),
+}
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_the_host_does_not_wait(name):
+    x = gp.tensor(np.random.default_rng(0).random((4, 3)), device="cuda", requires_grad=True)
+    v = gp.ones(3, 3, dtype=gp.float64, device="cuda", requires_grad=True)
+    i, j = (gp.tensor(values, device="cuda") for values in ([0, 2, 0], [[0, 1, 1], [2, 2, 0]]))
+    before = emulator.synchronisations.count
+    OPS[name](x, v, i, j).sum().backward()
+    assert emulator.synchronisations.count == before
