@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gpunn.errors import ArgumentTypeError
 from gpunn.nn import functional as F
 from gpunn.nn.module import Module
 from gpunn.ops.loss.arguments import reduction_name
@@ -149,6 +150,8 @@ class HuberLoss(_Loss):
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
+        if not isinstance(delta, (int, float)):
+            raise ArgumentTypeError(f"HuberLoss: delta must be a float or int, got: {type(delta)}; use delta=1.0")
         self.delta = delta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:

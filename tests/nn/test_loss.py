@@ -2,7 +2,7 @@ import pytest
 
 import gpunn as gp
 from gpunn import nn
-from gpunn.errors import ArgumentError
+from gpunn.errors import ArgumentError, ArgumentTypeError
 
 F = nn.functional
 SCORES, LABELS = gp.randn(4, 3), gp.tensor([0, 2, 1, 1])
@@ -50,6 +50,8 @@ def test_old_flags_and_unknown_reductions():
     assert nn.CrossEntropyLoss(None, None, -100, False).reduction == "none"
     with pytest.raises(ArgumentError, match="L1Loss: average is not a valid value for reduction"):
         nn.L1Loss(reduction="average")
+    with pytest.raises(ArgumentTypeError, match="HuberLoss: delta must be a float or int, got: <class 'str'>"):
+        nn.HuberLoss(delta="1")
 
 
 def test_divergence_of_a_batch():
