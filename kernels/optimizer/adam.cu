@@ -57,7 +57,7 @@ struct Adam {
 };
 
 // p -= by_g g / d + by_m m / d, d = root(v / (1 - b2^t)) + eps. The record: the step, the product
-// of all mu; b1, b2, eps, is_decoupled, momentum_decay.
+// of all mu, whether that is kept in float32; b1, b2, eps, is_decoupled, momentum_decay.
 struct NAdam {
   static constexpr int STATES = 2;
   Direction direction;
@@ -67,10 +67,14 @@ struct NAdam {
   static __device__ __forceinline__ double mu(const double* record, double t) {
     return record[OWN] * (1.0 - 0.5 * pow(0.96, t * record[OWN + 4]));
   }
+  static __device__ __forceinline__ double times(const double* record, double mu) {
+    if (record[THIRD] == 0.0) return record[SECOND] * mu;
+    return static_cast<float>(record[SECOND]) * static_cast<float>(mu);
+  }
   static __device__ NAdam of(const double* record) {
     const double* own = record + OWN;
     const double t = record[STEP] + 1.0, now = mu(record, t), next = mu(record, t + 1.0);
-    const double product = record[SECOND] * now;
+    const double product = times(record, now);
     Direction direction = Direction::of(record);
     const C shrink = shrinking(record, own[3] != 0.0, direction);
     return {direction,
@@ -91,7 +95,7 @@ struct NAdam {
   }
   static __device__ void advance(double* record) {
     record[STEP] += 1.0;
-    record[SECOND] *= mu(record, record[STEP]);
+    record[SECOND] = times(record, mu(record, record[STEP]));
   }
 };
 

@@ -37,6 +37,14 @@ STEPS = {
     "sgd": stepped(gp.optim.SGD, lr=0.1, momentum=0.9, nesterov=True),
     "adam": stepped(gp.optim.Adam, weight_decay=0.1, amsgrad=True),
     "adamw": stepped(gp.optim.AdamW, dtypes=(gp.bfloat16,), maximize=True),
+    "nadam": stepped(gp.optim.NAdam, dtypes=(gp.float32,)),
+    "radam": stepped(gp.optim.RAdam, dtypes=(gp.float32,), betas=(0.5, 0.9)),
+    "adamax": stepped(gp.optim.Adamax, dtypes=(gp.float16,)),
+    "adagrad": stepped(gp.optim.Adagrad, dtypes=(gp.float32,)),
+    "adadelta": stepped(gp.optim.Adadelta, dtypes=(gp.bfloat16,)),
+    "rmsprop": stepped(gp.optim.RMSprop, dtypes=(gp.float16,), momentum=0.5, centered=True, eps=0.1),
+    "asgd": stepped(gp.optim.ASGD, dtypes=(gp.float32,), t0=1),
+    "rprop": stepped(gp.optim.Rprop, dtypes=(gp.float32,)),
 }
 
 

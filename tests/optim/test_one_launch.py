@@ -6,11 +6,23 @@ import numpy as np
 import pytest
 
 import gpunn as gp
-from gpunn import kernels, nn
+from gpunn import kernels, nn, optim
 from gpunn.kernels import many
 from gpunn.optim import SGD, Adam, one_launch
 from tests.conftest import computing_on
 
+ALL = {
+    "sgd": lambda p: SGD(p, lr=0.1, momentum=0.9, dampening=0.5),
+    "adam": lambda p: Adam(p, lr=0.1, weight_decay=0.1),
+    "nadam": lambda p: optim.NAdam(p, lr=0.1),
+    "radam": lambda p: optim.RAdam(p, lr=0.1, betas=(0.5, 0.9)),
+    "adamax": lambda p: optim.Adamax(p, lr=0.1),
+    "adagrad": lambda p: optim.Adagrad(p, lr=0.1, lr_decay=0.5),
+    "adadelta": optim.Adadelta,
+    "rmsprop": lambda p: optim.RMSprop(p, lr=0.1, momentum=0.5, centered=True, eps=0.1),
+    "asgd": lambda p: optim.ASGD(p, lr=0.1, lambd=0.5, t0=2),
+    "rprop": optim.Rprop,
+}
 KINDS = {
     "sgd": lambda p: SGD(p, lr=0.1, momentum=0.9, dampening=0.5, weight_decay=0.1),
     "adam": lambda p: Adam(p, lr=0.1, amsgrad=True, maximize=True),
@@ -118,6 +130,23 @@ def test_steps_continue_from_a_loaded_state(cuda):
     steps(optimizer, ps, 2, start=2)
     steps(reference, expected, 2, start=2)
     assert_same(ps, expected)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_launch_can_be_replayed(kind, cuda, monkeypatch):
+    """As in a captured graph: the same launch again, with nothing from the host, is the next step."""
+    calls, launch = [], kernels.launch
+    ps, expected = params(cuda), params("cpu")
+    optimizer, reference = ALL[kind](ps), ALL[kind](expected)
+    steps(reference, expected, 1)
+    set_grads(ps, 0)
+    monkeypatch.setattr(kernels, "launch", lambda *args: calls.append(args) or launch(*args))
+    optimizer.step()
+    for _ in range(5):
+        launch(*calls[0])
+        reference.step()
+    assert calls[0][1] == kind
+    assert_same(ps, expected, rtol=1e-6 if kind == "asgd" else 1e-12)
 
 
 def test_layouts(cuda, launches):
