@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 import gpunn as gp
+from gpunn import emulator
 from gpunn.errors import GraphError, IndexRangeError
 from gpunn.ops.loss.classification import Labels
 
@@ -78,3 +79,16 @@ def test_labels_are_freed_by_backward(loss):
     y.backward()
     with pytest.raises(GraphError, match="second time"):
         y.backward()
+
+
+@pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss])
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_the_host_does_not_wait(loss, reduction, device):
+    if not emulator.enabled():
+        pytest.skip("only the emulator counts")
+    x = gp.zeros(2, 3, device=device, requires_grad=True)
+    t, weight = gp.tensor([2, 0], device=device), gp.ones(3, device=device)
+    before = emulator.synchronisations.count
+    y = loss(x, t, weight, reduction=reduction)
+    y.backward(gp.ones_like(y))
+    assert emulator.synchronisations.count == before
