@@ -122,3 +122,9 @@ from gpunn.nn.pool import MaxUnpool1d as MaxUnpool1d
 from gpunn.nn.pool import MaxUnpool2d as MaxUnpool2d
 from gpunn.nn.pool import MaxUnpool3d as MaxUnpool3d
 from gpunn.nn.pool import MedianPool2d as MedianPool2d
+from gpunn.nn.recurrent.layers import GRU as GRU
+from gpunn.nn.recurrent.cells import RNNCell as RNNCell
+from gpunn.nn.recurrent.layers import LSTM as LSTM
+from gpunn.nn.recurrent.layers import RNN as RNN
+from gpunn.nn.recurrent.cells import LSTMCell as LSTMCell
+from gpunn.nn.recurrent.cells import GRUCell as GRUCell

@@ -1,0 +1,193 @@
+"""One direction of one recurrent layer, over all steps.
+
+The products with the input are made before, for all steps in one GEMM (`F.linear`); here each step adds one GEMM with
+the state before it and one kernel. Backward goes through the steps once more, and makes the gradients of the weights in
+one GEMM each from the gates' gradients of all steps. The second derivative goes through `composed.scan`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gpunn.backend import Array, array_module
+from gpunn.engine import Function, grad_of, is_grad_enabled
+from gpunn.ops.linalg.linear import column_sums
+from gpunn.ops.linalg.products import product_cuda, product_numpy
+from gpunn.ops.recurrent import composed
+from gpunn.ops.recurrent.cells import Backward, Cell, Forward
+from gpunn.ops.recurrent.steps import Step, Steps
+from gpunn.ops.reduction.accumulate import widened
+from gpunn.ops.shape.views import View
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a device does: the product of two matrices, and the rest of a step."""
+
+    product: Callable[[Array, Array], Array]
+    forward: Callable[[Forward], None]
+    backward: Callable[[Backward], None]
+
+
+def numpy_machine(cell: Cell) -> Machine:
+    """The steps of `cell` by NumPy."""
+    return Machine(product_numpy, cell.forward_numpy, cell.backward_numpy)
+
+
+def cuda_machine(cell: Cell) -> Machine:
+    """The steps of `cell` by cuBLAS and kernels."""
+    return Machine(product_cuda, cell.forward_cuda, cell.backward_cuda)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What forward leaves for backward: arrays with the rows of all steps."""
+
+    raw: Array  # the outputs, before a projection
+    memory: Any
+    kept: Any
+
+
+class Scan(Function):
+    """(outputs of all steps, last state, last memory or the last state again) of one layer in one direction.
+
+    Inputs: from_input (rows, gates · hidden), with all biases but `bias`; the first state (batch, out) and memory
+    (batch, hidden) or None; weight (gates · hidden, out); bias (gates · hidden,), of a GRU; and the projection
+    (out, hidden) of an LSTM or None.
+    """
+
+    saves: ClassVar = {i: (0, 1, 2, 3, 4, 5) for i in range(6)}
+    saves_output = True
+
+    def __init__(self, cell: Cell, steps: Steps) -> None:
+        self.cell, self.steps = cell, steps
+
+    def forward_numpy(self, *inputs: Any) -> tuple[Array, ...]:
+        return self._forward(numpy_machine(self.cell), *inputs)
+
+    def forward_cuda(self, *inputs: Any) -> tuple[Array, ...]:
+        return self._forward(cuda_machine(self.cell), *inputs)
+
+    def _forward(
+        self, machine: Machine, gates: Array, first: Array, memory: Any, weight: Array, bias: Any, projection: Any
+    ) -> tuple[Array, ...]:
+        xp, cell, steps = array_module(gates), self.cell, self.steps
+        hidden = gates.shape[1] // cell.gates
+        trace = self._trace(xp, gates, hidden)
+        y = trace.raw if projection is None else xp.empty((len(gates), len(projection)), gates.dtype)
+        for step in steps:
+            before = step.before(y, first)
+            machine.forward(
+                Forward(
+                    step.of(trace.raw),
+                    step.of(trace.memory) if cell.has_memory else None,
+                    None if trace.kept is None else self._kept_of(step, trace.kept),
+                    step.of(gates),
+                    machine.product(before, weight.T),
+                    bias,
+                    before,
+                    step.before(trace.memory, memory) if cell.has_memory else None,
+                )
+            )
+            if projection is not None:
+                step.of(y)[...] = machine.product(step.of(trace.raw), projection.T)
+        self.kept = trace
+        last = steps.last(y).copy()
+        return y, last, steps.last(trace.memory).copy() if cell.has_memory else last[:0]
+
+    def _trace(self, xp: Any, gates: Array, hidden: int) -> Trace:
+        """Arrays for all steps; what only backward needs has room for one step if there is none."""
+        rows, dtype = len(gates), gates.dtype
+        kept_rows = rows if True in self.needs else self.steps.batch
+        return Trace(
+            xp.empty((rows, hidden), dtype),
+            xp.empty((rows, hidden), dtype) if self.cell.has_memory else None,
+            xp.empty((kept_rows, self.cell.keeps * hidden), dtype) if self.cell.keeps else None,
+        )
+
+    def _kept_of(self, step: Step, kept: Array) -> Array:
+        return step.of(kept) if True in self.needs else kept[: step.rows]
+
+    def backward(self, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        inputs = [self.saved(i) for i in range(6)]
+        if is_grad_enabled():
+            return self._differentiable(grads, inputs)
+        found = ScanBackward(self.cell, self.steps, self.kept, self.needs)(*grads, self.saved_output(), *inputs)
+        result, values = [], iter(found)
+        for need in self.needs:
+            result.append(next(values) if need else None)
+        return tuple(result)
+
+    def _differentiable(self, grads: tuple[Tensor, ...], inputs: list[Any]) -> tuple[Tensor | None, ...]:
+        """The gradients as functions of `grads` and `inputs`, by a composition of differentiable operations."""
+        views = [View(x.array.shape)(x) if need else x for x, need in zip(inputs, self.needs, strict=True)]
+        outputs = composed.scan(self.cell, self.steps, *views)
+        wanted = [x for x, need in zip(views, self.needs, strict=True) if need]
+        found = iter(grad_of(outputs, grads[: len(outputs)], wanted, create_graph=True))
+        return tuple([next(found) if need else None for need in self.needs])
+
+
+class ScanBackward(Function):
+    """The gradients of those inputs of Scan that need one."""
+
+    def __init__(self, cell: Cell, steps: Steps, trace: Trace, wanted: tuple[bool, ...]) -> None:
+        self.cell, self.steps, self.trace, self.wanted = cell, steps, trace, wanted
+
+    def forward_numpy(self, *inputs: Any) -> tuple[Array, ...]:
+        return self._backward(numpy_machine(self.cell), *inputs)
+
+    def forward_cuda(self, *inputs: Any) -> tuple[Array, ...]:
+        return self._backward(cuda_machine(self.cell), *inputs)
+
+    def _backward(self, machine: Machine, *inputs: Any) -> tuple[Array, ...]:
+        to_y, to_last, to_last_memory, y, _, first, memory, weight, _, projection = inputs
+        cell, steps, trace = self.cell, self.steps, self.trace
+        xp = array_module(y)
+        before_all = steps.all_before(y, first)
+        memory_before: Any = steps.all_before(trace.memory, memory) if cell.has_memory else None
+        to_input = xp.empty((len(y), cell.gates * trace.raw.shape[1]), y.dtype)
+        to_hidden = xp.empty_like(to_input) if cell.splits else to_input
+        to_out = None if projection is None else xp.empty_like(y)
+        carry = to_last.copy()
+        to_memory: Any = to_last_memory.copy() if cell.has_memory else None
+        product = carry[:0]
+        to_y = xp.ascontiguousarray(to_y)
+        for step in steps.backwards():
+            arrays = Backward(
+                step.of(to_input),
+                step.of(to_hidden),
+                carry[: step.rows],
+                to_memory[: step.rows] if cell.has_memory else None,
+                step.of(to_y),
+                product,
+                step.of(trace.kept) if trace.kept is not None else None,
+                step.of(trace.raw),
+                step.of(trace.memory) if cell.has_memory else None,
+                step.of(before_all),
+                step.of(memory_before) if cell.has_memory else None,
+            )
+            if to_out is not None:
+                arrays = _through_projection(machine, arrays, projection, step.of(to_out))
+            machine.backward(arrays)
+            product = machine.product(step.of(to_hidden), weight)
+            ended = slice(step.rows_before, step.rows)  # sequences that begin with this step
+            carry[ended] += product[ended]
+        to_weight = machine.product(to_hidden.T, before_all) if self.wanted[3] else None
+        to_bias = column_sums(widened(to_hidden)).astype(y.dtype) if self.wanted[4] else None
+        to_projection = machine.product(to_out.T, trace.raw) if to_out is not None and self.wanted[5] else None
+        found = (to_input, carry, to_memory, to_weight, to_bias, to_projection)
+        return tuple([array for array, want in zip(found, self.wanted, strict=True) if want])
+
+
+def _through_projection(machine: Machine, step: Backward, projection: Array, to_out: Array) -> Backward:
+    """The step before its projection: the gradient of its output goes to `to_out`, and through the projection."""
+    to_out[...] = step.incoming()
+    step.carry[...] = 0
+    xp = array_module(to_out)
+    to_raw = machine.product(to_out, projection)
+    return step._replace(to_y=to_raw, product=to_raw[:0], carry=xp.zeros_like(to_raw))
