@@ -20,7 +20,7 @@ def cases() -> Iterator[Case]:
         ("scatter_add", _scatter_add, 4096 * 512 * 16),
     ):
         yield Case(f"{name}/forward", run, moved=moved)
-    yield Case("embedding/forward+backward", _embedding_backward)
+    yield Case("embedding/forward+backward", _embedding_backward, moved=(3 * 16384 + 2 * 10000) * 256 * 4)
 
 
 def _words(place: Place) -> Any:
