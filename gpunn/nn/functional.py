@@ -99,7 +99,11 @@ from gpunn.ops.pool.power import lp_pool3d as lp_pool3d
 from gpunn.ops.pool.unpool import max_unpool1d as max_unpool1d
 from gpunn.ops.pool.unpool import max_unpool2d as max_unpool2d
 from gpunn.ops.pool.unpool import max_unpool3d as max_unpool3d
+from gpunn.ops.resize.interpolate import interpolate as interpolate
 from gpunn.ops.resize.pad import pad as pad
+from gpunn.ops.resize.shuffle import channel_shuffle as channel_shuffle
+from gpunn.ops.resize.shuffle import pixel_shuffle as pixel_shuffle
+from gpunn.ops.resize.shuffle import pixel_unshuffle as pixel_unshuffle
 from gpunn.ops.softmax import gumbel_softmax as gumbel_softmax
 from gpunn.ops.softmax import log_softmax as log_softmax
 from gpunn.ops.softmax import softmax as softmax

@@ -47,6 +47,16 @@ def inputs(case: Case) -> list[Any]:
     return list(info.module_inputs_func(info, device="cpu", dtype=dtype, requires_grad=True, training=case.training))
 
 
+RESIZING: dict[str, list[tuple[Any, ...]]] = {
+    "nn.Upsample": [(3,), (None, 2), (None, 1.7, "bilinear"), ((4, 3), None, "bicubic", True)],
+    "nn.UpsamplingNearest2d": [(3,), (None, 2)],
+    "nn.UpsamplingBilinear2d": [(3,), (None, 2)],
+    "nn.PixelShuffle": [(1,)],
+    "nn.PixelUnshuffle": [(1,)],
+    "nn.ChannelShuffle": [(1,), (3,)],
+}
+
+
 def own_inputs(case: Case, dtype: torch.dtype) -> Iterator[ModuleInput]:
     x = make_tensor((4, 3, 2, 5), device="cpu", dtype=dtype, requires_grad=True)
     if case.promise.name == "nn.EmbeddingBag":
@@ -66,7 +76,7 @@ def own_inputs(case: Case, dtype: torch.dtype) -> Iterator[ModuleInput]:
     elif case.promise.name.endswith(("Dropout", "Dropout2d")):
         settings = [(0.0,)] if case.training else [(), (0.3,), (0.5, True), (1.0,)]
     else:
-        settings = [()]
+        settings = RESIZING.get(case.promise.name, [()])
     for arguments in settings:
         yield ModuleInput(FunctionInput(*arguments), FunctionInput(x))
 
