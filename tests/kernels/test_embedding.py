@@ -8,7 +8,7 @@ from tests.harness import distinct
 from tests.kernels.orders import MANY, check_kernels
 
 F = gp.nn.functional
-INDEX, OFFSETS = [1, 4, 2, 1, 1, 0, 2, 3], [0, 3, 3, 7]
+INDEX, OFFSETS = [1, 4, 2, 1, 1, 0, 2, 3], [0, 0, 3, 3, 7]
 
 
 def looked_up(dtype=gp.float32, **options):
@@ -22,11 +22,11 @@ def looked_up(dtype=gp.float32, **options):
     return run
 
 
-def bag(mode, weights=False, **options):
+def bag(mode, weights=False, begins=OFFSETS, **options):
     def run():
         table = gp.tensor(distinct((5, 3), np.random.default_rng(0)), device="cuda", requires_grad=True)
         samples = gp.tensor(distinct((8,), np.random.default_rng(1)), device="cuda", requires_grad=True)
-        index, offsets = (gp.tensor(values, device="cuda") for values in (INDEX, OFFSETS))
+        index, offsets = (gp.tensor(values, device="cuda") for values in (INDEX, begins))
         options["per_sample_weights"] = samples if weights else None
         y = F.embedding_bag(index, table, offsets, mode=mode, **options)
         y.backward(y.detach())
@@ -46,6 +46,7 @@ RUNS = {
     "padding": looked_up(gp.bfloat16, padding_idx=1),
     "frequency": looked_up(scale_grad_by_freq=True),
     "sum": bag("sum", weights=True),
+    "nothing at first": bag("mean", begins=[2, 5]),
     "mean": bag("mean", padding_idx=1),
     "max": bag("max", padding_idx=2),
     "max_norm": shortened,

@@ -38,6 +38,22 @@ def scattered(how, dtype, index, shape, source):
     return run
 
 
+def planes():
+    x, source = np.zeros((2, 3, 4)), distinct((2, 3, 4), np.random.default_rng(1))
+    return on(x).index_copy(1, on([2, 0, 2]), on(source))
+
+
+def out_of_bounds():
+    """What is read and written where indices are wrong: zeros, and nothing."""
+    x = on(distinct((3, 8), np.random.default_rng(1)))
+    wrong, places = on([1, -1, 3]), on([[0, -1, 1, 9, 2, 3, -(2**40), 0]])
+    found = x.index_select(0, wrong), x[:, :3].index_select(0, wrong), x.gather(0, places)
+    found += x.index_add(0, wrong, x), x.scatter(0, places, 7.0)
+    with pytest.raises(IndexError, match="index_select: index -1 at position 1"):
+        gp.cuda.synchronize()
+    return found
+
+
 LONG = np.repeat([1, 0, 1, 2], [70, 3, 130, 64])[:, None]  # 200, 3 and 64 keys: cut, not cut
 RUNS = {
     "rows": both(lambda x: x[on([3, 0, 3, -1])], (5, 7)),
@@ -49,6 +65,9 @@ RUNS = {
     "gather": both(lambda x: x.gather(1, on([[2, 0], [1, 1], [0, 2]])), (3, 3), gp.bfloat16),
     "gather of a vector": both(lambda x: x.gather(0, on([[2], [0], [2]]).expand(3, 5)), (3, 5)),
     "take": both(lambda x: x.take(on([[5, 5], [-1, 0]])), (2, 3), gp.float64),
+    "out of bounds": out_of_bounds,
+    "planes": planes,
+    "a long segment first": both(lambda x: x[on([0] * 130)], (2, 2)),
     "long segments": both(lambda x: x[on(LONG[:, 0])], (3, 2)),
     "assign": scattered("assign", gp.float32, RNG.integers(0, 3, (9, 2)), (3, 2), (9, 2)),
     "sum": scattered("sum", gp.int32, LONG, (3, 1), (267, 1)),

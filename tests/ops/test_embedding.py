@@ -179,6 +179,7 @@ ERRORS = [
         RuntimeError,
         "per_sample_weights of",
     ),
+    (lambda w: F.embedding_bag(PAIR, w, PAIR[1:]), RuntimeError, r"offsets\[0\] has to be 0.* got 1"),
     (lambda w: F.embedding_bag(PAIR, w, PAIR.float()), RuntimeError, "offsets must be int64 or int32"),
     (lambda w: F.embedding_bag(PAIR, w, PAIR[:0], include_last_offset=True), RuntimeError, "at least 1"),
 ]

@@ -39,6 +39,10 @@ class EmbeddingBag(Function):
         self.was = table.shape
         Check(OP, (0,)).run((index,), table.shape[:1])
         Check(OP, (0,)).run((offsets,), (len(index) + 1,))
+        if offsets.size and offsets[0] != 0:
+            raise ArgumentError(
+                f"{OP}: offsets[0] has to be 0, i.e., the first bag has to start from position 0. However, got {offsets[0]}"
+            )
         inside, bag_of = positions(index, offsets, self.bags, self.padding)
         key, bag = index[inside], bag_of[inside]
         rows: Array = table[key].astype(np.float64)
