@@ -41,7 +41,7 @@ class EmbeddingBag(Function):
         Check(OP, (0,)).run((offsets,), (len(index) + 1,))
         if offsets.size and offsets[0] != 0:
             raise ArgumentError(
-                f"{OP}: offsets[0] has to be 0, i.e., the first bag has to start from position 0. However, got {offsets[0]}"
+                f"{OP}: offsets[0] has to be 0, i.e., the first bag starts at position 0. However, got {offsets[0]}"
             )
         inside, bag_of = positions(index, offsets, self.bags, self.padding)
         key, bag = index[inside], bag_of[inside]
