@@ -21,6 +21,7 @@ from . import (
     loss,
     models,
     norm,
+    optimizer,
     pool,
     reduction,
     softmax,
@@ -42,6 +43,7 @@ FAMILIES = (
     norm,
     dropout,
     indexing,
+    optimizer,
     models,
     kernels,
 )
