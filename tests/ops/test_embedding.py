@@ -150,6 +150,13 @@ ERRORS = [
     (lambda w: F.embedding(PAIR, w[0]), RuntimeError, r"'weight' must be 2-D.* got shape \(2,\)"),
     (lambda w: F.embedding(PAIR, w, 4), IndexError, "padding_idx must be within .* -4 through 3, got 4"),
     (lambda w: F.embedding(PAIR, w, max_norm=1.0, norm_type=0), RuntimeError, "norm_type must be positive"),
+    (lambda w: F.embedding(PAIR, w, 1.5), TypeError, "padding_idx"),
+    (lambda w: F.embedding(PAIR, w.long(), max_norm=1.0), RuntimeError, "of a floating type, got gpunn.int64"),
+    (
+        lambda w: F.embedding_bag(PAIR[None], w.long()),
+        RuntimeError,
+        "embedding_bag: expected a weight of a floating type",
+    ),
     (lambda w: F.embedding_bag(PAIR, w), ValueError, "offsets has to be a 1D Tensor but got None"),
     (lambda w: F.embedding_bag(PAIR[None], w, PAIR), ValueError, "if input is 2D, then offsets has to be None"),
     (

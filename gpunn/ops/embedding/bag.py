@@ -11,7 +11,7 @@ from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError, DtypeError, ShapeError, UnsupportedError
 from gpunn.kernels import bounds
-from gpunn.ops.embedding.lookup import EmbeddingBackward, check_table, padding_row, shorten
+from gpunn.ops.embedding.lookup import EmbeddingBackward, check_floating, check_table, padding_row, shorten
 from gpunn.ops.indexing import rows_numpy
 from gpunn.ops.indexing.bounds import Check
 from gpunn.ops.indexing.gather import GatherBackward
@@ -151,6 +151,7 @@ def embedding_bag(
     `norm_type`, `scale_grad_by_freq` and `sparse` are as in `embedding`.
     """
     check_table(OP, input, weight)
+    check_floating(OP, weight)
     _check_mode(mode, per_sample_weights is not None, scale_grad_by_freq, sparse)
     padding = padding_row(OP, padding_idx, weight)
     samples = per_sample_weights

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from gpunn import engine, kernels
+from gpunn import dtypes, engine, kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentTypeError, DtypeError, IndexRangeError, ShapeError, UnsupportedError
 from gpunn.ops.indexing import rows_cuda, rows_numpy
 from gpunn.ops.indexing.bounds import Check, check_index
+from gpunn.ops.shape.dims import one_int
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -136,6 +137,7 @@ def embedding(
 
 def shorten(op: str, weight: Tensor, index: Tensor, max_norm: float, norm_type: float) -> None:
     """Scale the rows of `weight` that `index` names down to `max_norm`, in place and outside of the graph."""
+    check_floating(op, weight)
     power = float(norm_type)
     if not power > 0:
         raise ShapeError(f"{op}: norm_type must be positive, got {norm_type}")
@@ -159,11 +161,18 @@ def check_table(op: str, input: Any, weight: Any) -> None:
     check_index(op, input, "int32 int64")
 
 
+def check_floating(op: str, weight: Tensor) -> None:
+    """Raise unless `weight` is of a floating type."""
+    if not dtypes.of(weight.array).is_floating_point:
+        raise DtypeError(f"{op}: expected a weight of a floating type, got {weight.dtype}; use weight.float()")
+
+
 def padding_row(op: str, padding_idx: int | None, weight: Tensor) -> int | None:
     """`padding_idx` counted from the front."""
     size = weight.array.shape[0]
     if padding_idx is None:
         return None
+    padding_idx = one_int(op, "padding_idx", padding_idx)
     if not -size <= padding_idx < size:
         raise IndexRangeError(
             f"{op}: padding_idx must be within the number of embeddings, -{size} through {size - 1}, got {padding_idx}"
