@@ -2,27 +2,6 @@
 // (T, C, D): (float, float, 32), (float, float, 64), (float, float, 128), (float, float, 256), (double, double, 32), (double, double, 64), (double, double, 128), (__half, float, 64), (__half, float, 128), (__half, float, 256), (__nv_bfloat16, float, 64), (__nv_bfloat16, float, 128), (__nv_bfloat16, float, 256)
 // BLOCK: 256
 #include "attention/tiles.cuh"
-#include "reduce.cuh"
-
-// delta = Σ dy · y of each query. dy, y: (batches, heads, queries, width). A warp takes a row.
-// Bytes: 2 * batches * heads * queries * width * sizeof(T).
-extern "C" __global__ void __launch_bounds__(BLOCK, 1)
-    attention_delta(C* __restrict__ delta, const T* __restrict__ dy, const T* __restrict__ y,
-                    int batches, int heads, int queries, int width, long long dy_batch,
-                    long long dy_head, long long dy_row, long long y_batch, long long y_head,
-                    long long y_row) {
-  const long long rows = static_cast<long long>(batches) * heads * queries;
-  for (long long row = thread_index() / 32; row < rows; row += thread_count() / 32) {
-    const long long head = row / queries, i = row - head * queries;
-    const long long b = head / heads, h = head - b * heads;
-    const T* a = dy + b * dy_batch + h * dy_head + i * dy_row;
-    const T* c = y + b * y_batch + h * y_head + i * y_row;
-    C sum = 0;
-    for (int e = threadIdx.x % 32; e < width; e += 32) sum += to_compute(a[e]) * to_compute(c[e]);
-    sum = warp_sum(sum);
-    if (threadIdx.x % 32 == 0) delta[row] = sum;
-  }
-}
 
 // Products become weights: of rows `row` + i and columns `column` + j, queries and keys, or if
 // IS_TURNED keys and queries. `changes`, if it is there, is the gradient of the weights and becomes
@@ -30,23 +9,28 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
 template <bool IS_TURNED>
 __device__ __forceinline__ void weigh(Square& weight, Square* changes, const Rule& rule,
                                       const C* log_sums, const C* delta, int row, int column) {
+  unsigned kept = 0;
+  if (rule.keep < 1.0f)
+    kept = rule.kept<PART * PART>([=](int i) {
+      const int r = row + i / PART, c = column + i % PART;
+      return IS_TURNED ? make_int2(c, r) : make_int2(r, c);
+    });
 #pragma unroll
   for (int line = 0; line < PART; ++line) {
     const int query = (IS_TURNED ? column : row) + line, key = IS_TURNED ? row : column;
     const bool is_there = query < rule.queries;
     const C log_sum = is_there ? log_sums[query] : C(0);
     const C mean = is_there && changes != nullptr ? delta[query] : C(0);
-    C factor[PART] = {1, 1, 1, 1};
-    if (rule.keep < 1.0f) rule.factors(factor, query, key);
 #pragma unroll
     for (int k = 0; k < PART; ++k) {
+      const C factor = rule.factor(kept, IS_TURNED ? k * PART + line : line * PART + k);
       C& w = IS_TURNED ? weight[k][line] : weight[line][k];
       w = exp(rule.score(w, query, key + k) - log_sum);
       if (changes == nullptr) {
-        w *= factor[k];
+        w *= factor;
       } else {
         C& change = IS_TURNED ? (*changes)[k][line] : (*changes)[line][k];
-        change = w * (change * factor[k] - mean) * rule.scale;
+        change = w * (change * factor - mean) * rule.scale;
       }
     }
   }

@@ -77,18 +77,18 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     for (int key = 0; key < last; key += SIDE) {
       Square weight;
       multiply(weight, chunk, own_q, first, own_k, key);
+      unsigned kept = 0;
+      if (keep < 1.0f)
+        kept = rule.kept<PART * PART>(
+            [=](int i) { return make_int2(row + i / PART, key + lane * PART + i % PART); });
 #pragma unroll
       for (int i = 0; i < PART; ++i) {
 #pragma unroll
         for (int j = 0; j < PART; ++j)
           weight[i][j] = rule.score(weight[i][j], row + i, key + lane * PART + j);
         softmax.take(i, weight[i], sum[i]);
-        if (keep < 1.0f) {
-          C factor[PART];
-          rule.factors(factor, row + i, key + lane * PART);
 #pragma unroll
-          for (int j = 0; j < PART; ++j) weight[i][j] *= factor[j];
-        }
+        for (int j = 0; j < PART; ++j) weight[i][j] *= rule.factor(kept, i * PART + j);
       }
       share(square, weight);
       add_product(sum, square, chunk, own_v, key, column);

@@ -50,20 +50,32 @@ struct Rule {
     return product + to_compute(bias[at]);
   }
 
-  // What the weights of a query and the keys from `key` on are multiplied by.
-  template <int COUNT>
-  __device__ __forceinline__ void factors(C (&factor)[COUNT], int query, int key) const {
-    const long long first = number + static_cast<long long>(query) * keys + key;
-    unsigned long long known = offset + first / 4;
-    uint4 words = philox(seed, known);
-#pragma unroll
-    for (int k = 0; k < COUNT; ++k) {
-      const long long at = first + k;
-      if (offset + at / 4 != known) words = philox(seed, known = offset + at / 4);
+  // Bit i is whether dropout keeps the weight of the query and key place(i). Not unrolled: a copy
+  // of Philox for each weight takes the compiler a minute.
+  template <int COUNT, class F>
+  __device__ __forceinline__ unsigned kept(F place) const {
+    unsigned bits = 0;
+    long long known = -1;
+    uint4 words = make_uint4(0, 0, 0, 0);
+#pragma unroll 1
+    for (int i = 0; i < COUNT; ++i) {
+      const int2 pair = place(i);
+      const long long at = number + static_cast<long long>(pair.x) * keys + pair.y;
+      if (at / 4 != known) {
+        known = at / 4;
+        words = philox(seed, offset + known);
+      }
       const int part = static_cast<int>(at % 4);
       const unsigned word = part < 2 ? (part ? words.y : words.x) : part == 2 ? words.z : words.w;
-      factor[k] = static_cast<float>(word >> 8) * 0x1p-24f < keep ? gain : C(0);
+      const bool is_kept = static_cast<float>(word >> 8) * 0x1p-24f < keep;
+      bits |= static_cast<unsigned>(is_kept) << i;
     }
+    return bits;
+  }
+
+  // What a weight is multiplied by: bit `i` of `kept`.
+  __device__ __forceinline__ C factor(unsigned kept, int i) const {
+    return keep < 1.0f ? (kept >> i & 1 ? gain : C(0)) : C(1);
   }
 };
 

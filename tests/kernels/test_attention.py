@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import gpunn as gp
+from gpunn import backend, emulator
+from gpunn.ops.attention import launches
 from tests.kernels.orders import MANY, check_kernels
 
 attention = gp.nn.functional.scaled_dot_product_attention
@@ -16,23 +18,23 @@ RUNS = [
 ]
 
 
-def results(shape, keys, heads, dtype, mask=None, **options):
+def results(shape, keys, heads, dtype, mask=None, device="cuda", **options):
     """The output and the gradients of query, key and value."""
     rng = np.random.default_rng(0)
     batch, _, length, width = shape
     shapes = [shape, (batch, heads, keys, width), (batch, heads, keys, width + 3)]
     q, k, v = [
-        gp.tensor(rng.standard_normal(s), dtype=getattr(gp, dtype), device="cuda", requires_grad=True) for s in shapes
+        gp.tensor(rng.standard_normal(s), dtype=getattr(gp, dtype), device=device, requires_grad=True) for s in shapes
     ]
     given = None
     if mask is not None:
         seen = rng.random((batch, 1, length, keys)) < 0.5
         seen[..., -1, :] = False
-        given = gp.tensor(seen if mask == "bool" else np.where(seen, 0.5, -np.inf), device="cuda")
+        given = gp.tensor(seen if mask == "bool" else np.where(seen, 0.5, -np.inf), device=device)
         given = given if mask == "bool" else given.to(q.dtype)
     gp.manual_seed(1)
     y = attention(q, k, v, given, **options)
-    y.backward(gp.tensor(rng.standard_normal(y.shape), dtype=y.dtype, device="cuda"))
+    y.backward(gp.tensor(rng.standard_normal(y.shape), dtype=y.dtype, device=device))
     return y, q.grad, k.grad, v.grad
 
 
@@ -40,6 +42,31 @@ def results(shape, keys, heads, dtype, mask=None, **options):
 @pytest.mark.parametrize(("shape", "keys", "heads", "options"), RUNS)
 def test_faults_and_orders(shape, keys, heads, options, dtype):
     check_kernels(lambda: results(shape, keys, heads, dtype, **options), orders=2)
+
+
+def test_half_types_without_tensor_cores(monkeypatch):
+    monkeypatch.setattr(launches, "has_tensor_cores", lambda xp: False)
+    shape, keys, heads, options = RUNS[2]
+    check_kernels(lambda: results(shape, keys, heads, "float16", **options), orders=1)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("width", [20, 61, 88, 125, 160, 250])
+def test_digits_of_tensor_cores(width, dtype):
+    """Every tile: errors are those of one rounding to T for the output, and of a few more for gradients."""
+    unit = float(gp.finfo(getattr(gp, dtype)).eps)
+    options = {"is_causal": width % 2 == 0, "enable_gqa": True, "dropout_p": 0.2}
+    with emulator.enable():
+        found = on_host(results((1, 2, 70, width), 100, 1, dtype, **options))
+    wanted = on_host(results((1, 2, 70, width), 100, 1, dtype, device="cpu", **options))
+    for i, (mine, exact) in enumerate(zip(found, wanted, strict=True)):
+        limit = (1 if i == 0 else 4) * unit * np.abs(exact).max()
+        np.testing.assert_allclose(mine, exact, rtol=2 * unit, atol=limit)
+
+
+def on_host(tensors):
+    """The values of `tensors` in float64."""
+    return [backend.asnumpy(x.array).astype(np.float64) for x in tensors]
 
 
 @pytest.mark.long

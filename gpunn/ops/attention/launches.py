@@ -13,10 +13,9 @@ from gpunn.kernels.source import C_TYPES, kernel_file
 from gpunn.ops.attention.memory import Laid, empty_in_order_of, laid
 from gpunn.ops.attention.rule import Rule
 
-SIDE: Final = 64  # rows that a block of the kernels in full precision has
+SIDE: Final = 64  # rows that a block has
 PITCH: Final = SIDE + 4
 DEPTH: Final = 16
-BLOCK: Final = 256
 NO_MASK, BOOL_MASK, ADDED_MASK = range(3)
 
 
@@ -47,9 +46,7 @@ def gradients(
     dy, out, *inputs = [laid(x) for x in (grad, y, q, k, v)]
     numbers = (*q.shape[:3], v.shape[3], *dy.steps, *out.steps)
     if wanted[0] or wanted[1]:
-        kernels.launch(
-            "attention/backward", "attention_delta", delta.size * 32, (delta, dy.memory, out.memory, *numbers)
-        )
+        kernels.launch("attention/delta", "attention_delta", delta.size * 32, (delta, dy.memory, out.memory, *numbers))
     results: list[Array | None] = []
     for i, (x, name) in enumerate(((q, "query"), (k, "key"), (v, "value"))):
         if not wanted[i]:
@@ -86,22 +83,37 @@ def _run(
     arrays = (target.memory, *outputs, *[s.memory for s in sources], *known, seen, bias)
     ruling = (kind, rule.causal, rule.scale, rule.keep, rule.gain, *rule.draw)
     sizes = (*shape[:2], shape[1] // max(1, k.shape[1]), *shape[2:], q.shape[3], v.shape[3])
-    by_keys = "key" in kernel or "value" in kernel
-    tiles = shape[0] * (k if by_keys else q).shape[1] * -(-shape[3 if by_keys else 2] // SIDE)
-    choices = widths(file, C_TYPES[q.dtype.name])
-    width = next((w for w in choices if w >= columns), choices[-1])
-    itemsize = np.dtype(_accumulator(q)).itemsize
-    shared = itemsize * (SIDE * PITCH + DEPTH * max(width, 2 * PITCH))
     args = (*arrays, *ruling, *sizes, *[n for s in (target, *sources) for n in s.steps], *steps)
-    threads = tiles * -(-columns // width) * BLOCK
-    kernels.launch(f"attention/{file}", kernel, threads, args, {"D": width}, shared)
+    by_query = kernel in ("attention_forward", "attention_query_gradient")
+    heads, length = (shape[1], shape[2]) if by_query else (k.shape[1], shape[3])
+    blocks = shape[0] * heads * -(-length // SIDE) if columns else 0
+    word = C_TYPES[q.dtype.name]
+    tensor = tiles(f"attention/tensor_{file}", word)
+    width = max(q.shape[3], v.shape[3])
+    if tensor and width <= tensor[-1]["D"] and has_tensor_cores(xp):
+        tile = next(t for t in tensor if t["D"] >= width)
+        stays = 2 if kernel in ("attention_query_gradient", "attention_key_gradient") else 1
+        shared = (stays * SIDE + 2 * tile["STEP"]) * tile["D"] * q.dtype.itemsize
+        kernels.launch(f"attention/tensor_{file}", kernel, blocks * tile["BLOCK"], args, tile, shared)
+        return
+    plain = tiles(f"attention/{file}", word)
+    tile = next((t for t in plain if t["D"] >= columns), plain[-1])
+    shared = np.dtype(_accumulator(q)).itemsize * (SIDE * PITCH + DEPTH * max(tile["D"], 2 * PITCH))
+    kernels.launch(f"attention/{file}", kernel, blocks * -(-columns // tile["D"]) * tile["BLOCK"], args, tile, shared)
 
 
 @functools.cache
-def widths(file: str, word: str) -> tuple[int, ...]:
-    """How many columns of the result a block may have, for elements of the C type `word`, the fewest first."""
-    builds = kernel_file(f"attention/{file}").configurations()
-    return tuple(sorted({int(c["D"]) for c in builds if c["T"] == word}))
+def tiles(file: str, word: str) -> tuple[dict[str, int], ...]:
+    """The choices of integers that a kernel file has for elements of the C type `word`, the narrowest first."""
+    builds = [c for c in kernel_file(file).configurations() if c["T"] == word]
+    found = [{name: int(choice) for name, choice in c.items() if choice.isdigit()} for c in builds]
+    return tuple(sorted(found, key=lambda tile: tile["D"]))
+
+
+@functools.cache
+def has_tensor_cores(xp: Any) -> bool:
+    """Whether the GPU has cp.async and mma.sync for bfloat16."""
+    return int(xp.cuda.Device().compute_capability) >= kernel_file("attention/tensor_forward").arch
 
 
 def _accumulator(x: Array) -> Any:

@@ -135,7 +135,8 @@ def _blocks(q: Array, k: Array, rule: Rule) -> Iterator[_Block]:
 
 def _scores(at: _Block, q: Array, k: Array, mask: Array | None, rule: Rule) -> Array:
     """q kᵀ · scale with the mask, (B, K, group, L, S): -∞ where a query does not see a key."""
-    scores = (at.of_group(q) * rule.scale) @ at.of_keys(k).swapaxes(-1, -2)
+    scores = at.of_group(q) @ at.of_keys(k).swapaxes(-1, -2)
+    scores *= rule.scale
     if rule.causal:
         hidden = np.arange(at.seen) > np.arange(at.rows.start, at.rows.stop)[:, None]
         np.copyto(scores, -np.inf, where=hidden)
