@@ -99,6 +99,8 @@ from gpunn.ops.pool.power import lp_pool3d as lp_pool3d
 from gpunn.ops.pool.unpool import max_unpool1d as max_unpool1d
 from gpunn.ops.pool.unpool import max_unpool2d as max_unpool2d
 from gpunn.ops.pool.unpool import max_unpool3d as max_unpool3d
+from gpunn.ops.resize.affine_grid import affine_grid as affine_grid
+from gpunn.ops.resize.grid_sample import grid_sample as grid_sample
 from gpunn.ops.resize.interpolate import interpolate as interpolate
 from gpunn.ops.resize.pad import pad as pad
 from gpunn.ops.resize.shuffle import channel_shuffle as channel_shuffle

@@ -52,7 +52,7 @@ __device__ __forceinline__ void resample_all(T* y, const T* x, const Sight& d, c
 // bytes of channels, or one element.
 // Bytes: planes * channels * (size_d * size_h * size_w + out_d * out_h * out_w) * sizeof(T).
 // FLOPs: 2 * planes * channels * out_d * out_h * out_w * width_d * width_h * width_w.
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 2)
     resample(T* __restrict__ y, const T* __restrict__ x, const int* __restrict__ first_d,
              const int* __restrict__ count_d, const C* __restrict__ weights_d,
              const int* __restrict__ first_h, const int* __restrict__ count_h,

@@ -8,7 +8,7 @@ using C = accumulate_t<T>;
 // dx = the sum of dy over the places that show the element, row by row. At most the middle three of
 // five axes are padded. dx: the sizes; dy: the outs. A thread makes one element.
 // Bytes: planes * inner * (size_1 * size_2 * size_3 + out_1 * out_2 * out_3) * sizeof(T).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 2)
     pad_backward(T* __restrict__ dx, const T* __restrict__ dy, long long planes, int inner,
                  int size_1, int out_1, int before_1, int size_2, int out_2, int before_2,
                  int size_3, int out_3, int before_3, int mode) {

@@ -34,6 +34,20 @@ RUNS = {
     "bilinear, channels": both(lambda x: F.interpolate(x, (3, 5), mode="bilinear"), (2, 4, 4, 3), channels_last=True),
     "bicubic": both(lambda x: F.interpolate(x, (3, 7), mode="bicubic"), (1, 3, 5, 3)),
     "trilinear, halves": both(lambda x: F.interpolate(x, 4, mode="trilinear"), (1, 1, 2, 3, 5), dtype=gp.bfloat16),
+    "grid": both(lambda x, g: F.grid_sample(x, 2 * g, align_corners=True), (2, 3, 2, 3), (2, 3, 2, 2)),
+    "grid, nearest, channels": both(
+        lambda x, g: F.grid_sample(x, g, "nearest", "border", False),
+        (1, 9, 2, 3),
+        (1, 2, 2, 2),
+        channels_last=True,
+    ),
+    "grid, cubic, halves": both(
+        lambda x, g: F.grid_sample(x, g, "bicubic", "reflection", False),
+        (1, 1, 3, 2),
+        (1, 2, 2, 2),
+        dtype=gp.float16,
+    ),
+    "grid, volume": both(lambda x, g: F.grid_sample(x, g, align_corners=False), (1, 2, 2, 3, 2), (1, 2, 1, 2, 3)),
 }
 
 
