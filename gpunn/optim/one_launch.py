@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from operator import is_
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -42,33 +43,41 @@ class Job(NamedTuple):
     is_first: bool
 
 
-def sorted_out(kernel: object, jobs: list[Job]) -> tuple[list[Job], dict[tuple[Any, ...], list[Job]]]:
-    """The jobs that no kernel can do, and the others by dtype and GPU."""
+Seen = dict[Any, tuple[Array, tuple[Array | None, ...]]]  # by parameter: arrays that were looked at before
+
+
+def sorted_out(kernel: object, jobs: list[Job], seen: Seen) -> tuple[list[Job], dict[tuple[Any, ...], list[Job]]]:
+    """The jobs that no kernel can do, and the others by dtype and GPU. `seen` is kept from step to step."""
     if kernel is None or not backend.is_cuda_in_use():
         return jobs, {}
     plain: list[Job] = []
     by_place: dict[tuple[Any, ...], list[Job]] = {}
     for job in jobs:
         p = job.p.array
-        if backend.is_cuda(p) and many.is_dense(p) and _fit(p, job.arrays):
-            by_place.setdefault((p.dtype, p.device.id), []).append(job)
-        else:
-            plain.append(job)
+        known = seen.get(job.p)
+        if known is None or known[0] is not p or not all(map(is_, known[1], job.arrays)):
+            if not _fit(p, job.arrays):
+                plain.append(job)
+                continue
+            seen[job.p] = p, job.arrays
+        by_place.setdefault((p.dtype, p.device.id), []).append(job)
     return plain, by_place
 
 
 def _fit(p: Array, states: tuple[Array | None, ...]) -> bool:
-    """Whether `states` are arrays like `p`: they are the user's, who may have moved or cast one of the two."""
+    """Whether a kernel can step `p` with `states`: they are the user's, who may have moved or cast one of the two."""
     kind, dtype, shape = type(p), p.dtype, p.shape
-    return all(
-        [s is None or (type(s) is kind and s.dtype == dtype and s.shape == shape and many.is_dense(s)) for s in states]
-    )
+    alike = [s is None or (type(s) is kind and s.dtype == dtype and s.shape == shape) for s in states]
+    return backend.is_cuda(p) and all(alike) and all([s is None or many.is_dense(s) for s in (p, *states)])
 
 
 class OneLaunch:
     """The parameters of one dtype on one GPU, and what has been sent there."""
 
     def __init__(self) -> None:
+        self._fixed: list[Array | None] = []  # parameters and their states
+        self._fixed_addresses: tuple[int, ...] = ()
+        self._are_contiguous = False  # the parameters, and with them the states
         self._addresses: tuple[int, ...] = ()
         self._table: Array = None
         self._members: list[int] = []  # for each parameter the number of its record
@@ -82,16 +91,13 @@ class OneLaunch:
     def prepared(self, optimizer: Optimizer, jobs: list[Job]) -> Callable[[], None]:
         """The launch for `jobs`, all but made. Nothing that the user sees changes before it is called."""
         like = jobs[0].p.array
-        for job in jobs:
-            self._lay_out(optimizer, job)
-        columns: list[list[Array | None]] = [
-            [job.p.array for job in jobs],
-            [many.laid_out_as(job.grad, job.p.array) for job in jobs],
-            *[[_array(job, optimizer.arrays, n) for job in jobs] for n in range(STATES)],
-        ]
-        plan = many.plan(columns[0])
-        addresses = many.addresses([array for column in columns for array in column])
-        if addresses != self._addresses or self._table is None:
+        self._find(optimizer, jobs)
+        grads = [job.grad for job in jobs]
+        if not all([g.flags.c_contiguous for g in grads]) or not self._are_contiguous:
+            grads = [many.laid_out_as(job.grad, job.p.array) for job in jobs]
+        plan = many.plan(grads)
+        addresses = (*many.addresses(grads), *self._fixed_addresses)
+        if addresses != self._addresses:
             self._addresses, self._table = addresses, many.table(addresses, like)
         self._send_records(optimizer, jobs, like)
         args = (
@@ -106,12 +112,12 @@ class OneLaunch:
             len(self._first),
         )
         file, kernel = optimizer.kernel or ("", "")
-        return partial(self._launch, file, kernel, plan.threads, args, {"T": C_TYPES[like.dtype.name]}, columns)
+        return partial(self._launch, file, kernel, plan.threads, args, {"T": C_TYPES[like.dtype.name]}, grads)
 
     def _launch(
-        self, file: str, kernel: str, threads: int, args: tuple[Any, ...], constants: dict[str, str], arrays: Any
+        self, file: str, kernel: str, threads: int, args: tuple[Any, ...], constants: dict[str, str], arrays: object
     ) -> None:
-        """`arrays`: what the addresses belong to, so that it is alive until now."""
+        """`arrays`: copies of gradients, alive until now."""
         self._known, self._was_launched = None, threads > 0
         kernels.launch(file, kernel, threads, args, constants)
 
@@ -144,14 +150,29 @@ class OneLaunch:
                 self._records[...] = xp.asarray(np.array(records))
         self._known, self._first = records, first
 
-    def _lay_out(self, optimizer: Optimizer, job: Job) -> None:
-        """Let the states of a parameter lie in memory as it does."""
-        for name, array in zip(optimizer.arrays, job.arrays, strict=True):
-            if array is not None and not many.is_laid_out_as(array, job.p.array):
-                job.state[name].array = many.laid_out_as(array, job.p.array)
+    def _find(self, optimizer: Optimizer, jobs: list[Job]) -> None:
+        """Note where parameters and states lie, unless they are the same arrays as before."""
+        fixed = [array for job in jobs for array in (job.p.array, *job.arrays)]
+        if len(fixed) == len(self._fixed) and all(map(is_, fixed, self._fixed)):
+            return
+        for job in jobs:
+            _lay_out(optimizer, job)
+        columns: list[list[Array | None]] = [[job.p.array for job in jobs]]
+        for n in range(STATES):
+            columns.append([_array(job, optimizer.arrays, n) for job in jobs])
+        self._fixed, self._are_contiguous = fixed, all([job.p.array.flags.c_contiguous for job in jobs])
+        self._fixed_addresses = many.addresses([array for column in columns for array in column])
+
+
+def _lay_out(optimizer: Optimizer, job: Job) -> None:
+    """Let the states of a parameter lie in memory as it does."""
+    for name, array in zip(optimizer.arrays, job.arrays, strict=True):
+        if array is not None and not many.is_laid_out_as(array, job.p.array):
+            job.state[name].array = many.laid_out_as(array, job.p.array)
 
 
 def _array(job: Job, names: tuple[str, ...], n: int) -> Array | None:
+    """State number `n`; it may have been laid out anew since the job was made."""
     state = job.state.get(names[n]) if n < len(names) else None
     return None if state is None else state.array
 

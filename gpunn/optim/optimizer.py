@@ -42,6 +42,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self._hooks: dict[str, Hooks] = {}
         self._launches: dict[tuple[Any, ...], OneLaunch] = {}
+        self._seen: one_launch.Seen = {}
         groups = list(params)
         if not groups:
             raise ArgumentError("optimizer got an empty parameter list")
@@ -51,10 +52,8 @@ class Optimizer:
             self.add_param_group(group)  # type: ignore[arg-type]
 
     def completed(self, p: Array, state: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-        """`state` with all that a step of `p` needs; a new dict if something was missing."""
+        """`state` and all that a step of `p` needs besides it, in a new dict."""
         numbers, arrays = self.first_counts(options), self.first_arrays(options)
-        if all([state.get(name) is not None for name in (*numbers, *arrays)]):
-            return state
         xp, dtype = array_module(p), dtypes.get_default_dtype()
         dtype = dtype if dtype is dtypes.float64 else dtypes.float32
         fresh = {name: tensor(value, dtype=dtype, device="cpu") for name, value in numbers.items()}
@@ -140,7 +139,7 @@ class Optimizer:
             with engine.enable_grad():
                 loss = closure()
         self._check_gradients()
-        plain, by_place = one_launch.sorted_out(self.kernel, list(self._jobs()))
+        plain, by_place = one_launch.sorted_out(self.kernel, list(self._jobs()), self._seen)
         ready = [self._launches.setdefault(place, OneLaunch()).prepared(self, jobs) for place, jobs in by_place.items()]
         for launch in ready:
             launch()
@@ -162,11 +161,13 @@ class Optimizer:
             options = {k: v.item() if isinstance(v, Tensor) else v for k, v in group.items() if k != "params"}
             if "betas" in options:
                 options["betas"] = tuple([b.item() if isinstance(b, Tensor) else b for b in options["betas"]])
+            needed = (*self.first_counts(options), *self.first_arrays(options))
             for p in group["params"]:
                 if p.grad is not None:
-                    before = self.state.get(p, {})
-                    state = self.completed(p.array, before, options)
-                    arrays = tuple([state[name].array if name in state else None for name in self.arrays])
+                    before = state = self.state.get(p, {})
+                    if not all([before.get(name) is not None for name in needed]):
+                        state = self.completed(p.array, before, options)
+                    arrays = tuple([None if (s := state.get(name)) is None else s.array for name in self.arrays])
                     yield Job(number, options, p, p.grad.array, state, arrays, len(state) > len(before))
 
     def _commit(self, job: Job) -> None:
@@ -181,7 +182,7 @@ class Optimizer:
         """Raise before anything moves if a gradient does not fit its parameter, which may have got other data."""
         for number, group in enumerate(self.param_groups):
             for i, p in enumerate(group["params"]):
-                if p.grad is not None and (_facts(p.array) != _facts(p.grad.array)):
+                if p.grad is not None and not _are_alike(p.array, p.grad.array):
                     raise ShapeError(
                         f"{type(self).__name__}.step: parameter {i} of group {number} has shape {p.array.shape}, "
                         f"its gradient {p.grad.array.shape}; {p.array.dtype} on {p.device} and {p.grad.array.dtype} "
@@ -257,6 +258,7 @@ class Optimizer:
         self.__dict__.update(state)
         self._hooks = {}
         self._launches = {}
+        self._seen = {}
 
 
 def _listed(params: Any) -> list[Any]:
@@ -283,8 +285,9 @@ def _check_params(entries: list[Any], known: set[int]) -> None:
         raise ArgumentError("some parameters appear twice in one parameter group")
 
 
-def _facts(array: Array) -> tuple[Any, ...]:
-    return array.shape, array.dtype, device_of(array)
+def _are_alike(p: Array, grad: Array) -> bool:
+    """Whether the two agree in shape, dtype and device."""
+    return bool(p.shape == grad.shape and p.dtype == grad.dtype and type(p) is type(grad) and p.device == grad.device)
 
 
 def _fitted(state: dict[str, Any], p: Tensor, counts: tuple[str, ...]) -> dict[str, Any]:

@@ -156,7 +156,7 @@ struct Adamax {
 
 // The step of struct Adam, a piece a block; states m, v, and the largest v or null.
 // Bytes: 7 * count * 4096 * sizeof(T).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     adam(T* const* addresses, double* records, unsigned int* done, const long long* sizes,
          const int* sets, const int* pieces, long long arrays, long long count, int records_count) {
   step_all<Adam>(addresses, records, done, sizes, sets, pieces, arrays, count, records_count);
@@ -182,7 +182,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
 
 // The step of struct Adamax, a piece a block; states m, u.
 // Bytes: 7 * count * 4096 * sizeof(T).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     adamax(T* const* addresses, double* records, unsigned int* done, const long long* sizes,
            const int* sets, const int* pieces, long long arrays, long long count,
            int records_count) {

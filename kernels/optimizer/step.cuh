@@ -51,7 +51,7 @@ __device__ __forceinline__ void update(const Rule& rule, const Place& at, int le
   }
 }
 
-// The step of all parameters. addresses (5, arrays): those of parameters, gradients and states;
+// The step of all parameters. addresses (5, arrays): those of gradients, parameters and states;
 // sets (arrays): the row of `records` for each. The block that is last to end finds nobody reading
 // the records, moves them on to the next step, and leaves `done` at 0.
 template <class Rule>
@@ -71,7 +71,7 @@ __device__ __forceinline__ void step_all(T* const* addresses, double* records, u
     }
     const Rule rule = shared_rule;
     const long long start = work.start(c);
-    Place at{addresses[array] + start, addresses[arrays + array] + start, {}};
+    Place at{addresses[arrays + array] + start, addresses[array] + start, {}};
 #pragma unroll
     for (int n = 0; n < Rule::STATES; ++n) {
       T* state = addresses[(2 + n) * arrays + array];

@@ -101,3 +101,26 @@ def test_learning_rate_as_tensor():
     p.grad = gp.ones(1)
     gp.optim.SGD([p], lr=gp.tensor(0.25)).step()
     assert p.tolist() == [-0.25]
+
+
+def test_a_state_without_a_buffer(device):
+    """Older versions of PyTorch save a momentum buffer that is None."""
+    p = gp.zeros(2, device=device, requires_grad=True)
+    optimizer = gp.optim.SGD([p], lr=1.0)
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": {0: {"momentum_buffer": None}}, "param_groups": groups})
+    for momentum in (0.0, 0.5):
+        optimizer.param_groups[0]["momentum"] = momentum
+        p.grad = gp.ones(2, device=device)
+        optimizer.step()
+    assert p.tolist() == [-2.0, -2.0] and optimizer.state[p]["momentum_buffer"].tolist() == [1.0, 1.0]
+
+
+def test_momentum_that_is_switched_off_keeps_its_buffer(device):
+    p = gp.zeros(2, device=device, requires_grad=True)
+    optimizer = gp.optim.SGD([p], lr=1.0, momentum=0.5)
+    for momentum, value in ((0.5, 1.0), (0.0, 2.0), (0.5, 4.0)):
+        optimizer.param_groups[0]["momentum"] = momentum
+        p.grad = gp.full((2,), value, device=device)
+        optimizer.step()
+    assert p.tolist() == [-7.5, -7.5] and optimizer.state[p]["momentum_buffer"].tolist() == [4.5, 4.5]
