@@ -159,7 +159,7 @@ def _spread(g: Array, axes: list[Along], shape: tuple[int, ...], sampling: Sampl
     keys = np.stack([np.where(inside, element, places) for _, element, inside in taps], -1)
     for image in range(images):
         shares = np.stack([g[image] * factor[image, :, None] for factor in factors], 1)
-            shares = shares.reshape(keys[image].size, channels)
+        shares = shares.reshape(keys[image].size, channels)
         flat = keys[image].reshape(-1)
         order = np.argsort(flat, kind="stable")
         order = order[flat[order] < places]
