@@ -14,7 +14,6 @@ from gpunn.kernels.source import C_TYPES, Kernel, KernelFile, Parameter, kernel_
 
 OPTIONS: Final = ("-std=c++17",)  # CuPy adds the architecture, -ftz=true and its own include folders
 MAX_BLOCKS: Final = 1 << 20  # kernels stride over the grid, so more would only cost
-STATIC_SHARED: Final = 48 << 10  # more dynamic shared memory than this must be asked for
 
 _NUMBERS: Final[dict[str, type[np.generic]]] = {
     "bool": np.bool_,
@@ -34,21 +33,27 @@ class KernelArgumentError(GpunnError, TypeError, ValueError):
 class Prepared:
     """A compiled kernel that is ready to run: its function, its block, and which arguments become which C numbers."""
 
-    __slots__ = ("_block", "_function", "_numbers", "_shared")
+    __slots__ = ("_allowed", "_block", "_function", "_numbers")
 
     def __init__(self, function: Any, block: int, numbers: tuple[tuple[int, Callable[[Any], Any]], ...]) -> None:
         self._function, self._block, self._numbers = function, (block,), numbers
-        self._shared = STATIC_SHARED
+        self._allowed: dict[int, int] = {}  # by the number of a GPU: the dynamic shared memory that was asked for
 
     def run(self, threads: int, args: Sequence[Any], shared: int) -> None:
         """Launch a grid of at least `threads` threads, but not more than `MAX_BLOCKS` blocks, on the current stream."""
-        if shared > self._shared:
-            self._function.max_dynamic_shared_size_bytes = self._shared = shared
+        if shared:
+            self._allow(shared)
         packed = list(args)
         for i, number in self._numbers:
             packed[i] = number(packed[i])
         blocks = -(-threads // self._block[0])
         self._function((blocks if blocks < MAX_BLOCKS else MAX_BLOCKS,), self._block, packed, shared_mem=shared)
+
+    def _allow(self, shared: int) -> None:
+        """Ask the current GPU for dynamic shared memory: unasked it gives 48 KB less what the kernel declares."""
+        number = backend.cuda_module().cuda.runtime.getDevice()
+        if shared > self._allowed.get(number, 0):
+            self._function.max_dynamic_shared_size_bytes = self._allowed[number] = shared
 
 
 def prepare(stem: str, name: str, args: Sequence[Any], constants: Mapping[str, int | str]) -> Prepared:

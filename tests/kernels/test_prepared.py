@@ -27,7 +27,6 @@ class Recorder:
 
     def __init__(self):
         self.launches, self.codes, self.options = [], [], []
-        self.max_dynamic_shared_size_bytes = None
 
     def __call__(self, code, options, enable_cooperative_groups):
         self.codes.append(code)
@@ -45,7 +44,9 @@ class Recorder:
 
 class Run:
     def __init__(self, recorder):
-        self.recorder, self.max_dynamic_shared_size_bytes = recorder, None
+        self.recorder, self.asked = recorder, []
+
+    max_dynamic_shared_size_bytes = property(None, lambda self, size: self.asked.append(size))
 
     def __call__(self, grid, block, args, shared_mem):
         self.recorder.launches.append((self.recorder.name, grid, block, args, shared_mem, self))
@@ -108,11 +109,14 @@ def test_the_grid_is_bounded(played):
     assert recorder.launches[0][1] == (prepared.MAX_BLOCKS,)
 
 
-def test_much_shared_memory_is_asked_for(played):
+def test_shared_memory_is_asked_for_on_each_gpu(played, monkeypatch):
     cupy, recorder = played
-    kernels.launch("test", "take", 1, arguments(cupy), {"BLOCK": 256}, shared=100_000)
-    *_, shared, run = recorder.launches[0]
-    assert (shared, run.max_dynamic_shared_size_bytes) == (100_000, 100_000)
+    for gpu, shared in ((0, 48 << 10), (0, 1000), (0, 100_000), (1, 48 << 10), (1, 0)):
+        monkeypatch.setattr(cupy.cuda.runtime, "getDevice", lambda gpu=gpu: gpu)
+        kernels.launch("test", "take", 1, arguments(cupy), {"BLOCK": 256}, shared=shared)
+    assert [shared for *_, shared, _ in recorder.launches] == [48 << 10, 1000, 100_000, 48 << 10, 0]
+    # 48 KB are no default: what the kernel itself declares is among them.
+    assert recorder.launches[0][5].asked == [48 << 10, 100_000, 48 << 10]
 
 
 def test_a_choice_left_out_is_the_first(played):
