@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -41,7 +42,10 @@ def cases() -> Iterator[Case]:
         first, second = (c, k) if "transpose" in function else (k, c)
         x, w = (n, c, *sides), (first, second, *[r] * len(sides))
         label = "x".join(map(str, x)) + f"-{k}x{r}"
-        yield Case(f"{function}/forward+backward/{label}", _make(function, x, w, k, {"padding": 1}, True))
+        seen = sides if "transpose" in function else [side + 3 - r for side in sides]  # places where a filter lies
+        flops = 2 * n * c * k * r ** len(sides) * math.prod(seen)
+        run = _make(function, x, w, k, {"padding": 1}, True)
+        yield Case(f"{function}/forward+backward/{label}", run, flops=3 * flops)
 
 
 def _make(

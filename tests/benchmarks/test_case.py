@@ -58,6 +58,8 @@ def test_the_counts_of_well_known_cases():
     assert counts["exp/forward/4194304"] == (32 << 20, 0, 0)
     assert counts["matmul/forward/512"] == (0, 1 << 28, 0)
     assert counts["conv2d/forward/64x6x14x14-16x5x5"] == (0, 2 * 64 * 16 * 10 * 10 * 6 * 25, 0)
+    assert counts["conv1d/forward+backward/16x64x1024-64x3"] == (0, 6 * 16 * 64 * 64 * 3 * 1024, 0)
+    assert counts["conv_transpose2d/forward+backward/8x64x28x28-32x4"] == (0, 6 * 8 * 64 * 32 * 16 * 28 * 28, 0)
     assert counts["relu/forward/64x6x28x28"] == (8 * 64 * 6 * 28 * 28, 0, 0)
     assert counts["lenet5/step/batch64"] == (0, 0, 64)
 
