@@ -7,7 +7,7 @@ PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest
 ENGINE_TESTS := tests/engine tests/autograd tests/tensor tests/ops/shape
 CUDA_SOURCES = $(shell find kernels gpunn examples \( -name '*.cu' -o -name '*.cuh' \) 2>/dev/null)
 
-.PHONY: demo test check format oracle long bench clean
+.PHONY: demo test check format oracle long bench gpu-check clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-demo
@@ -39,6 +39,10 @@ long: $(VENV)/installed-long
 
 bench: $(VENV)/installed-demo
 	$(BIN)/gpunn bench
+
+# With .venv if it is there, else with $(PYTHON): a machine with a GPU may have no network. Call it again to go on.
+gpu-check:
+	$(or $(wildcard $(BIN)/python),$(PYTHON)) -m tests.gpu --out build/gpu-check
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov

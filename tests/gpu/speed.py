@@ -1,0 +1,90 @@
+"""Benchmarks: the suite of `gpunn bench`, what CuPy's calls cost, training steps beside PyTorch. They judge nothing."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gpunn import backend, kernels
+from tests.gpu import training
+from tests.gpu.models import MODELS
+from tests.gpu.step import Case, Failed, Setting, Step, python
+
+CALLS = 1000
+REHEARSED = ("lenet5",)
+TEXT = 'extern "C" __global__ void nothing(float* y, long long n) {}'
+
+
+def cases(setting: Setting) -> Mapping[str, Case]:
+    """One process has the GPU at a time."""
+    bench = {
+        "bench, quick": ["--quick", "--backends", "cpu,cuda,torch"],
+        "bench, all on the GPU": ["--backends", "cuda", "--seconds", "0.1"],
+    }
+    bench = setting.pick(bench, {"bench, quick": ["relu/forward/", "--backends", "cpu", "--seconds", "0"]})
+    found: dict[str, Case] = {name: partial(benchmarks, arguments) for name, arguments in bench.items()}
+    found["calls"] = partial(calls, setting)
+    return found | {name: partial(training.compared, name, setting) for name in setting.pick(MODELS, REHEARSED)}
+
+
+def benchmarks(arguments: Sequence[str]) -> dict[str, Any]:
+    """The JSON of `gpunn bench`."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "results.json")
+        done = python(["-m", "benchmarks", *arguments, "--json", str(file)])
+        if done.returncode != 0 or not file.exists():
+            raise Failed(f"gpunn bench ended with code {done.returncode}: {(done.stdout + done.stderr)[-4000:]}")
+        facts: dict[str, Any] = json.loads(file.read_text())
+    return facts
+
+
+def calls(setting: Setting) -> dict[str, Any]:
+    """Microseconds of the host for one call, and until the GPU has done it; medians of nine rounds."""
+    cupy = backend.cuda_module()
+    x, y = cupy.ones(1000, "float32"), cupy.ones(1000, "float32")
+    a, b = cupy.ones((64, 64), "float32"), cupy.ones((64, 64), "float32")
+    nothing = cupy.RawModule(code=TEXT).get_function("nothing")
+    args = (y, np.int64(1000))
+    functions: dict[str, Callable[[], Any]] = {
+        "RawKernel": lambda: nothing((1,), (256,), args),
+        "gpunn.kernels.launch": lambda: kernels.launch("activation/piecewise", "relu_forward", 250, (y, x, 1000)),
+        "ufunc": lambda: cupy.add(x, x, out=y),
+        "ufunc and allocation": lambda: cupy.add(x, x),
+        "reduction": lambda: x.sum(),
+        "matmul": lambda: cupy.matmul(a, b),
+        "empty": lambda: cupy.empty(1000, "float32"),
+        "copy to the host": lambda: x.get(),
+    }
+    return {name: _cost(cupy, call, setting.pick(CALLS, 5)) for name, call in functions.items()}
+
+
+def _cost(cupy: Any, call: Callable[[], Any], count: int) -> dict[str, float]:
+    def wait() -> None:
+        cupy.cuda.runtime.deviceSynchronize()
+
+    begin, end = cupy.cuda.Event(), cupy.cuda.Event()
+    host, whole, device = [], [], []
+    for _ in range(9):
+        wait()
+        start = time.perf_counter()
+        begin.record()
+        for _ in range(count):
+            call()
+        end.record()
+        host.append(time.perf_counter() - start)
+        wait()
+        whole.append(time.perf_counter() - start)
+        device.append(cupy.cuda.get_elapsed_time(begin, end) * 1e-3)
+    medians = {"host": host, "whole": whole, "between events": device}
+    return {name: statistics.median(seconds) / count * 1e6 for name, seconds in medians.items()}
+
+
+STEP = Step("speed", "benchmarks: they judge nothing", __name__, cases, limit=300, at_once=1)
