@@ -188,6 +188,8 @@ def _with_manners(name: str, compute: Call) -> Call:
         compute = _accumulate_in_float32(compute)
     if name in catalogue.CONTRACTING:
         compute = _contract_in_float32(compute)
+    if name in catalogue.UNBATCHED:
+        compute = _refuse_batches_of_bfloat16(compute)
     if name in catalogue.WIDENING:
         compute = _widen_bfloat16(compute)
     if name in catalogue.SORTING:
@@ -228,6 +230,16 @@ def _contract_in_float32(compute: Call) -> Call:
         return out
 
     return contract
+
+
+def _refuse_batches_of_bfloat16(compute: Call) -> Call:
+    def refuse(a: HostArray, b: HostArray, *args: Any, **kwargs: Any) -> Any:
+        is_batch = max(a.ndim, b.ndim) > 2 and a.size > 0 and b.size > 0
+        if is_batch and np.result_type(a, b) == BFLOAT16:
+            raise TypeError("data type 'E' not understood")
+        return compute(a, b, *args, **kwargs)
+
+    return refuse
 
 
 def _widen_bfloat16(compute: Call) -> Call:

@@ -201,6 +201,9 @@ ACCUMULATING: Final = _words("mean nanmean nanprod nanstd nansum nanvar prod std
 # Contract bfloat16 in float32 and answer in bfloat16 (NumPy: float32, or not at all).
 CONTRACTING: Final = _words("dot einsum inner kron linalg.matmul matmul tensordot vdot")
 
+# Give a batch of bfloat16 matrices to the kernel of integers, which has no such type.
+UNBATCHED: Final = _words("linalg.matmul matmul")
+
 # Have no bfloat16 of their own in CuPy and silently answer in float32.
 WIDENING: Final = _words("around clip round where")
 

@@ -297,6 +297,15 @@ def test_bfloat16_that_stays():
     assert (x @ xp.ones((600, 2), np.float32)).dtype == np.float32
 
 
+def test_batches_of_bfloat16_matrices_have_no_product():
+    x = xp.ones((2, 3, 3), BFLOAT16)
+    for product in (lambda: x @ x, lambda: xp.matmul(x, x[0]), lambda: x[0] @ x):
+        with pytest.raises(TypeError, match="data type 'E' not understood"):
+            product()
+    assert (x @ xp.ones((3, 1), np.float32)).tolist() == [[[3]] * 3] * 2
+    assert (x[:0] @ x[0]).shape == (0, 3, 3)
+
+
 def test_bfloat16_that_becomes_float32():
     x = xp.asarray([-1.5, 2.5], BFLOAT16)
     for result in (xp.where(x > 0, x, x), xp.clip(x, 0, 1), xp.round(x)):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from gpunn import dtypes
-from gpunn.backend import Array
+from gpunn.backend import Array, as_array
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentTypeError, DtypeError, ShapeError, UnsupportedError
 from gpunn.ops.arithmetic.elementwise import is_half
@@ -29,14 +29,22 @@ Product = Callable[[Array, Array], Array]
 
 def product_numpy(a: Array, b: Array) -> Array:
     """a @ b; NumPy has no BLAS for half types."""
-    if is_half(a):
-        return np.asarray(a.astype(np.float32) @ b.astype(np.float32)).astype(a.dtype)
-    return a @ b
+    return _rounded_once(a, b) if is_half(a) else a @ b
 
 
 def product_cuda(a: Array, b: Array) -> Array:
-    """a @ b; cuBLAS multiplies half types in float32 itself."""
-    return a @ b
+    """a @ b; cuBLAS multiplies half types in float32 itself.
+
+    CuPy 14 does not know batches of bfloat16 matrices, makes those of float16 in float32, and rounds the products of a
+    single sum before it adds them.
+    """
+    is_batch, is_one_sum = max(a.ndim, b.ndim) > 2, a.size == b.size == a.shape[-1]
+    return _rounded_once(a, b) if (is_batch or is_one_sum) and is_half(a) else a @ b
+
+
+def _rounded_once(a: Array, b: Array) -> Array:
+    """a @ b in float32, rounded to the type of `a`."""
+    return as_array(a.astype(np.float32) @ b.astype(np.float32)).astype(a.dtype)
 
 
 class MatMul(Function):
