@@ -5,7 +5,7 @@ import pytest
 
 import gpunn as gp
 from gpunn.backend import device_of
-from gpunn.ops.recurrent import cells
+from gpunn.ops.recurrent import cells, persistent
 from gpunn.ops.recurrent.layers import Weights, direction
 from gpunn.ops.recurrent.steps import Steps
 from tests.harness import check_dtypes, check_op
@@ -84,26 +84,67 @@ def test_projection(is_reverse, device):
     check_op(op("lstm", sizes, is_reverse), reference("lstm", sizes, is_reverse), shapes("lstm", sizes, True), device)
 
 
+@pytest.mark.parametrize("way", ["one launch", "step by step"])
+@pytest.mark.parametrize("is_reverse", [False, True], ids=["forward", "reverse"])
 @pytest.mark.parametrize("name", CELLS)
-def test_dtypes(name, device):
+def test_dtypes(name, is_reverse, way, device, monkeypatch):
     sizes = (3, 3, 2)
-    check_dtypes(op(name, sizes, False), reference(name, sizes, False), shapes(name, sizes), device, factor=4)
+    if way == "step by step":
+        monkeypatch.setattr(persistent, "MOST_PRODUCTS", 0)
+    check_dtypes(op(name, sizes, is_reverse), reference(name, sizes, is_reverse), shapes(name, sizes), device, factor=4)
 
 
+@pytest.mark.parametrize(
+    ("hidden", "batch", "dtype", "wanted"),
+    [
+        (512, 32, np.float32, 4),
+        (1024, 16, np.float32, 8),
+        (1024, 128, np.float32, None),  # long products
+        (1056, 1, np.float32, 8),
+        (1057, 1, np.float32, None),  # more blocks than multiprocessors
+        (512, 32, np.float64, None),
+        (20, 1, np.float16, 4),
+    ],
+)
+def test_where_one_launch_is_right(hidden, batch, dtype, wanted):
+    limits = persistent.Limits(132, 227 << 10)  # of an H100
+    size, dtype = persistent.Size(hidden, 4, is_back=False), np.dtype(dtype)
+    assert persistent.units(Steps((batch,) * 9, False), size, dtype, limits) == wanted
+    assert persistent.units(Steps((batch,), False), size, dtype, limits) is None
+    assert persistent.units(Steps((0, 0), False), size, dtype, limits) is None
+    small = persistent.Limits(132, 100 << 10)
+    assert (
+        persistent.units(Steps((1,) * 9, False), persistent.Size(1024, 4, False), np.dtype(np.float32), small) is None
+    )
+
+
+def test_the_way_back_reads_more():
+    limits, steps = persistent.Limits(132, 227 << 10), Steps((32,) * 9, False)
+    wanted = {512: 4, 1024: None}
+    for hidden, count in wanted.items():
+        assert persistent.units(steps, persistent.Size(hidden, 4, is_back=True), np.dtype(np.float32), limits) == count
+    assert persistent.Size(10, 4, is_back=True).shared(4, 4) == 4 * 64 * 4
+    assert persistent.Size(10, 4, is_back=False).shared(4, 4) == 16 * 32 * 4
+
+
+@pytest.mark.parametrize("way", ["one launch", "step by step"])
+@pytest.mark.parametrize(("dtype", "limit"), [(gp.float32, 2e-5), (gp.float16, 2e-2)], ids=str)
 @pytest.mark.parametrize("name", CELLS)
-def test_gradients_of_low_precision_are_those_of_high(name, device):
+def test_gradients_of_low_precision_are_those_of_high(name, dtype, limit, way, device, monkeypatch):
     sizes = (3, 3, 2)
+    if way == "step by step":
+        monkeypatch.setattr(persistent, "MOST_PRODUCTS", 0)
     rng = np.random.default_rng(0)
     arrays = [rng.uniform(-1, 1, shape).astype(np.float16) for shape in shapes(name, sizes)]
     found = {}
-    for dtype in (gp.float16, gp.float64):
-        leaves = [gp.tensor(a, device=device, dtype=dtype, requires_grad=True) for a in arrays]
+    for kind in (dtype, gp.float64):
+        leaves = [gp.tensor(a, device=device, dtype=kind, requires_grad=True) for a in arrays]
         outputs = op(name, sizes, True)(*leaves)
         sum((y * y).sum() for y in outputs).backward()
-        found[dtype] = [None if t.grad is None else t.grad.double().cpu().numpy() for t in leaves]
-    for mine, wanted in zip(found[gp.float16], found[gp.float64], strict=True):
+        found[kind] = [None if t.grad is None else t.grad.double().cpu().numpy() for t in leaves]
+    for mine, wanted in zip(found[dtype], found[gp.float64], strict=True):
         if wanted is not None:
-            np.testing.assert_allclose(mine, wanted, rtol=1e-2, atol=2e-2)
+            np.testing.assert_allclose(mine, wanted, rtol=limit, atol=limit)
 
 
 @pytest.mark.parametrize("name", CELLS)

@@ -2,7 +2,8 @@
 
 The products with the input are made before, for all steps in one GEMM (`F.linear`); here each step adds one GEMM with
 the state before it and one kernel. Backward goes through the steps once more, and makes the gradients of the weights in
-one GEMM each from the gates' gradients of all steps. The second derivative goes through `composed.scan`.
+one GEMM each from the gates' gradients of all steps. Where a GPU can hold the weights, one launch does all steps. The
+second derivative goes through `composed.scan`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from gpunn.backend import Array, array_module
 from gpunn.engine import Function, grad_of, is_grad_enabled
 from gpunn.ops.linalg.linear import column_sums
 from gpunn.ops.linalg.products import product_cuda, product_numpy
-from gpunn.ops.recurrent import composed
+from gpunn.ops.recurrent import composed, persistent
 from gpunn.ops.recurrent.cells import Backward, Cell, Forward
 from gpunn.ops.recurrent.steps import Step, Steps
 from gpunn.ops.reduction.accumulate import widened
@@ -32,16 +33,21 @@ class Machine:
     product: Callable[[Array, Array], Array]
     forward: Callable[[Forward], None]
     backward: Callable[[Backward], None]
+    units: Callable[[Array, Cell, Steps, bool], int | None]  # of a block, if one kernel does all steps
 
 
 def numpy_machine(cell: Cell) -> Machine:
     """The steps of `cell` by NumPy."""
-    return Machine(product_numpy, cell.forward_numpy, cell.backward_numpy)
+    return Machine(product_numpy, cell.forward_numpy, cell.backward_numpy, _none)
+
+
+def _none(gates: Array, cell: Cell, steps: Steps, is_back: bool) -> None:
+    """There is no such kernel."""
 
 
 def cuda_machine(cell: Cell) -> Machine:
     """The steps of `cell` by cuBLAS and kernels."""
-    return Machine(product_cuda, cell.forward_cuda, cell.backward_cuda)
+    return Machine(product_cuda, cell.forward_cuda, cell.backward_cuda, persistent.units_on)
 
 
 @dataclass(frozen=True)
@@ -77,9 +83,32 @@ class Scan(Function):
         self, machine: Machine, gates: Array, first: Array, memory: Any, weight: Array, bias: Any, projection: Any
     ) -> tuple[Array, ...]:
         xp, cell, steps = array_module(gates), self.cell, self.steps
-        hidden = gates.shape[1] // cell.gates
-        trace = self._trace(xp, gates, hidden)
+        trace = self._trace(xp, gates, gates.shape[1] // cell.gates)
         y = trace.raw if projection is None else xp.empty((len(gates), len(projection)), gates.dtype)
+        self._go(machine, trace, y, gates, first, memory, weight, bias, projection)
+        self.kept = trace
+        last = steps.last(y).copy()
+        return y, last, steps.last(trace.memory).copy() if cell.has_memory else last[:0]
+
+    def _go(
+        self,
+        machine: Machine,
+        trace: Trace,
+        y: Array,
+        gates: Array,
+        first: Array,
+        memory: Any,
+        weight: Array,
+        bias: Any,
+        projection: Any,
+    ) -> None:
+        """Write the trace and y: by one kernel, or step by step."""
+        cell, steps = self.cell, self.steps
+        units = machine.units(gates, cell, steps, False) if projection is None else None
+        if units is not None:
+            written, keeps = (y, trace.memory, trace.kept), True in self.needs
+            persistent.forward(cell, steps, units, written, gates, first, memory, weight, bias, keeps)
+            return
         for step in steps:
             before = step.before(y, first)
             machine.forward(
@@ -96,9 +125,6 @@ class Scan(Function):
             )
             if projection is not None:
                 step.of(y)[...] = machine.product(step.of(trace.raw), projection.T)
-        self.kept = trace
-        last = steps.last(y).copy()
-        return y, last, steps.last(trace.memory).copy() if cell.has_memory else last[:0]
 
     def _trace(self, xp: Any, gates: Array, hidden: int) -> Trace:
         """Arrays for all steps; what only backward needs has room for one step if there is none."""
@@ -132,6 +158,17 @@ class Scan(Function):
         return tuple([next(found) if need else None for need in self.needs])
 
 
+@dataclass(frozen=True)
+class Gradients:
+    """What goes through the steps backwards, filled on the way."""
+
+    to_input: Array  # of the gates, for all steps
+    to_hidden: Array
+    carry: Array  # of the states, by sequence
+    to_memory: Any
+    to_out: Any  # of the outputs before a projection, for all steps
+
+
 class ScanBackward(Function):
     """The gradients of those inputs of Scan that need one."""
 
@@ -155,33 +192,53 @@ class ScanBackward(Function):
         to_out = None if projection is None else xp.empty_like(y)
         carry = to_last.copy()
         to_memory: Any = to_last_memory.copy() if cell.has_memory else None
-        product = carry[:0]
         to_y = xp.ascontiguousarray(to_y)
-        for step in steps.backwards():
-            arrays = Backward(
-                step.of(to_input),
-                step.of(to_hidden),
-                carry[: step.rows],
-                to_memory[: step.rows] if cell.has_memory else None,
-                step.of(to_y),
-                product,
-                step.of(trace.kept) if trace.kept is not None else None,
-                step.of(trace.raw),
-                step.of(trace.memory) if cell.has_memory else None,
-                step.of(before_all),
-                step.of(memory_before) if cell.has_memory else None,
-            )
-            if to_out is not None:
-                arrays = _through_projection(machine, arrays, projection, step.of(to_out))
-            machine.backward(arrays)
-            product = machine.product(step.of(to_hidden), weight)
-            ended = slice(step.rows_before, step.rows)  # sequences that begin with this step
-            carry[ended] += product[ended]
+        units = machine.units(to_input, cell, steps, True) if projection is None else None
+        if units is not None:
+            written = (to_input, to_hidden if cell.splits else None, carry, to_memory)
+            states = (trace.kept, y, trace.memory)
+            persistent.backward(cell, steps, units, written, to_y, states, (before_all, memory_before), weight)
+        else:
+            gradients = Gradients(to_input, to_hidden, carry, to_memory, to_out)
+            self._step_by_step(machine, gradients, to_y, (before_all, memory_before), weight, projection)
         to_weight = machine.product(to_hidden.T, before_all) if self.wanted[3] else None
         to_bias = column_sums(widened(to_hidden)).astype(y.dtype) if self.wanted[4] else None
         to_projection = machine.product(to_out.T, trace.raw) if to_out is not None and self.wanted[5] else None
         found = (to_input, carry, to_memory, to_weight, to_bias, to_projection)
         return tuple([array for array, want in zip(found, self.wanted, strict=True) if want])
+
+    def _step_by_step(
+        self,
+        machine: Machine,
+        found: Gradients,
+        to_y: Array,
+        all_before: tuple[Array, Any],
+        weight: Array,
+        projection: Any,
+    ) -> None:
+        """Write the gradients `found` of all steps, the last first."""
+        trace, has_memory, carry = self.trace, self.cell.has_memory, found.carry
+        product = carry[:0]
+        for step in self.steps.backwards():
+            arrays = Backward(
+                step.of(found.to_input),
+                step.of(found.to_hidden),
+                carry[: step.rows],
+                found.to_memory[: step.rows] if has_memory else None,
+                step.of(to_y),
+                product,
+                step.of(trace.kept) if trace.kept is not None else None,
+                step.of(trace.raw),
+                step.of(trace.memory) if has_memory else None,
+                step.of(all_before[0]),
+                step.of(all_before[1]) if has_memory else None,
+            )
+            if found.to_out is not None:
+                arrays = _through_projection(machine, arrays, projection, step.of(found.to_out))
+            machine.backward(arrays)
+            product = machine.product(step.of(found.to_hidden), weight)
+            ended = slice(step.rows_before, step.rows)  # sequences that begin with this step
+            carry[ended] += product[ended]
 
 
 def _through_projection(machine: Machine, step: Backward, projection: Array, to_out: Array) -> Backward:
