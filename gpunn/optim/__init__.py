@@ -9,6 +9,7 @@ from gpunn.optim.adaptive import Adadelta as Adadelta
 from gpunn.optim.adaptive import Adagrad as Adagrad
 from gpunn.optim.adaptive import RMSprop as RMSprop
 from gpunn.optim.asgd import ASGD as ASGD
+from gpunn.optim.lbfgs import LBFGS as LBFGS
 from gpunn.optim.optimizer import Optimizer as Optimizer
 from gpunn.optim.rprop import Rprop as Rprop
 from gpunn.optim.sgd import SGD as SGD

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.testing._internal.common_optimizers import OptimizerErrorEnum, optim_db
@@ -86,6 +87,31 @@ def state_difference(ours: dict[str, Any], theirs: dict[str, Any]) -> str | None
             if key in b and not isinstance(b[key], torch.Tensor) and a.get(key) != b[key]:
                 return f"param_groups {key}: {a.get(key)!r}, expected {b[key]!r}"
     return None
+
+
+LBFGS = [{"lr": 1e-3}, {"line_search_fn": "strong_wolfe"}, {"line_search_fn": "strong_wolfe", "history_size": 3}]
+
+
+@pytest.mark.parametrize("settings", [*LBFGS, {"lr": 0.01, "max_iter": 4, "max_eval": 3}], ids=str)
+def test_lbfgs(settings: dict[str, Any]) -> None:
+    """The same path, and as many evaluations; rounding grows from step to step, so the limit is wider."""
+    paths = []
+    for lib in (torch, gp):
+        x = lib.tensor([-1.2, 1.0, 0.7], dtype=lib.float64, requires_grad=True)
+        optimizer = lib.optim.LBFGS([x], **settings)
+
+        def closure(x: Any = x, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad()
+            loss = (100 * (x[1:] - x[:-1] * x[:-1]) ** 2 + (1 - x[:-1]) ** 2).sum()
+            loss.backward()
+            return loss
+
+        path = []
+        for _ in range(5):
+            loss = optimizer.step(closure).item()
+            path.append([loss, *x.tolist(), optimizer.state[x]["func_evals"], optimizer.state[x]["n_iter"]])
+        paths.append(path)
+    np.testing.assert_allclose(paths[1], paths[0], rtol=1e-5, atol=1e-8)
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=[p.name for p in PROMISES])
