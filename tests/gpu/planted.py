@@ -21,6 +21,7 @@ def cases(setting: Setting) -> Mapping[str, Case]:
         "hang": lambda: time.sleep(3600),
         "skipped": _skipped,
         "last": lambda: None,
+        "again": lambda: {"pid": os.getpid()},
     }
 
 

@@ -27,4 +27,4 @@ def kernel_tests() -> list[str]:
     return [f.relative_to(ROOT).as_posix() for f in files if "check_kernels(" in f.read_text()]
 
 
-STEP = Step("repeats", "100 reruns of every kernel test, bit-equal", __name__, cases, limit=240, at_once=4)
+STEP = Step("repeats", "100 reruns of every kernel test, bit-equal", __name__, cases, limit=240, at_once=4, alone=True)

@@ -33,8 +33,10 @@ class Runner:
 
     def run(self, step: Step, names: Sequence[str]) -> None:
         """Run these cases of `step`, as it wants them run."""
-        batches = [[name] for name in names] if step.at_once else [list(names)]
-        pool = ThreadPoolExecutor(max(1, step.at_once))
+        batches = (
+            [[name] for name in names] if step.alone else [list(names[i :: step.at_once]) for i in range(step.at_once)]
+        )
+        pool = ThreadPoolExecutor(step.at_once)
         try:
             for done in [pool.submit(self._drive, step, batch) for batch in batches]:
                 done.result()

@@ -91,7 +91,7 @@ def command(tool: str) -> list[str]:
     return [program, "--tool", tool, *TOOLS[tool], *options]
 
 
-STEP = Step("sanitizer", "compute-sanitizer, and fences and fills", __name__, cases, limit=150, at_once=6)
+STEP = Step("sanitizer", "compute-sanitizer, and fences and fills", __name__, cases, limit=150, at_once=6, alone=True)
 
 
 def main(argv: list[str]) -> int:

@@ -164,4 +164,6 @@ def close(mine: np.ndarray, theirs: np.ndarray, atol: np.ndarray, dtype: str) ->
     return near | (np.isnan(mine) & np.isnan(theirs))
 
 
-STEP = Step("special", "±0, denormals, ±inf, NaN, largest, smallest against NumPy", __name__, cases, limit=60)
+STEP = Step(
+    "special", "±0, denormals, ±inf, NaN, largest, smallest against NumPy", __name__, cases, limit=60, at_once=6
+)

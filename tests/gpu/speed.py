@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import statistics
 import tempfile
@@ -31,7 +32,7 @@ def cases(setting: Setting) -> Mapping[str, Case]:
     }
     bench = setting.pick(bench, {"bench, quick": ["relu/forward/", "--backends", "cpu", "--seconds", "0"]})
     found: dict[str, Case] = {name: partial(benchmarks, arguments) for name, arguments in bench.items()}
-    found["calls"] = partial(calls, setting)
+    found["calls"], found["ceilings"] = partial(calls, setting), partial(ceilings, setting)
     return found | {name: partial(training.compared, name, setting) for name in setting.pick(MODELS, REHEARSED)}
 
 
@@ -63,7 +64,42 @@ def calls(setting: Setting) -> dict[str, Any]:
         "empty": lambda: cupy.empty(1000, "float32"),
         "copy to the host": lambda: x.get(),
     }
+    functions |= {} if setting.rehearsal else _torch_calls()
     return {name: _cost(cupy, call, setting.pick(CALLS, 5)) for name, call in functions.items()}
+
+
+def _torch_calls() -> dict[str, Callable[[], Any]]:
+    """The same of PyTorch, which uses the same stream; nothing where it is missing."""
+    try:
+        torch: Any = importlib.import_module("torch")
+    except ImportError:
+        return {}
+    if not torch.cuda.is_available():
+        return {}
+    x, y = torch.ones(1000, device="cuda"), torch.ones(1000, device="cuda")
+    a = torch.ones(64, 64, device="cuda")
+    return {
+        "torch: add into": lambda: torch.add(x, x, out=y),
+        "torch: add": lambda: x + x,
+        "torch: sum": lambda: x.sum(),
+        "torch: relu": lambda: torch.relu(x),
+        "torch: matmul": lambda: a @ a,
+        "torch: empty": lambda: torch.empty(1000, device="cuda"),
+    }
+
+
+def ceilings(setting: Setting) -> dict[str, float]:
+    """What the machine can do: GB/s of a copy (bytes read and written), TFLOP/s of products of random numbers."""
+    cupy = backend.cuda_module()
+    size, n = setting.pick(1 << 30, 1 << 10), setting.pick(8192, 16)
+    x, y = cupy.ones(size, "float32"), cupy.empty(size, "float32")
+    copy = _cost(cupy, lambda: cupy.copyto(y, x), setting.pick(5, 1))["between events"] * 1e-6
+    found = {"copy GB/s": 2 * x.nbytes / max(copy, 1e-12) / 1e9}
+    for name in ("float16", "float32", "float64"):
+        a = cupy.asarray(np.random.default_rng(0).standard_normal((n, n), np.float32).astype(name))
+        seconds = _cost(cupy, lambda a=a: cupy.matmul(a, a), setting.pick(3, 1))["between events"] * 1e-6
+        found[f"matmul {name} TFLOP/s"] = 2 * n**3 / max(seconds, 1e-12) / 1e12
+    return found
 
 
 def _cost(cupy: Any, call: Callable[[], Any], count: int) -> dict[str, float]:
@@ -87,4 +123,4 @@ def _cost(cupy: Any, call: Callable[[], Any], count: int) -> dict[str, float]:
     return {name: statistics.median(seconds) / count * 1e6 for name, seconds in medians.items()}
 
 
-STEP = Step("speed", "benchmarks: they judge nothing", __name__, cases, limit=300, at_once=1)
+STEP = Step("speed", "benchmarks: they judge nothing", __name__, cases, limit=300, alone=True)

@@ -46,9 +46,8 @@ class Setting:
 class Step:
     """One part of the check.
 
-    `module` is where it is STEP. `cases(setting)` gives its cases by name, without touching the GPU. They run in one
-    process, one after the other (`at_once` 0), or each in a process of its own, `at_once` of them at a time. A case may
-    take `limit` seconds.
+    `module` is where it is STEP. `cases(setting)` gives its cases by name, without touching the GPU. They run in
+    `at_once` processes, which share them, or, `alone`, each in a process of its own. A case may take `limit` seconds.
     """
 
     name: str
@@ -56,7 +55,8 @@ class Step:
     module: str
     cases: Callable[[Setting], Mapping[str, Case]]
     limit: int = 120
-    at_once: int = 0
+    at_once: int = 1
+    alone: bool = False
 
 
 def need_pytest() -> None:

@@ -16,5 +16,5 @@ from tests.gpu import (
 )
 from tests.gpu.step import Step
 
-_MODULES = (environment, instructions, suite, special_values, widths, bad_indices, large, repeats, sanitizer, speed)
+_MODULES = (environment, instructions, suite, special_values, widths, bad_indices, large, repeats, speed, sanitizer)
 STEPS: dict[str, Step] = {module.STEP.name: module.STEP for module in _MODULES}

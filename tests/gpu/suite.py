@@ -74,4 +74,4 @@ def counts(report: str) -> dict[str, Any]:
     }
 
 
-STEP = Step("suite", "the test suite with --device cuda", __name__, cases, limit=300, at_once=6)
+STEP = Step("suite", "the test suite with --device cuda", __name__, cases, limit=300, at_once=6, alone=True)

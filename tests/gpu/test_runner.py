@@ -16,10 +16,10 @@ from tests.gpu.worker import outcome, run_cases
 SETTING = Setting()
 
 
-def run(folder, names=None, at_once=0, limit=2, seconds=100):
+def run(folder, names=None, limit=2, seconds=100, **how):
     journal = Journal(folder, "source")
     names = list(planted.cases(SETTING)) if names is None else names
-    Runner(journal, SETTING, time.monotonic() + seconds).run(replace(planted.STEP, at_once=at_once, limit=limit), names)
+    Runner(journal, SETTING, time.monotonic() + seconds).run(replace(planted.STEP, limit=limit, **how), names)
     return journal.results.get("planted", {})
 
 
@@ -34,6 +34,7 @@ def test_each_fault_costs_one_case(tmp_path, capsys):
         "hang": "failed",
         "skipped": "skipped",
         "last": "passed",
+        "again": "passed",
     }
     assert "one and one" in found["false"]["text"]
     assert found["faults"]["text"] == "two faults" and found["faults"]["facts"] == {"faults": 2}
@@ -43,9 +44,11 @@ def test_each_fault_costs_one_case(tmp_path, capsys):
     assert Journal(tmp_path, "source").results["planted"] == found
 
 
-def test_several_processes_at_a_time(tmp_path):
-    found = run(tmp_path, ["good", "crash", "last"], at_once=3)
-    assert {case: r["state"] for case, r in found.items()} == {"good": "passed", "crash": "failed", "last": "passed"}
+@pytest.mark.parametrize("alone", [False, True])
+def test_several_processes_at_a_time(tmp_path, alone):
+    found = run(tmp_path, ["good", "crash", "again"], at_once=2, alone=alone)
+    assert {case: r["state"] for case, r in found.items()} == {"good": "passed", "crash": "failed", "again": "passed"}
+    assert (found["good"]["facts"] != found["again"]["facts"]) == alone  # the first and the third share a process
 
 
 def test_no_time_no_case(tmp_path):

@@ -37,7 +37,7 @@ SOME = {
     "widths": ["softmax float32", "layer_norm bfloat16"],
     "indices": None,
     "large": None,
-    "speed": ["calls"],
+    "speed": ["calls", "ceilings"],
 }
 
 
@@ -131,9 +131,18 @@ def test_a_large_index_that_wraps():
         large.pieces_agree(large.Large(F.relu), large.SMALL_BORDER)
 
 
-def test_large_needs_memory(monkeypatch):
+class OutOfMemoryError(Exception):
+    """As CuPy calls it."""
+
+
+def test_large_needs_memory():
+    def greedy():
+        raise OutOfMemoryError("80 GiB")
+
     with emulator.enable(), pytest.raises(Skipped, match="GiB of GPU memory"):
         large.need_memory(2**60)
+    with pytest.raises(Skipped, match="too little memory: 80 GiB"):
+        large.in_memory(greedy)
 
 
 def test_a_bad_index_that_is_let_through():
