@@ -59,7 +59,8 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 2)
                     int stride_w, int dilation_d, int dilation_h, int dilation_w, int before_d,
                     int before_h, int before_w, int size_d, int size_h, int size_w, int out_d,
                     int out_h, int out_w) {
-  extern __shared__ C filter[];
+  extern __shared__ Vector<C> memory[];  // aligned to what load_vector reads
+  C* filter = reinterpret_cast<C*>(memory);
   const Geometry geo = {images,
                         groups,
                         rows,
