@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 # a thread pool per worker would make them wait
 PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest
 ENGINE_TESTS := tests/engine tests/autograd tests/tensor tests/ops/shape
-CUDA_SOURCES = $(shell find kernels gpunn examples \( -name '*.cu' -o -name '*.cuh' \) 2>/dev/null)
+CUDA_SOURCES = $(shell find kernels gpunn examples \( -name '*.cu' -o -name '*.cuh' -o -name '*.cpp' -o -name '*.h' \) 2>/dev/null)
 
 .PHONY: demo test check format oracle long bench gpu-check clean
 .DELETE_ON_ERROR:
