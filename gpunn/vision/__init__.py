@@ -2,3 +2,4 @@
 
 from gpunn.vision import datasets as datasets
 from gpunn.vision import models as models
+from gpunn.vision import transforms as transforms

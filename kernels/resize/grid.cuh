@@ -110,7 +110,9 @@ __device__ __forceinline__ Around<C, TAPS> around(C point, const Scope& axis) {
 // The elements around a point in all axes; with two axes the first of `d` alone counts.
 template <class C, int TAPS>
 struct Surroundings {
-  Around<C, TAPS> w, h, d;
+  static constexpr int DEPTH = TAPS == 4 ? 1 : TAPS;  // cubics are for two axes
+  Around<C, TAPS> w, h;
+  Around<C, DEPTH> d;
   int rank;
 
   // Calls f(number, place, j, k, l) for tap l of the width, k of the height, j of the depth; place
@@ -118,7 +120,7 @@ struct Surroundings {
   template <class F>
   __device__ __forceinline__ void each(int height, int width, F f) const {
 #pragma unroll
-    for (int j = 0; j < TAPS; ++j) {
+    for (int j = 0; j < DEPTH; ++j) {
       if (j > 0 && rank == 2) break;
 #pragma unroll
       for (int k = 0; k < TAPS; ++k) {
@@ -141,11 +143,12 @@ __device__ __forceinline__ Surroundings<C, TAPS> surroundings(const X* point, in
   found.rank = rank;
   found.w = around<C, TAPS>(to_compute(point[0]), {size_w, outside, corners});
   found.h = around<C, TAPS>(to_compute(point[1]), {size_h, outside, corners});
+  constexpr int DEPTH = Surroundings<C, TAPS>::DEPTH;
   if (rank == 3) {
-    found.d = around<C, TAPS>(to_compute(point[2]), {size_d, outside, corners});
+    found.d = around<C, DEPTH>(to_compute(point[2]), {size_d, outside, corners});
   } else {
 #pragma unroll
-    for (int k = 0; k < TAPS; ++k) {
+    for (int k = 0; k < DEPTH; ++k) {
       found.d.at[k] = 0;
       found.d.weight[k] = 1;
       found.d.slope[k] = 0;

@@ -1,0 +1,73 @@
+"""Images as batches, and the parameters of each image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gpunn import backend, dtypes
+from gpunn.backend import Array, array_module
+from gpunn.engine import Function
+from gpunn.errors import ArgumentTypeError, DtypeError, ShapeError
+from gpunn.tensor import Tensor
+
+Numbers = Any  # a number, or one for each image: a sequence, an array or a tensor
+
+
+def apply(transform: Function, img: Tensor) -> Tensor:
+    """What `transform` makes of the images (N, C, H, W), or of one image (C, H, W). No gradient goes through."""
+    if img.dim() == 4:
+        whole: Tensor = transform(img.detach())
+        return whole
+    result: Tensor = transform(img.detach()[None])
+    return result[0]
+
+
+def images(op: str, img: Any) -> tuple[int, int, int, int]:
+    """(N, C, H, W) of `img`, uint8 or of a floating type; N is 1 for a single image."""
+    if not isinstance(img, Tensor):
+        raise ArgumentTypeError(f"{op}: img must be a Tensor, got {type(img).__name__}; see to_tensor")
+    dtype, shape = dtypes.of(img.array), img.array.shape
+    if dtype is not dtypes.uint8 and not dtype.is_floating_point:
+        raise DtypeError(f"{op}: img must be of uint8 or a floating type, got {dtype}; use img.to(gpunn.float32)")
+    if len(shape) not in (3, 4):
+        raise ShapeError(f"{op}: img must be images (N, C, H, W) or one (C, H, W), got {shape}")
+    n, c, h, w = shape if len(shape) == 4 else (1, *shape)
+    return n, c, h, w
+
+
+def each(op: str, name: str, given: Numbers, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """The parameter `name` as one number for each of `count` images."""
+    value = backend.asnumpy(given.array) if isinstance(given, Tensor) else given
+    try:
+        found = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(f"{op}: {name} must be a number or one for each image, got {given!r}") from None
+    if found.shape not in ((), (1,), (count,)):
+        raise ShapeError(f"{op}: {name} must be a number or {count}, one for each image, got shape {found.shape}")
+    return np.broadcast_to(found.reshape(-1), (count,))
+
+
+def compute_type(x: Array) -> Any:
+    """The type that the values of `x` are computed in."""
+    return np.float64 if x.dtype == np.float64 else np.float32
+
+
+def brightest(x: Array) -> int:
+    """The largest value of a channel."""
+    return 255 if x.dtype == np.uint8 else 1
+
+
+def table(like: Array, numbers: Any, dtype: Any) -> Array:
+    """Parameters on the device of `like`."""
+    xp = array_module(like)
+    with backend.placed_on(backend.device_of(like)):
+        return xp.asarray(np.ascontiguousarray(numbers, dtype))
+
+
+def rounded(values: Array, dtype: Any) -> Array:
+    """Values as `dtype`; bytes are rounded, halves up."""
+    if dtype == np.uint8:
+        return np.floor(values + values.dtype.type(0.5)).clip(0, 255).astype(dtype)
+    return values.astype(dtype, copy=False)

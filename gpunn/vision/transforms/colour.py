@@ -1,0 +1,131 @@
+"""Brightness, contrast, saturation and hue, for each image its own; bytes are cut off, as in torchvision."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+
+from gpunn.backend import Array, array_module
+from gpunn.engine import Function
+from gpunn.errors import ArgumentError, ShapeError
+from gpunn.kernels import launch
+from gpunn.tensor import Tensor
+from gpunn.vision.transforms.batch import Numbers, apply, brightest, compute_type, each, images, table
+
+FILE: Final = "image/colour"  # of the kernels
+BLOCK: Final = 256
+OTHERS: Final = ("black", "mean", "gray")  # by their number in the file
+
+
+class _Blend(Function):
+    """factor · x + (1 - factor) · other, where `other` is "black", the "mean" of the image, or "gray"."""
+
+    def __init__(self, factors: np.ndarray[Any, Any], other: str) -> None:
+        self.factors, self.other = factors, other
+
+    def forward_numpy(self, x: Array) -> Array:
+        number = compute_type(x)
+        factors = self.factors.astype(number)[:, None, None, None]
+        other: Any = number(0)
+        if self.other == "gray":
+            other = _gray(x)
+        if self.other == "mean":
+            other = _gray(x).mean((1, 2, 3), dtype=np.float64, keepdims=True).astype(number)
+        return _bounded(factors * x.astype(number) + (1 - factors) * other, x.dtype)
+
+    def forward_cuda(self, x: Array) -> Array:
+        xp, number, (n, c, *size) = array_module(x), compute_type(x), x.shape
+        source, pixels = xp.ascontiguousarray(x), math.prod(size)
+        y, means, factors = xp.empty(x.shape, x.dtype), xp.empty(n, number), table(x, self.factors, number)
+        if self.other == "mean":
+            launch(FILE, "mean_brightness", n * BLOCK * (pixels > 0), (means, source, n, c, pixels))
+        launch(FILE, "blend", n * pixels, (y, source, factors, means, n, c, pixels, OTHERS.index(self.other)))
+        return y
+
+
+class _Hue(Function):
+    def __init__(self, shifts: np.ndarray[Any, Any]) -> None:
+        self.shifts = shifts
+
+    def forward_numpy(self, x: Array) -> Array:
+        number = compute_type(x)
+        r, g, b = np.moveaxis(x.astype(number) / number(brightest(x)), 1, 0)
+        top, low = np.maximum(np.maximum(r, g), b), np.minimum(np.minimum(r, g), b)
+        spread = top - low
+        divisor = np.where(spread != 0, spread, number(1))
+        saturation = np.where(spread != 0, spread / np.where(top != 0, top, number(1)), number(0))
+        to_r, to_g, to_b = (top - r) / divisor, (top - g) / divisor, (top - b) / divisor
+        side = np.where(top == r, to_b - to_g, np.where(top == g, 2 + to_r - to_b, 4 + to_g - to_r))
+        hue = np.where(spread != 0, side / number(6), number(0)) + self.shifts.astype(number)[:, None, None]
+        sixth = (hue - np.floor(hue)) * number(6)
+        rest = sixth - np.floor(sixth)
+        p = top * (1 - saturation)
+        q, t = top * (1 - saturation * rest), top * (1 - saturation * (1 - rest))
+        which = np.floor(sixth).astype(int) % 6
+        found = np.stack(
+            [np.choose(which, c) for c in ([top, q, p, p, t, top], [t, top, top, q, p, p], [p, p, t, top, top, q])], 1
+        )
+        return _bounded(found * number(255.999) if x.dtype == np.uint8 else found, x.dtype)
+
+    def forward_cuda(self, x: Array) -> Array:
+        xp, pixels = array_module(x), math.prod(x.shape[2:])
+        y = xp.empty(x.shape, x.dtype)
+        args = (y, xp.ascontiguousarray(x), table(x, self.shifts, compute_type(x)), len(x), pixels)
+        launch(FILE, "shift_hue", len(x) * pixels, args)
+        return y
+
+
+def _gray(x: Array) -> Array:
+    """How bright each pixel is: (N, 1, H, W), bytes cut off."""
+    wide = x.astype(compute_type(x))
+    if x.shape[1] == 1:
+        return wide
+    r, g, b = (wide[:, c : c + 1] * wide.dtype.type(share) for c, share in enumerate((0.2989, 0.587, 0.114)))
+    return np.floor((r + g) + b) if x.dtype == np.uint8 else ((r + g) + b).astype(x.dtype).astype(wide.dtype)
+
+
+def _bounded(values: Array, dtype: Any) -> Array:
+    if dtype == np.uint8:
+        return np.floor(values.clip(0, 255)).astype(dtype)
+    return values.clip(0, 1).astype(dtype)
+
+
+def _factors(op: str, name: str, img: Tensor, given: Numbers) -> np.ndarray[Any, Any]:
+    count, channels, _, _ = images(op, img)
+    if channels not in (1, 3):
+        raise ShapeError(f"{op}: img must have 1 or 3 channels, got {channels} of shape {img.array.shape}")
+    factors = each(op, name, given, count)
+    if not (factors >= 0).all():
+        raise ArgumentError(f"{op}: {name} must not be negative, got {given!r}")
+    return factors
+
+
+def adjust_brightness(img: Tensor, brightness_factor: Numbers) -> Tensor:
+    """The images `brightness_factor` times as bright; 0 is black, 1 changes nothing."""
+    factors = _factors("adjust_brightness", "brightness_factor", img, brightness_factor)
+    return apply(_Blend(factors, "black"), img)
+
+
+def adjust_contrast(img: Tensor, contrast_factor: Numbers) -> Tensor:
+    """The images with pixels `contrast_factor` times as far from the mean gray; 0 is all gray, 1 changes nothing."""
+    factors = _factors("adjust_contrast", "contrast_factor", img, contrast_factor)
+    return apply(_Blend(factors, "mean"), img)
+
+
+def adjust_saturation(img: Tensor, saturation_factor: Numbers) -> Tensor:
+    """The images `saturation_factor` times as colourful; 0 is gray, 1 changes nothing."""
+    factors = _factors("adjust_saturation", "saturation_factor", img, saturation_factor)
+    if img.array.shape[-3] == 1:
+        return img
+    return apply(_Blend(factors, "gray"), img)
+
+
+def adjust_hue(img: Tensor, hue_factor: Numbers) -> Tensor:
+    """The images with all colours moved by `hue_factor`, from -0.5 to 0.5, along the circle of hues."""
+    _factors("adjust_hue", "hue_factor", img, 0.0)
+    shifts = each("adjust_hue", "hue_factor", hue_factor, images("adjust_hue", img)[0])
+    if not ((shifts >= -0.5) & (shifts <= 0.5)).all():
+        raise ArgumentError(f"adjust_hue: hue_factor must be from -0.5 to 0.5, got {hue_factor!r}")
+    return img if img.array.shape[-3] == 1 else apply(_Hue(shifts), img)

@@ -1,0 +1,119 @@
+"""Images blurred, normalised, and made into tensors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from gpunn.backend import Array, array_module
+from gpunn.engine import Function
+from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError
+from gpunn.kernels import launch
+from gpunn.ops import tensor
+from gpunn.tensor import Tensor
+from gpunn.vision.transforms.batch import apply, brightest, compute_type, each, images, rounded, table
+
+FILE: Final = "image/filter"  # of the kernels
+
+
+class _Blur(Function):
+    """Weighted sums along rows, then along columns; weights (N, taps) of each."""
+
+    def __init__(self, across: np.ndarray[Any, Any], down: np.ndarray[Any, Any]) -> None:
+        self.across, self.down = across, down
+
+    def forward_numpy(self, x: Array) -> Array:
+        number = compute_type(x)
+        y = _sums(x.astype(number), self.across.astype(number), 3)
+        return rounded(_sums(y, self.down.astype(number), 2), x.dtype)
+
+    def forward_cuda(self, x: Array) -> Array:
+        xp, number, (n, c, h, w) = array_module(x), compute_type(x), x.shape
+        middle, y = xp.empty(x.shape, number), xp.empty(x.shape, x.dtype)
+        across, down = (table(x, weights, number) for weights in (self.across, self.down))
+        args = (middle, xp.ascontiguousarray(x), across, n, c * h, w, across.shape[1])
+        launch(FILE, "blur_rows", x.size, args)
+        launch(FILE, "blur_columns", x.size, (y, middle, down, n, c, h, w, down.shape[1]))
+        return y
+
+
+class _Normalize(Function):
+    """(x / brightest - mean) / std for each channel; bytes become float32."""
+
+    def __init__(self, mean: np.ndarray[Any, Any], std: np.ndarray[Any, Any]) -> None:
+        self.mean, self.std = mean, std
+
+    def forward_numpy(self, x: Array) -> Array:
+        number = compute_type(x)
+        mean, std = (numbers.astype(number)[:, None, None] for numbers in (self.mean, self.std))
+        y = (x.astype(number) / number(brightest(x)) - mean) / std
+        return y if x.dtype == np.uint8 else y.astype(x.dtype, copy=False)
+
+    def forward_cuda(self, x: Array) -> Array:
+        xp, number, (n, c, *size) = array_module(x), compute_type(x), x.shape
+        y = xp.empty(x.shape, np.float32 if x.dtype == np.uint8 else x.dtype)
+        tables = (table(x, self.mean, number), table(x, self.std, number))
+        launch(FILE, "normalize", x.size, (y, xp.ascontiguousarray(x), *tables, n, c, math.prod(size)))
+        return y
+
+
+def _sums(x: Array, weights: Array, axis: int) -> Array:
+    taps, size = weights.shape[1], x.shape[axis]
+    places, y = np.arange(size), np.zeros_like(x)
+    for k in range(taps):
+        at = np.abs(places + k - taps // 2)
+        at = np.where(at < size, at, 2 * (size - 1) - at)
+        y = y + weights[:, k, None, None, None] * x.take(at, axis)
+    return y
+
+
+def gaussian_blur(img: Tensor, kernel_size: int | Sequence[int], sigma: Any = None) -> Tensor:
+    """The images blurred: means weighted by exp(-d² / 2 sigma²) over `kernel_size` (width, height) pixels, both odd.
+
+    `sigma` is (x, y) or one number for both, or a tensor or array (N,): one for each image; None: 0.15 kernel_size +
+    0.35. Images go on with their mirror images at the edges.
+    """
+    count, _, height, width = images("gaussian_blur", img)
+    sizes = (kernel_size,) * 2 if isinstance(kernel_size, int) else tuple(kernel_size)
+    if len(sizes) != 2 or min(sizes) <= 0 or any([k % 2 == 0 for k in sizes]):
+        raise ArgumentError(f"gaussian_blur: kernel_size must be one or two positive odd numbers, got {kernel_size!r}")
+    if sizes[0] // 2 >= max(width, 1) or sizes[1] // 2 >= max(height, 1):
+        raise ShapeError(f"gaussian_blur: images of {height} x {width} are too small for kernel_size={kernel_size!r}")
+    if sigma is None:
+        sigmas: tuple[Any, ...] = tuple([k * 0.15 + 0.35 for k in sizes])
+    else:
+        sigmas = (
+            tuple(sigma) * (2 // len(sigma)) if isinstance(sigma, (tuple, list)) and len(sigma) < 3 else (sigma,) * 2
+        )
+    weights = []
+    for k, given in zip(sizes, sigmas, strict=True):
+        spread = each("gaussian_blur", "sigma", given, count)[:, None]
+        if not (spread > 0).all():
+            raise ArgumentError(f"gaussian_blur: sigma must be positive, got {sigma!r}")
+        bell = np.exp(-0.5 * ((np.arange(k) - k // 2) / spread) ** 2)
+        weights.append(bell / bell.sum(1, keepdims=True))
+    return apply(_Blur(*weights), img)
+
+
+def normalize(tensor: Tensor, mean: Sequence[float], std: Sequence[float], inplace: bool = False) -> Tensor:
+    """(x - mean) / std for each channel. Bytes are divided by 255 first, and become float32 in the same step."""
+    _, channels, _, _ = images("normalize", tensor)
+    numbers = [np.asarray(given, np.float64).reshape(-1) for given in (mean, std)]
+    if any([len(given) not in (1, channels) for given in numbers]):
+        raise ShapeError(f"normalize: mean and std must be one number or {channels}, got {mean!r} and {std!r}")
+    if (numbers[1] == 0).any():
+        raise ArgumentError(f"normalize: std must not be zero, got {std!r}")
+    result = apply(_Normalize(*[np.broadcast_to(given, (channels,)) for given in numbers]), tensor)
+    return tensor.copy_(result) if inplace else result
+
+
+def to_tensor(pic: Any) -> Tensor:
+    """An image of Pillow or an array (H, W, C) or (H, W) as a tensor (C, H, W); bytes become float32 from 0 to 1."""
+    array = np.asarray(pic)
+    if array.ndim not in (2, 3):
+        raise ArgumentTypeError(f"to_tensor: pic must be an image or an array (H, W, C) or (H, W), got {pic!r}")
+    planes = np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
+    return tensor(planes.astype(np.float32) / np.float32(255) if planes.dtype == np.uint8 else planes)

@@ -1,0 +1,248 @@
+"""Images cut out, flipped, turned, resized and erased, each in its own way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gpunn.backend import Array, array_module
+from gpunn.engine import Function
+from gpunn.errors import ArgumentError
+from gpunn.kernels import launch
+from gpunn.nn.functional import interpolate
+from gpunn.tensor import Tensor
+from gpunn.vision.transforms.batch import Numbers, apply, compute_type, each, images, rounded, table
+
+FILE = "image/geometry"  # of the kernels
+
+
+class _CropAndFlip(Function):
+    """`boxes` (N, 4): top, left, is upside down, is mirrored; `size` (H', W')."""
+
+    def __init__(self, boxes: np.ndarray[Any, Any], size: tuple[int, int]) -> None:
+        self.boxes, self.size = boxes, size
+
+    def forward_numpy(self, x: Array) -> Array:
+        (n, c, height, width), (out_h, out_w) = x.shape, self.size
+        tops, lefts, is_down, is_mirrored = self.boxes.T[..., None]
+        rows, columns = np.arange(out_h), np.arange(out_w)
+        rows = tops + np.where(is_down, out_h - 1 - rows, rows)
+        columns = lefts + np.where(is_mirrored, out_w - 1 - columns, columns)
+        outside = ((rows < 0) | (rows >= height))[:, :, None] | ((columns < 0) | (columns >= width))[:, None]
+        if min(height, width) == 0:
+            return np.zeros((n, c, out_h, out_w), x.dtype)
+        place = (rows.clip(0, height - 1)[:, None, :, None], columns.clip(0, width - 1)[:, None, None, :])
+        y = x[np.arange(n)[:, None, None, None], np.arange(c)[None, :, None, None], *place]
+        return np.where(outside[:, None], x.dtype.type(0), y)
+
+    def forward_cuda(self, x: Array) -> Array:
+        xp = array_module(x)
+        y = xp.empty((*x.shape[:2], *self.size), x.dtype)
+        args = (y, xp.ascontiguousarray(x), table(x, self.boxes, np.int32), *x.shape, *self.size)
+        launch(FILE, "crop_and_flip", y.size, args)
+        return y
+
+
+class _Affine(Function):
+    """The place of each pixel is (a, b, c; d, e, f) · (w, h, 1); `matrices` (N, 6), `fill` (C,)."""
+
+    def __init__(self, matrices: np.ndarray[Any, Any], fill: np.ndarray[Any, Any], is_bilinear: bool) -> None:
+        self.matrices, self.fill, self.is_bilinear = matrices, fill, is_bilinear
+
+    def forward_numpy(self, x: Array) -> Array:
+        (n, c, height, width), number = x.shape, compute_type(x)
+        a, b, right, d, e, down = self.matrices.astype(number).T[..., None, None]
+        w, h = np.arange(width, dtype=number), np.arange(height, dtype=number)[:, None]
+        column, row = (a * w + b * h) + right, (d * w + e * h) + down
+        left, top = (np.floor(column), np.floor(row)) if self.is_bilinear else (np.rint(column), np.rint(row))
+        shares = ((1 - (row - top), row - top), (1 - (column - left), column - left))
+        y = np.zeros(x.shape, number)
+        for k in range(1 + self.is_bilinear):
+            for j in range(1 + self.is_bilinear):
+                at_h, at_w = top + number(k), left + number(j)
+                inside = (at_h >= 0) & (at_h < height) & (at_w >= 0) & (at_w < width)
+                place = np.where(inside, at_h, 0).astype(int)[:, None], np.where(inside, at_w, 0).astype(int)[:, None]
+                found = x[np.arange(n)[:, None, None, None], np.arange(c)[:, None, None], *place].astype(number)
+                found = np.where(inside[:, None], found, self.fill.astype(number)[:, None, None])
+                y = y + (shares[0][k] * shares[1][j])[:, None] * found if self.is_bilinear else found
+        return rounded(y, x.dtype)
+
+    def forward_cuda(self, x: Array) -> Array:
+        xp, number = array_module(x), compute_type(x)
+        y = xp.empty(x.shape, x.dtype)
+        tables = (table(x, self.matrices, number), table(x, self.fill, number))
+        args = (y, xp.ascontiguousarray(x), *tables, *x.shape, *x.shape[2:], self.is_bilinear)
+        launch(FILE, "affine", x.shape[0] * math.prod(x.shape[2:]), args)
+        return y
+
+
+class _Erase(Function):
+    """`boxes` (N, 4): top, left, height, width; `value` (C,)."""
+
+    def __init__(self, boxes: np.ndarray[Any, Any], value: np.ndarray[Any, Any]) -> None:
+        self.boxes, self.value = boxes, value
+
+    def forward_numpy(self, x: Array) -> Array:
+        top, left, height, width = self.boxes.T[..., None]
+        rows, columns = np.arange(x.shape[2]), np.arange(x.shape[3])
+        inside = ((rows >= top) & (rows < top + height))[:, :, None] & ((columns >= left) & (columns < left + width))[
+            :, None
+        ]
+        value = rounded(self.value.astype(compute_type(x)), x.dtype)
+        return np.where(inside[:, None], value[:, None, None], x)
+
+    def forward_cuda(self, x: Array) -> Array:
+        xp = array_module(x)
+        y = xp.empty(x.shape, x.dtype)
+        tables = (table(x, self.boxes, np.int32), table(x, self.value, compute_type(x)))
+        launch(FILE, "erase", y.size, (y, xp.ascontiguousarray(x), *tables, *x.shape))
+        return y
+
+
+def _whole(op: str, name: str, given: Numbers, count: int) -> np.ndarray[Any, Any]:
+    numbers = each(op, name, given, count)
+    if not (np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all() and (np.abs(numbers) < 2**31).all()):
+        raise ArgumentError(f"{op}: {name} must be whole numbers, got {given!r}")
+    return numbers.astype(np.int64)
+
+
+def _channels(op: str, name: str, given: Any, channels: int) -> np.ndarray[Any, Any]:
+    """A number for each channel, from one for all or one for each."""
+    numbers = np.asarray(0.0 if given is None else given, np.float64)
+    if numbers.shape not in ((), (1,), (channels,)):
+        raise ArgumentError(f"{op}: {name} must be a number or one for each of {channels} channels, got {given!r}")
+    return np.broadcast_to(numbers.reshape(-1), (channels,))
+
+
+def crop(img: Tensor, top: Numbers, left: Numbers, height: int, width: int) -> Tensor:
+    """The part of each image from row `top` and column `left` on, zeros outside of it: (N, C, height, width)."""
+    return _cropped("crop", img, (top, left, False, False), (height, width))
+
+
+def crop_and_flip(
+    img: Tensor,
+    top: Numbers,
+    left: Numbers,
+    height: int,
+    width: int,
+    horizontal: Numbers = False,
+    vertical: Numbers = False,
+) -> Tensor:
+    """`crop`, and then the images flipped for which `horizontal` or `vertical` says so, in one step."""
+    return _cropped("crop_and_flip", img, (top, left, vertical, horizontal), (height, width))
+
+
+def hflip(img: Tensor, chosen: Numbers = True) -> Tensor:
+    """The images mirrored, left to right; with `chosen` only those that it says True for."""
+    _, _, height, width = images("hflip", img)
+    return _cropped("hflip", img, (0, 0, False, chosen), (height, width))
+
+
+def vflip(img: Tensor, chosen: Numbers = True) -> Tensor:
+    """The images upside down; with `chosen` only those that it says True for."""
+    _, _, height, width = images("vflip", img)
+    return _cropped("vflip", img, (0, 0, chosen, False), (height, width))
+
+
+def center_crop(img: Tensor, output_size: int | Sequence[int]) -> Tensor:
+    """The middle of each image, with zeros around it where it is smaller."""
+    _, _, height, width = images("center_crop", img)
+    sizes = (output_size,) * 2 if isinstance(output_size, int) else tuple(output_size)
+    out_h, out_w = sizes * 2 if len(sizes) == 1 else sizes
+    top, left = (round((n - m) / 2) if n >= m else -((m - n) // 2) for n, m in ((height, out_h), (width, out_w)))
+    return _cropped("center_crop", img, (top, left, False, False), (out_h, out_w))
+
+
+def _cropped(op: str, img: Tensor, box: tuple[Numbers, ...], size: tuple[int, int]) -> Tensor:
+    count = images(op, img)[0]
+    if min(size) < 0:
+        raise ArgumentError(f"{op}: height and width must not be negative, got {size}")
+    names = ("top", "left", "vertical", "horizontal")
+    boxes = np.stack([_whole(op, name, given, count) for name, given in zip(names, box, strict=True)], 1)
+    return apply(_CropAndFlip(boxes, size), img)
+
+
+def affine(
+    img: Tensor,
+    angle: Numbers,
+    translate: Sequence[Numbers],
+    scale: Numbers,
+    shear: Sequence[Numbers] | Numbers,
+    interpolation: str = "nearest",
+    fill: Any = None,
+    center: Sequence[float] | None = None,
+) -> Tensor:
+    """Each image turned by `angle` degrees clockwise, moved, scaled and sheared around its middle or `center` (x, y).
+
+    `translate` is (right, down) in pixels and `shear` (x, y) in degrees, or x alone; each of their numbers, the angle
+    and the scale may be one for each image. `interpolation` is "nearest" or "bilinear". `fill`, a number or one for
+    each channel, is what is outside.
+    """
+    count, channels, height, width = images("affine", img)
+    if str(getattr(interpolation, "value", interpolation)) not in ("nearest", "bilinear"):
+        raise ArgumentError(f"affine: interpolation must be 'nearest' or 'bilinear', got {interpolation!r}")
+    shears = tuple(shear) if isinstance(shear, (tuple, list)) else (shear, 0.0)
+    shears = (*shears, 0.0)[:2]
+    right, down = (each("affine", "translate", t, count) for t in translate)
+    rotation = np.radians(each("affine", "angle", angle, count))
+    sx, sy = (np.radians(each("affine", "shear", s, count)) for s in shears)
+    size = each("affine", "scale", scale, count)
+    if not (size > 0).all():
+        raise ArgumentError(f"affine: scale must be positive, got {scale!r}")
+    # The inverse of: rotation · shear · scale, about the center (torchvision's _get_inverse_affine_matrix).
+    a = np.cos(rotation - sy) / np.cos(sy)
+    b = -np.cos(rotation - sy) * np.tan(sx) / np.cos(sy) - np.sin(rotation)
+    c = np.sin(rotation - sy) / np.cos(sy)
+    d = -np.sin(rotation - sy) * np.tan(sx) / np.cos(sy) + np.cos(rotation)
+    inverse = np.stack([d, -b, -c, a], 1) / size[:, None]
+    middle = np.array([(width - 1) / 2, (height - 1) / 2])
+    x0, y0 = middle if center is None else np.asarray(center, np.float64) - 0.5
+    to_x, to_y = x0 + right, y0 + down
+    moved_x = x0 - inverse[:, 0] * to_x - inverse[:, 1] * to_y
+    moved_y = y0 - inverse[:, 2] * to_x - inverse[:, 3] * to_y
+    matrices = np.stack([inverse[:, 0], inverse[:, 1], moved_x, inverse[:, 2], inverse[:, 3], moved_y], 1)
+    name = str(getattr(interpolation, "value", interpolation))
+    return apply(_Affine(matrices, _channels("affine", "fill", fill, channels), name == "bilinear"), img)
+
+
+def rotate(
+    img: Tensor,
+    angle: Numbers,
+    interpolation: str = "nearest",
+    center: Sequence[float] | None = None,
+    fill: Any = None,
+) -> Tensor:
+    """Each image turned by `angle` degrees counter-clockwise around its middle or `center`; see `affine`."""
+    count = images("rotate", img)[0]
+    return affine(img, -each("rotate", "angle", angle, count), (0, 0), 1.0, 0.0, interpolation, fill, center)
+
+
+def erase(img: Tensor, i: Numbers, j: Numbers, h: Numbers, w: Numbers, v: Any) -> Tensor:
+    """The images with `v`, a number or one for each channel, in boxes of height `h` and width `w` from (i, j) on."""
+    count, channels, _, _ = images("erase", img)
+    parts = zip(("i", "j", "h", "w"), (i, j, h, w), strict=True)
+    boxes = np.stack([_whole("erase", name, given, count) for name, given in parts], 1)
+    return apply(_Erase(boxes, _channels("erase", "v", v, channels)), img)
+
+
+def resize(img: Tensor, size: int | Sequence[int], interpolation: str = "bilinear", antialias: bool = True) -> Tensor:
+    """The images in another size (H, W); one number is the length of the shorter side.
+
+    `interpolation` is "nearest", "nearest-exact", "bilinear" or "bicubic"; the last two let all pixels count when
+    images shrink, if `antialias`.
+    """
+    _, _, height, width = images("resize", img)
+    name = str(getattr(interpolation, "value", interpolation))
+    if isinstance(size, int) or len(size) == 1:
+        short = size if isinstance(size, int) else size[0]
+        long = int(short * max(height, width) / min(height, width))
+        out = (short, long) if height <= width else (long, short)
+    else:
+        out = (size[0], size[1])
+    smooth = antialias and name in ("bilinear", "bicubic")
+    whole = img if img.dim() == 4 else img[None]
+    result = interpolate(whole, out, mode=name, antialias=smooth)
+    return result if img.dim() == 4 else result[0]

@@ -1,0 +1,18 @@
+import numpy as np
+import pytest
+
+import gpunn as gp
+from gpunn.errors import ShapeError
+from gpunn.vision.transforms import batch
+
+
+def test_a_number_or_one_for_each_image(device):
+    for given in (2, 2.0, [2, 2, 2], np.full(3, 2), gp.full((3,), 2.0, device=device)):
+        assert batch.each("op", "name", given, 3).tolist() == [2, 2, 2]
+    with pytest.raises(ShapeError, match="name must be a number or 3"):
+        batch.each("op", "name", [1, 2], 3)
+
+
+def test_bytes_are_rounded_halves_up():
+    values = np.array([-1, 0.5, 1.49, 254.5, 300], np.float32)
+    assert batch.rounded(values, np.dtype(np.uint8)).tolist() == [0, 1, 1, 255, 255]

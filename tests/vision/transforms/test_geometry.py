@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+
+import gpunn as gp
+from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
+from gpunn.nn import functional as F
+from gpunn.vision.transforms import functional as T
+
+TYPES = ("uint8", "float32", "float16", "bfloat16", "float64")
+
+
+def pictures(shape=(3, 3, 5, 6), dtype="uint8", device="cpu", seed=0):
+    values = np.random.default_rng(seed).integers(0, 256, shape)
+    array = values.astype(np.uint8) if dtype == "uint8" else (values / 255).astype(getattr(gp, dtype).numpy)
+    return array, gp.tensor(array, device=device)
+
+
+def host(t):
+    return t.to(gp.float64).numpy(force=True)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_crop(dtype, device):
+    """The part of each image, zeros outside, one image after the other."""
+    x, t = pictures(dtype=dtype, device=device)
+    tops, lefts = [1, -2, 4], [0, 3, -1]
+    y = T.crop(t, tops, gp.tensor(lefts, device=device), 4, 3)
+    assert y.dtype is t.dtype
+    wide = np.pad(x, [(0, 0), (0, 0), (9, 9), (9, 9)])
+    for n, (top, left) in enumerate(zip(tops, lefts, strict=True)):
+        wanted = wide[n, :, top + 9 : top + 13, left + 9 : left + 12]
+        np.testing.assert_array_equal(host(y)[n], wanted.astype(np.float64))
+    assert T.crop(t[0], 1, 2, 3, 4).tolist() == t[0, :, 1:4, 2:6].tolist()
+
+
+def test_flips(device):
+    x, t = pictures(device=device)
+    np.testing.assert_array_equal(host(T.hflip(t)), x[..., ::-1])
+    np.testing.assert_array_equal(host(T.vflip(t)), x[..., ::-1, :])
+    y = host(T.hflip(t, [True, False, True]))
+    np.testing.assert_array_equal(y, np.stack([x[0, ..., ::-1], x[1], x[2, ..., ::-1]]))
+    y = host(T.crop_and_flip(t, 1, [0, 1, 2], 4, 4, horizontal=[0, 1, 1], vertical=[1, 0, 1]))
+    part = [x[n, :, 1:5, n : n + 4] for n in range(3)]
+    np.testing.assert_array_equal(y, np.stack([part[0][:, ::-1], part[1][..., ::-1], part[2][:, ::-1, ::-1]]))
+
+
+def test_center_crop(device):
+    x, t = pictures(device=device)
+    np.testing.assert_array_equal(host(T.center_crop(t, 3)), x[..., 1:4, 2:5])
+    np.testing.assert_array_equal(host(T.center_crop(t, (5, 8))), np.pad(x, [(0, 0)] * 3 + [(1, 1)]))
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+def test_quarter_turns_are_exact(turns, interpolation, device):
+    x, t = pictures((2, 3, 5, 5), device=device)
+    y = host(T.rotate(t, 90.0 * turns, interpolation))
+    np.testing.assert_allclose(y, np.rot90(x, turns, (2, 3)), atol=0 if interpolation == "nearest" else 1)
+
+
+def test_affine_moves_and_scales(device):
+    x, t = pictures(device=device)
+    moved = host(T.affine(t, 0, ([0, 2, -1], 1), 1.0, 0, fill=(1, 2, 3)))
+    wanted = np.empty(x.shape)
+    wanted[:] = np.array([1, 2, 3])[:, None, None]
+    wanted[0, :, 1:] = x[0, :, :-1]
+    wanted[1, :, 1:, 2:] = x[1, :, :-1, :-2]
+    wanted[2, :, 1:, :-1] = x[2, :, :-1, 1:]
+    np.testing.assert_array_equal(moved, wanted)
+    ramp = gp.arange(9.0, device=device).expand(1, 1, 9, 9).contiguous()
+    twice = host(T.affine(ramp, 0, (0, 0), 2.0, 0, "bilinear"))
+    np.testing.assert_allclose(twice[0, 0, 4], np.linspace(2, 6, 9), rtol=1e-6)
+    sheared = host(T.affine(ramp, 0, (0, 0), 1.0, (45.0, 0), "bilinear"))
+    np.testing.assert_allclose(sheared[0, 0, 3:6, 4], [3, 4, 5], rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_affine_is_grid_sample(dtype, device):
+    """In any direction, for each image its own, inside of the image."""
+    x, t = pictures((3, 2, 7, 6), dtype, device)
+    angles, scales = np.array([10.0, -33, 140]), np.array([1.0, 0.7, 1.6])
+    y = host(T.affine(t, angles, (1.5, -0.5), scales, 0, "bilinear"))
+    theta = np.zeros((3, 2, 3))
+    for n, (angle, scale) in enumerate(zip(np.radians(angles), scales, strict=True)):
+        inverse = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) / scale
+        size = np.array([6, 7])
+        theta[n, :, :2] = inverse * size[None] / size[:, None]
+        theta[n, :, 2] = (inverse @ [-1.5, 0.5]) * 2 / size
+    grid = F.affine_grid(gp.tensor(theta), x.shape, False)
+    wanted = F.grid_sample(gp.tensor(x.astype(np.float64)), grid, align_corners=False).numpy()
+    limit = {"uint8": 0.51, "float32": 1e-5, "float16": 1e-3, "bfloat16": 8e-3, "float64": 1e-12}[dtype]
+    np.testing.assert_allclose(y, wanted, atol=limit)
+
+
+def test_erase(device):
+    x, t = pictures(device=device)
+    y = host(T.erase(t, [0, 1, 2], 1, [2, 9, 0], [1, 2, 3], v=(7, 8, 9)))
+    for n, (i, h, w) in enumerate(zip([0, 1, 2], [2, 9, 0], [1, 2, 3], strict=True)):
+        x[n, :, i : i + h, 1 : 1 + w] = np.array([7, 8, 9])[:, None, None]
+    np.testing.assert_array_equal(y, x)
+
+
+def test_resize(device):
+    _, t = pictures(device=device)
+    assert T.resize(t, (3, 4), "nearest").tolist() == F.interpolate(t, (3, 4)).tolist()
+    assert T.resize(t[0], 10).shape == (3, 10, 12)
+    wanted = F.interpolate(t, (3, 3), mode="bilinear", antialias=True)
+    assert T.resize(t, (3, 3)).tolist() == wanted.tolist()
+
+
+def test_nothing(device):
+    empty = gp.zeros(0, 3, 4, 5, device=device)
+    assert T.crop(empty, 0, 0, 2, 2).shape == (0, 3, 2, 2)
+    assert T.rotate(empty, 30).shape == (0, 3, 4, 5)
+    assert T.crop(gp.ones(1, 1, 0, 3, device=device), 0, 0, 2, 2).tolist() == [[[[0, 0], [0, 0]]]]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda t: T.crop(t, 0, 0, -1, 2), ArgumentError, "must not be negative"),
+        (lambda t: T.crop(t, [0, 1], 0, 1, 2), ShapeError, "one for each image"),
+        (lambda t: T.crop(t, 0.5, 0, 1, 2), ArgumentError, "whole numbers"),
+        (lambda t: T.crop(t, "a", 0, 1, 2), ArgumentTypeError, "a number or one for each"),
+        (lambda t: T.crop(t[0, 0], 0, 0, 1, 2), ShapeError, r"\(N, C, H, W\)"),
+        (lambda t: T.crop(t.to(gp.int64), 0, 0, 1, 2), DtypeError, "uint8 or a floating type"),
+        (lambda t: T.crop([1], 0, 0, 1, 2), ArgumentTypeError, "img must be a Tensor"),
+        (lambda t: T.rotate(t, 3, "cubic"), ArgumentError, "interpolation must be"),
+        (lambda t: T.affine(t, 3, (0, 0), 0.0, 0), ArgumentError, "scale must be positive"),
+        (lambda t: T.rotate(t, 3, fill=(1, 2)), ArgumentError, "each of 3 channels"),
+    ],
+)
+def test_errors(call, error, text):
+    with pytest.raises(error, match=text):
+        call(pictures()[1])
