@@ -23,6 +23,7 @@ from . import (
     norm,
     optimizer,
     pool,
+    recurrent,
     reduction,
     softmax,
 )
@@ -40,6 +41,7 @@ FAMILIES = (
     loss,
     conv,
     pool,
+    recurrent,
     norm,
     dropout,
     indexing,
