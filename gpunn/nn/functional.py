@@ -35,6 +35,7 @@ from gpunn.ops.activation.prelu import prelu as prelu
 from gpunn.ops.arithmetic.exponential import sigmoid as sigmoid
 from gpunn.ops.arithmetic.hyperbolic import tanh as tanh
 from gpunn.ops.attention.dot_product import scaled_dot_product_attention as scaled_dot_product_attention
+from gpunn.ops.attention.multi_head import multi_head_attention_forward as multi_head_attention_forward
 from gpunn.ops.conv.convolve import conv1d as conv1d
 from gpunn.ops.conv.convolve import conv2d as conv2d
 from gpunn.ops.conv.convolve import conv3d as conv3d
