@@ -95,6 +95,34 @@ def test_dtypes(name, is_reverse, way, device, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("name", "hidden", "sizes"),
+    [
+        ("lstm", 13, (9, 9, 3)),
+        ("lstm", 30, (2, 2, 2)),
+        ("gru", 16, (35, 20)),
+        ("tanh", 32, (5, 1)),
+        ("relu", 9, (3, 3)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("is_reverse", [False, True], ids=["forward", "reverse"])
+def test_several_blocks_are_as_the_cpu(name, hidden, sizes, is_reverse, device):
+    rng, results = np.random.default_rng(0), []
+    rows, batch, gates = sum(sizes), sizes[0], CELLS[name].gates * hidden
+    given = [(rows, INS), (batch, hidden), (batch, hidden), (gates, INS), (gates, hidden), (gates,), (gates,)]
+    arrays = [rng.uniform(-1, 1, shape).astype(np.float32) for shape in given]
+    for place in ("cpu", device):
+        leaves = [gp.tensor(a, device=place, requires_grad=True) for a in arrays]
+        outputs = op(name, sizes, is_reverse)(*leaves)
+        weights = [gp.tensor(np.cos(np.arange(y.numel())).reshape(y.shape), device=place).float() for y in outputs]
+        sum((y * w).sum() for y, w in zip(outputs, weights, strict=True)).backward()
+        found = [*[y.detach() for y in outputs], *[t.grad for t in leaves if t.grad is not None]]
+        results.append([t.cpu().numpy() for t in found])
+    for wanted, mine in zip(*results, strict=True):
+        np.testing.assert_allclose(mine, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
     ("hidden", "batch", "dtype", "wanted"),
     [
         (512, 32, np.float32, 4),
