@@ -86,11 +86,17 @@ class Function(Node):
     def _run_forward(self, arrays: list[Any]) -> Any:
         """The forward for the device that `arrays` are on."""
         if backend.any_cuda(arrays):
-            return self.forward_cuda(*arrays)
+            return self.forward_cuda(*arrays) if backend.cuda_device_count() == 1 else self._run_beside(arrays)
         if self.is_view or modes.quiet.get():
             return self.forward_numpy(*arrays)
         with np.errstate(all="ignore"):  # infinities and NaNs are values here, as in PyTorch; costs 1 us
             return self.forward_numpy(*arrays)
+
+    def _run_beside(self, arrays: list[Any]) -> Any:
+        """`forward_cuda` on the GPU that `arrays` are on, one of several: CuPy makes new arrays on the current one."""
+        first = next(array for array in arrays if backend.is_cuda(array))
+        with backend.placed_on(backend.device_of(first)):
+            return self.forward_cuda(*arrays)
 
     def fresh(self) -> Function:
         """An unused copy with the same settings."""

@@ -1,7 +1,10 @@
+import contextlib
+
 import numpy as np
 import pytest
 
 import gpunn as gp
+from gpunn import backend, emulator
 from gpunn.engine import Function, Variable
 
 
@@ -92,3 +95,14 @@ def test_next_functions():
     y = x * 2.0
     assert y.grad_fn.next_functions[0][0].variable is x
     assert y.grad_fn.next_functions[1] == (None, 0)
+
+
+def test_of_several_gpus_that_of_the_arrays_is_the_current_one(monkeypatch):
+    with emulator.enable():
+        x, on_cpu = gp.ones(2, device="cuda"), gp.ones(2)
+        placed = []
+        monkeypatch.setattr(backend, "_count", 2)
+        monkeypatch.setattr(backend, "placed_on", lambda where: placed.append(str(where)) or contextlib.nullcontext())
+        y, _ = Kept()(x), Kept()(on_cpu)
+        assert placed == ["cuda:0"]
+        assert y.tolist() == [3.0, 3.0]
