@@ -21,6 +21,21 @@ extern "C" __global__ void k(float* y, const float* x, int n) {
   __syncthreads();  /* x[1] - 1 */
   for (int i = 0; i < n; ++i) y[i + 2] += x[i] - tile[n - 1];
 }
+#ifdef GPUNN_EMULATED
+__device__ void grid_barrier(int a) { f(*(&a + 0), a - 0); }
+#else
+#if __CUDA_ARCH__ >= 800
+__device__ int g(int a) { __syncthreads(); return a + 1; }
+#endif
+__device__ int h(int a) { return a < 1; }
+#endif
+__device__ int i(int a) { return a + 0x10; }
+__device__ int k(int j) {
+  __shared__ __align__(16) Tile gradient[2];
+  A a[SIDE], b[SIDE][SIDE];
+  const Pair<int, 2> pairs[N];
+  return a[j];
+}
 """
 
 
@@ -41,7 +56,9 @@ def test_places():
         "line 9: shift an index: [i] becomes [(i) + 1]",
         "line 9: swap: - becomes +",
         "line 9: shift an index: [n - 1] becomes [(n - 1) + 1]",
-        "line 9: swap: - becomes +",
+        "line 9: swap: - becomes + (again: 2)",
+        "line 19: swap: + becomes -",
+        "line 24: shift an index: [j] becomes [(j) + 1]",
     ]
 
 

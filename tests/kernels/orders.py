@@ -14,7 +14,7 @@ from gpunn.kernels import prepared
 from tests.harness import as_tuple
 
 FEW, MANY = 3, 1000  # random orders in the default run, and in the long one
-SMALL_GRID = 3  # blocks: the loops of the kernels go round
+SMALL_GRID = 2  # blocks: the loops of the kernels go round
 
 
 def check_kernels(run: Callable[[], Any], orders: int = FEW) -> None:

@@ -17,13 +17,13 @@ def tensors(dtype, seed=0):
     return [*found, gp.tensor(rng.normal(size=38), dtype=dtype, device="cuda")[1:]]
 
 
-def stepped(kind, dtypes=(gp.float32, gp.float16, gp.float64), **options):
-    """Two steps for two groups of parameters, of several dtypes."""
+def stepped(kind, dtypes=(gp.float32, gp.float16, gp.float64), steps=2, **options):
+    """Steps for two groups of parameters, of several dtypes."""
 
     def run():
         ps = [x.requires_grad_() for dtype in dtypes for x in tensors(dtype)]
         optimizer = kind([{"params": ps[::2]}, {"params": ps[1::2], "lr": 0.02}], **options)
-        for seed in (1, 2):
+        for seed in range(1, 1 + steps):
             for p, grad in zip(ps, [g for dtype in dtypes for g in tensors(dtype, seed)], strict=True):
                 p.grad = grad
             optimizer.step()

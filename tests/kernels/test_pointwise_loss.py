@@ -24,13 +24,13 @@ def test_loss(name):
     check_kernels(lambda: run(name, 5000, "mean"), 1)
 
 
+def weighted():
+    """Weights that repeat, of elements and of positive targets."""
+    own = gp.tensor(np.linspace(0, 1, 25), dtype=gp.float32, device="cuda")
+    return run("binary_cross_entropy_with_logits", (12, 25), "mean", weight=own, pos_weight=own)
+
+
 def test_weights():
-    weight = np.linspace(0, 1, 25)
-
-    def weighted():
-        own = gp.tensor(weight, dtype=gp.float32, device="cuda")
-        return run("binary_cross_entropy_with_logits", (12, 25), "mean", weight=own, pos_weight=own)
-
     check_kernels(weighted)
 
 

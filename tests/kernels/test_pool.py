@@ -52,6 +52,27 @@ def overlapping_unpool():
     return F.max_unpool1d(x, where, 2).array
 
 
+def places():
+    """Equal elements, windows that see one of them, dilated ones; unpooled, forward and backward."""
+    t = gp.tensor((np.arange(1440.0, dtype=np.float32) // 3 % 7).reshape(2, 2, 5, 9, 8), device="cuda")
+    y, where = F.max_pool3d(t, 2, 1, 1, return_indices=True)
+    y = y.detach().requires_grad_()
+    back = F.max_unpool3d(y, where, 2, 1, 1)
+    back.backward(back.detach())
+    dilated = F.max_pool3d(t, 2, 2, 1, (2, 1, 3), return_indices=True)
+    return back.array, y.grad.array, where.array, *[found.array for found in dilated]
+
+
+def medians_without_number():
+    """Windows with one NaN or several, at their begin and later."""
+    x = np.arange(24.0, dtype=np.float32).reshape(1, 1, 4, 6)
+    x[0, 0, [0, 0, 1, 3, 3], [0, 1, 3, 4, 5]] = np.nan
+    t = gp.tensor(x, device="cuda", requires_grad=True)
+    y = F.median_pool2d(t, 2)
+    y.backward(gp.ones_like(y))
+    return y.array, t.grad.array
+
+
 RUNS = {
     "max": both(lambda x: F.max_pool2d(x, 3, 2, 1), (2, 1, 5, 7)),
     "max, pairs": both(lambda x: F.max_pool2d(x, 2), (2, 1, 5, 12)),
@@ -70,7 +91,11 @@ RUNS = {
     "adaptive": both(lambda x: F.adaptive_avg_pool2d(x, (3, 4)), (1, 2, 7, 3)),
     "power": both(lambda x: F.lp_pool2d(x, 3, 3, 2, True), (1, 2, 6, 5)),
     "median": both(lambda x: F.median_pool2d(x, 3, 2, 1), (1, 2, 5, 4)),
+    "median, NaN": medians_without_number,
     "unpool": overlapping_unpool,
+    "max, places, unpool": places,
+    "gather, many": second(lambda x: F.max_pool2d(x, 3, 1, 1), (2, 3, 13, 11)),
+    "average, many": both(lambda x: F.avg_pool2d(x, 3, 1, 1), (2, 3, 13, 11)),
 }
 
 

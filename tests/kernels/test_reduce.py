@@ -38,7 +38,7 @@ __device__ void reduce_prefix(double* y, int* faults, const C* x, const int* len
   double values[] = {block_sum(sum), block_max(greatest), block_min(least), 0, 0, all.mean, all.squares, 0};
   values[3] = block_argmax(first).index;
   values[4] = block_argmin(last).index;
-  for (int repeat = 0; repeat < 3; ++repeat) values[7] += block_sum(sum + repeat) - block_max(sum - sum);
+  for (int repeat = 0; repeat < 3; ++repeat) values[7] += block_sum(sum + repeat) - block_sum(sum - sum);
   double* row = y + 8 * blockIdx.x;
   for (int k = 0; k < 8 && threadIdx.x == 0; ++k) row[k] = values[k];
   __syncthreads();
