@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import platform
@@ -49,7 +50,8 @@ def gpu() -> dict[str, Any]:
     found = {k: v.decode(errors="replace") if isinstance(v, bytes) else v for k, v in properties.items()}
     found = {k: v for k, v in found.items() if isinstance(v, int | float | str)}
     found["driver"], found["runtime"] = runtime.driverGetVersion(), runtime.runtimeGetVersion()
-    found["nvrtc"] = cupy.cuda.nvrtc.getVersion()
+    with contextlib.suppress(AttributeError):
+        found["nvrtc"] = cupy.cuda.nvrtc.getVersion()
     found["free_memory"] = runtime.memGetInfo()[0]
     capability = int(cupy.cuda.Device().compute_capability)
     if capability < LEAST_CAPABILITY:
