@@ -25,6 +25,7 @@ from . import (
     pool,
     recurrent,
     reduction,
+    resize,
     softmax,
 )
 from .case import Case, Place, open_place
@@ -43,6 +44,7 @@ FAMILIES = (
     pool,
     recurrent,
     norm,
+    resize,
     dropout,
     indexing,
     optimizer,
