@@ -12,7 +12,6 @@ struct Numbers {
   C a, b, c;
 };
 
-__device__ __forceinline__ C sign_of(C x) { return is_nan(x) ? x : C((x > 0) - (x < 0)); }
 __device__ __forceinline__ C clamped(C x, C low, C high) {
   return x < low ? low : x > high ? high : x;
 }
@@ -36,8 +35,8 @@ struct Squared : Numbers {
 
 struct Absolute : Numbers {
   __device__ C value(C x, C t, C) const { return abs(x - t); }
-  __device__ C dx(C x, C t, C) const { return sign_of(x - t); }
-  __device__ C dt(C x, C t, C) const { return sign_of(t - x); }
+  __device__ C dx(C x, C t, C) const { return C((x > t) - (x < t)); }  // 0 at NaN, as in PyTorch
+  __device__ C dt(C x, C t, C) const { return C((t > x) - (t < x)); }
 };
 
 // (x - t)^2 / (2 a) where |x - t| < a, else |x - t| - a / 2.
@@ -82,7 +81,9 @@ struct Logits : Numbers {
   __device__ C dx(C x, C t, C p) const {
     return (C(1) - t) - (C(1) + (p - C(1)) * t) * sigmoid(-x);
   }
-  __device__ C dt(C x, C, C p) const { return (p - C(1)) * softplus(-x) - x; }
+  __device__ C dt(C x, C, C p) const {
+    return p == C(1) ? -x : (p - C(1)) * softplus(-x) - x;  // not 0 * infinity
+  }
 };
 
 // t (log t - x), 0 where t is 0.

@@ -112,7 +112,7 @@ class Hardswish(Piecewise):
     @staticmethod
     def pull(grad: Array, x: Array) -> Array:
         xp = array_module(x)
-        return xp.where(x <= -3, 0, grad * xp.where(x < 3, x / 3 + 0.5, 1))
+        return xp.where(x <= -3, 0, grad * xp.where(x >= 3, 1, x / 3 + 0.5))
 
     @staticmethod
     def curvature(x: Tensor) -> Tensor:
