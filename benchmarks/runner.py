@@ -13,6 +13,7 @@ from tqdm import tqdm
 from . import (
     activation,
     arithmetic,
+    attention,
     conv,
     dropout,
     indexing,
@@ -43,6 +44,7 @@ FAMILIES = (
     conv,
     pool,
     recurrent,
+    attention,
     norm,
     resize,
     dropout,

@@ -85,31 +85,30 @@ def multi_head_attention_forward(
     if not is_batched:
         query, key, value = _with_batch(query, key, value)
         key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
-    length, batch, embedding = query.array.shape
+    length, batch, _ = query.array.shape
     mask, padding, is_causal = _masks(query, attn_mask, key_padding_mask, is_causal, need_weights)
     _check_sizes(query, key, value, embed_dim_to_check, num_heads, use_separate_proj_weight)
-    if use_separate_proj_weight:
-        weights = (q_proj_weight, k_proj_weight, v_proj_weight)
-        projected = _projected_apart(query, key, value, weights, in_proj_bias)
-    else:
-        projected = _projected_together(query, key, value, in_proj_weight, in_proj_bias)
+    apart = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
+    projected = _projected(query, key, value, in_proj_weight, apart, in_proj_bias)
     mask = _checked_mask(mask, length, key.array.shape[0], batch, num_heads)
-    masks, extra = (mask, padding), (bias_k, bias_v, static_k, static_v)
-    q = _in_heads(projected.q, num_heads)
-    k, v, masks = _keys(projected.k, projected.v, extra, add_zero_attn, masks, num_heads)
+    q, extra = _in_heads(projected.q, num_heads), (bias_k, bias_v, static_k, static_v)
+    k, v, masks = _keys(projected.k, projected.v, extra, add_zero_attn, (mask, padding), num_heads)
     mask = _merged(*masks, batch, k.array.shape[2])
     dropout_p = dropout_p if training else 0.0
-    found: Any = None
     if need_weights:
         found = _weights(q, k, mask, dropout_p)
-        result = matmul(found, v)
+        result = _joined(matmul(found, v), out_proj_weight, out_proj_bias)
         found = found.mean(1) if average_attn_weights else found
-        found = found if is_batched else found.squeeze(0)
-    else:
-        result = scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal)
-    result = reshape(permute(result, (2, 0, 1, 3)), (length, batch, embedding))
-    result = linear(result, out_proj_weight, out_proj_bias)
-    return result if is_batched else result.squeeze(1), found
+        return (result, found) if is_batched else (result.squeeze(1), found.squeeze(0))
+    result = scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal)
+    result = _joined(result, out_proj_weight, out_proj_bias)
+    return result if is_batched else result.squeeze(1), None
+
+
+def _joined(heads: Any, weight: Any, bias: Any) -> Any:
+    """The projection (L, N, E) of the heads (N, heads, L, size) side by side."""
+    batch, count, length, size = heads.array.shape
+    return linear(reshape(permute(heads, (2, 0, 1, 3)), (length, batch, count * size)), weight, bias)
 
 
 def _masks(
@@ -228,6 +227,13 @@ def _added(mask: Any, name: str, query: Any) -> Any:
         raise HeadsError(f"{OP}: only bool and floating types of {name} are supported, got {tensor.dtype}")
     xp, dtype = array_module(tensor.array), query.array.dtype
     return Variable.result_type(xp.where(tensor.array, dtype.type(-np.inf), dtype.type(0)))
+
+
+def _projected(query: Any, key: Any, value: Any, weight: Any, apart: tuple[Any, ...] | None, bias: Any) -> Projected:
+    """Projections by one weight, or by three `apart`."""
+    if apart is not None:
+        return _projected_apart(query, key, value, apart, bias)
+    return _projected_together(query, key, value, weight, bias)
 
 
 def _projected_together(query: Any, key: Any, value: Any, weight: Any, bias: Any) -> Projected:
