@@ -27,7 +27,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
 // interpolated between four; `fill` outside. x, y: (images, channels, height, width) and (images,
 // channels, out_h, out_w); matrices: (images, 6); fill: (channels,). A thread makes one pixel.
 // Bytes: images * channels * (height * width + out_h * out_w) * sizeof(T).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 2)
     affine(T* __restrict__ y, const T* __restrict__ x, const C* __restrict__ matrices,
            const C* __restrict__ fill, long long images, int channels, int height, int width,
            int out_h, int out_w, bool bilinear) {
@@ -44,8 +44,11 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
     for (int c = 0; c < channels; ++c) {
       const T* source = x + (p.plane * channels + c) * plane;
       C sum = 0;
-      for (int k = 0; k < taps; ++k) {
-        for (int l = 0; l < taps; ++l) {
+#pragma unroll
+      for (int k = 0; k < 2; ++k) {
+#pragma unroll
+        for (int l = 0; l < 2; ++l) {
+          if (k >= taps || l >= taps) continue;
           const C at_h = top + k, at_w = left + l;
           C value = fill[c];
           if (at_h >= 0 && at_h < C(height) && at_w >= 0 && at_w < C(width))
@@ -62,7 +65,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
 // y = x, but `value` in a box of each image. x, y: (images, channels, height, width); boxes:
 // (images, 4): top, left, height, width; value: (channels,). A thread makes one element.
 // Bytes: 2 * images * channels * height * width * sizeof(T).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, 2)
     erase(T* __restrict__ y, const T* __restrict__ x, const int* __restrict__ boxes,
           const C* __restrict__ value, long long images, int channels, int height, int width) {
   const long long n = images * channels * height * width;
