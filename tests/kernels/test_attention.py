@@ -64,6 +64,25 @@ def test_digits_of_tensor_cores(width, dtype):
         np.testing.assert_allclose(mine, exact, rtol=2 * unit, atol=limit)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_memory_that_is_not_aligned(dtype):
+    """A slice x[1:] is contiguous, and starts anywhere."""
+    values = np.random.default_rng(0).standard_normal(1 + 2 * 20 * 16)
+
+    def run(start=1):
+        memory = gp.tensor(np.roll(values, start - 1), dtype=getattr(gp, dtype), device="cuda", requires_grad=True)
+        x = memory[start : start + 2 * 20 * 16].reshape(1, 2, 20, 16)
+        y = attention(x, x, x, is_causal=True)
+        (y * y).sum().backward()
+        return y, memory.grad[start : start + 2 * 20 * 16]
+
+    check_kernels(run, orders=1)
+    with emulator.enable():
+        aligned, slid = on_host(run(0)), on_host(run(1))
+    for a, b in zip(aligned, slid, strict=True):
+        assert np.array_equal(a, b)
+
+
 def on_host(tensors):
     """The values of `tensors` in float64."""
     return [backend.asnumpy(x.array).astype(np.float64) for x in tensors]

@@ -117,8 +117,7 @@ def _masks(
     """Both masks as numbers to add, and whether the attention is causal instead of the first."""
     if is_causal and attn_mask is None:
         raise ArgumentError(
-            f"{OP}: Need attn_mask if specifying the is_causal hint; "
-            "nn.Transformer.generate_square_subsequent_mask(L) makes it"
+            f"{OP}: Need attn_mask if specifying the is_causal hint; gp.ones(L, S).triu(1).bool() is a causal one"
         )
     if key_padding_mask is not None and attn_mask is not None and key_padding_mask.dtype is not attn_mask.dtype:
         warnings.warn(
