@@ -4,7 +4,8 @@
 // BLOCK: 256
 #include "resize/grid.cuh"
 
-constexpr int GROUP = 8;   // channels of a thread
+constexpr int GROUP = 8;                                     // channels of a thread
+constexpr int BLOCKS = TAPS == 4 || sizeof(C) == 8 ? 1 : 2;  // cubics have 16 elements in registers
 constexpr int CHAIN = 32;  // elements that are added up before they go into a double
 
 // Which point of which image, and the first of which channels.
@@ -35,7 +36,7 @@ __device__ __forceinline__ long long element_of(long long image, long long place
 // size_d, size_h, size_w), or `last`: channels behind; y: (images, channels, points), or the same;
 // grid: (images, points, rank), x first. A thread takes up to 8 channels of a point.
 // Bytes: images * channels * (points + size_d * size_h * size_w) * sizeof(T).
-extern "C" __global__ void __launch_bounds__(BLOCK, 2)
+extern "C" __global__ void __launch_bounds__(BLOCK, BLOCKS)
     sample_forward(T* __restrict__ y, const T* __restrict__ x, const T* __restrict__ grid,
                    long long images, int channels, int points, int rank, int size_d, int size_h,
                    int size_w, int outside, bool corners, bool last) {
@@ -61,7 +62,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 2)
 // dgrid = the derivative of the sum of dy * y with respect to each point. Arrays as in the forward;
 // dgrid: (images, points, rank). A thread takes a point.
 // Bytes: images * channels * (points + size_d * size_h * size_w) * sizeof(T).
-extern "C" __global__ void __launch_bounds__(BLOCK, 2)
+extern "C" __global__ void __launch_bounds__(BLOCK, BLOCKS)
     sample_grid_backward(T* __restrict__ dgrid, const T* __restrict__ dy, const T* __restrict__ x,
                          const T* __restrict__ grid, long long images, int channels, int points,
                          int rank, int size_d, int size_h, int size_w, int outside, bool corners,
@@ -98,7 +99,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 2)
 // For each tap of each point: keys = the number of the element that it sees, or the number of all
 // elements; weights = its weight. keys, weights: (images, points, taps). A thread takes a point.
 // Bytes: images * points * (rank * sizeof(T) + taps * (8 + sizeof(C))).
-extern "C" __global__ void __launch_bounds__(BLOCK, 2)
+extern "C" __global__ void __launch_bounds__(BLOCK, BLOCKS)
     sample_taps(long long* __restrict__ keys, C* __restrict__ weights, const T* __restrict__ grid,
                 long long images, int points, int taps, int rank, int size_d, int size_h,
                 int size_w, int outside, bool corners) {
@@ -119,7 +120,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 2)
 // ascending, order: the n keys of sample_taps, sorted stably, and where each was. dx: as x; dy: as
 // y. A thread takes up to 8 channels of an element.
 // Bytes: images * channels * (places + points) * sizeof(T) + n * (16 + sizeof(C)).
-extern "C" __global__ void __launch_bounds__(BLOCK, 2)
+extern "C" __global__ void __launch_bounds__(BLOCK, BLOCKS)
     sample_input_backward(T* __restrict__ dx, const T* __restrict__ dy,
                           const long long* __restrict__ ascending,
                           const long long* __restrict__ order, const C* __restrict__ weights,
