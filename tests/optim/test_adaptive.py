@@ -3,7 +3,7 @@ import pytest
 
 import gpunn as gp
 from gpunn.optim import Adadelta, Adagrad, RMSprop
-from tests.optim.trajectory import TOLERANCE, check_trajectory
+from tests.optim.trajectory import TOLERANCE, check_trajectory, name_of
 
 
 def adagrad(
@@ -56,13 +56,13 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "reference", "config"), CASES, ids=str)
+@pytest.mark.parametrize(("kind", "reference", "config"), CASES, ids=name_of)
 def test_trajectory(kind, reference, config, device):
     check_trajectory(kind, reference, config, device)
 
 
 @pytest.mark.parametrize("dtype", sorted(set(TOLERANCE) - {"float64"}))
-@pytest.mark.parametrize(("kind", "reference", "config"), [CASES[1], CASES[4], CASES[6]], ids=str)
+@pytest.mark.parametrize(("kind", "reference", "config"), [CASES[1], CASES[4], CASES[6]], ids=name_of)
 def test_dtypes(kind, reference, config, dtype, device):
     check_trajectory(kind, reference, config, device, dtype)
 

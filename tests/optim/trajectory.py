@@ -14,6 +14,11 @@ SHAPES = ((3, 4), (), (5000,))
 TOLERANCE = {"float64": 1e-11, "float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
 
 
+def name_of(value: Any) -> str:
+    """What a test's case is called by: functions and classes by their names, the same in every process."""
+    return getattr(value, "__name__", None) or str(value)
+
+
 def check_trajectory(
     kind: Callable[..., Any],
     reference: Callable[..., Any],
