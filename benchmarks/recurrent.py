@@ -17,7 +17,7 @@ def cases() -> Iterator[Case]:
         flops = 4 * STEPS * BATCH * gates * hidden * hidden
         yield Case(f"{kind.lower()}/forward/{label}", _forward(kind, hidden), flops=flops)
         yield Case(f"{kind.lower()}/forward+backward/{label}", _backward(kind, hidden), flops=3 * flops)
-    yield Case(f"lstm_cell/forward/{BATCH}x128", _cell)
+    yield Case(f"lstm_cell/forward/{BATCH}x128", _cell, flops=16 * BATCH * 128 * 128)
 
 
 def _forward(kind: str, hidden: int) -> Callable[[Place], Any]:

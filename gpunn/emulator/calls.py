@@ -234,7 +234,7 @@ def _contract_in_float32(compute: Call) -> Call:
 
 def _refuse_batches_of_bfloat16(compute: Call) -> Call:
     def refuse(a: HostArray, b: HostArray, *args: Any, **kwargs: Any) -> Any:
-        is_batch = max(a.ndim, b.ndim) > 2 and a.size > 0 and b.size > 0
+        is_batch = max(np.ndim(a), np.ndim(b)) > 2 and np.size(a) > 0 and np.size(b) > 0
         if is_batch and np.result_type(a, b) == BFLOAT16:
             raise TypeError("data type 'E' not understood")
         return compute(a, b, *args, **kwargs)

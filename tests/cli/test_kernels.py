@@ -45,7 +45,7 @@ def folder(tmp_path, monkeypatch):
     write(tmp_path, "scale", HEADER + "\n" + SCALE + "\n" + FILL.replace("fill", "scale_fill"))
     write(tmp_path, "random/mask", OTHER + "\n" + FILL)
     monkeypatch.setattr("gpunn.kernels.source.KERNEL_DIR", tmp_path)
-    monkeypatch.setattr(survey, "cache_folder", lambda: None)
+    monkeypatch.setattr(survey, "cache_folder", lambda name: None)
     kernel_file.cache_clear()
     yield tmp_path
     kernel_file.cache_clear()

@@ -38,7 +38,8 @@ def _public() -> Iterator[tuple[str, Function]]:
     for module in (gp, gp.nn.functional):
         for name in sorted(vars(module)):
             f = getattr(module, name)
-            is_public = inspect.isfunction(f) and not name.startswith(("_", "is_")) and not name.endswith("_")
+            is_operation = inspect.isfunction(f) and f.__module__.startswith("gpunn.ops")  # others change settings
+            is_public = is_operation and not name.startswith(("_", "is_")) and not name.endswith("_")
             if is_public and name not in _REST and not any(word in name for word in RANDOM + NO_ARITHMETIC):
                 yield name, f
 
