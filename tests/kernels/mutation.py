@@ -4,13 +4,14 @@
 python -m tests.kernels.mutation [FILE …]      # writes the survivors of these files into survivors.txt
 ```
 A mutant is dead if check mode reports it, if the launch raises, or if a result has other bits. What does not compile
-says nothing and does not count. Of each file at most `MOST` mutants run: all that drop a barrier, a commit or a wait,
-and of the others every n-th.
+says nothing and does not count. Of each file run all mutants that drop a barrier, a commit or a wait, and others from
+all over the file: so many that there are `MOST` together, and `MOST` / 2 at least.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import sys
@@ -23,14 +24,14 @@ from typing import Any
 import pytest
 
 from gpunn import emulator, kernels
-from gpunn.errors import GpunnError
-from gpunn.kernels import prepared, source
+from gpunn.emulator import compiler
+from gpunn.kernels import bounds, prepared, source
 from tests.emulator.mutants import mutants
-from tests.kernels.mutation_runs import RUNS
+from tests.kernels.mutation_runs import RUNS, WITHOUT
 from tests.kernels.orders import on_host, small_grid
 
 SURVIVORS = Path(__file__).with_name("survivors.txt")
-MOST = 20
+MOST = 8
 TIME_LIMIT = 5.0  # seconds of a launch; a mutant may never end
 
 Run = Callable[[], Any]
@@ -55,14 +56,14 @@ def chosen(text: str) -> list[tuple[str, str]]:
     everything = mutants(text)
     barriers = [m for m in everything if ": drop: " in m[0]]
     others = [m for m in everything if ": drop: " not in m[0]]
-    step = max(1, -(-len(others) // max(1, MOST - len(barriers))))
-    return sorted(barriers + others[step // 2 :: step], key=lambda m: int(re.findall(r"\d+", m[0])[0]))
+    count = min(len(others), max(MOST // 2, MOST - len(barriers)))
+    spread = [others[(2 * i + 1) * len(others) // (2 * count)] for i in range(count)]
+    return sorted(barriers + spread, key=lambda m: int(re.findall(r"\d+", m[0])[0]))
 
 
-def outcome(path: str) -> Outcome:
-    """What became of the mutants of `kernels/<path>`, judged by its runs."""
-    runs = RUNS[path]
-    with changed(path) as write, emulator.enable(check=True, time_limit=TIME_LIMIT):
+def outcome(path: str, runs: Sequence[Run]) -> Outcome:
+    """What became of the mutants of `kernels/<path>`, judged by these runs."""
+    with changed(path) as write, compiled_fast(), emulator.enable(check=True, time_limit=TIME_LIMIT):
         text = write(None)
         wanted = [bits(run) for run in runs]
         result = Outcome()
@@ -75,6 +76,8 @@ def outcome(path: str) -> Outcome:
                 result.dead += 1
             else:
                 result.not_compiled += 1
+        write(None)
+        assert [bits(run) for run in runs] == wanted, f"{path}: a mutant has left something behind"
     return result
 
 
@@ -86,7 +89,7 @@ def judged(runs: Sequence[Run], wanted: Sequence[list[bytes]]) -> str:
                 return "dead"
         except emulator.KernelCompileError:
             return "not compiled"
-        except GpunnError:
+        except (Exception, pytest.fail.Exception):
             return "dead"
     return "alive"
 
@@ -118,53 +121,90 @@ def changed(path: str) -> Iterator[Callable[[str | None], str]]:
             _forget()
 
 
+@contextlib.contextmanager
+def compiled_fast() -> Iterator[None]:
+    """The emulator does not optimise: most of the time goes into compiling mutants, which run for a moment only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "_OPTIMISATION", {False: "-O0", True: "-O0"})
+        compiler._precompiled.cache_clear()
+        yield
+    compiler._precompiled.cache_clear()
+
+
 def _forget() -> None:
     """Nothing that was compiled or parsed stays."""
     source.kernel_file.cache_clear()
     prepared.compiled.cache_clear()
     kernels._prepared.clear()
+    bounds._faults.clear()
 
 
-def read() -> dict[str, tuple[int, int, dict[str, str]]]:
-    """survivors.txt: for each file the dead, the total, and the survivors with the reasons why that is no harm."""
-    found: dict[str, tuple[int, int, dict[str, str]]] = {}
+@dataclass
+class Row:
+    """What survivors.txt says of a file."""
+
+    dead: int
+    total: int
+    survivors: dict[str, str]  # description, and the reason why that is no harm
+
+
+def read() -> dict[str, Row]:
+    """The rows of survivors.txt; files without runs have none."""
+    found: dict[str, Row] = {}
     for line in SURVIVORS.read_text().splitlines() if SURVIVORS.exists() else ():
-        if line.startswith("#") or not line.strip():
-            continue
-        if not line.startswith(" "):
-            path, dead, total = re.fullmatch(r"(\S+): (\d+) of (\d+)", line).groups()  # type: ignore[union-attr]
-            found[path] = int(dead), int(total), {}
-        else:
-            description, _, reason = line.strip().partition(" | ")
-            found[path][2][description] = reason
+        if row := re.fullmatch(r"(\S+): (\d+) of (\d+)", line):
+            survivors = found[row[1]] = Row(int(row[2]), int(row[3]), {})
+        elif line.startswith(" "):
+            description, _, reason = line.strip().rpartition(" | ")
+            survivors.survivors[description] = reason
     return found
 
 
-def write(table: dict[str, tuple[int, int, dict[str, str]]]) -> None:
-    """The table as text."""
-    dead, total = (sum(row[i] for row in table.values()) for i in (0, 1))
+def written(table: dict[str, Row]) -> str:
+    """The text of survivors.txt."""
+    dead, total = (sum(getattr(row, name) for row in table.values()) for name in ("dead", "total"))
     lines = [
-        "# Mutants of the kernels that checks and tests do not notice, and why that is no harm: file: dead of all.",
+        "# Mutants of the kernels that nothing notices, and why that is no harm. FILE: the dead of all.",
         f"# Together {dead} of {total} died: {100 * dead / max(1, total):.1f} %. "
         "Written by python -m tests.kernels.mutation; the reasons by hand.",
     ]
-    for path, (killed, all_of_them, survivors) in sorted(table.items()):
-        lines.append(f"{path}: {killed} of {all_of_them}")
-        lines += [f"    {description} | {reason}" for description, reason in survivors.items()]
-    SURVIVORS.write_text("\n".join(lines) + "\n")
+    for path in sorted({*table, *WITHOUT}):
+        if path in WITHOUT:
+            lines.append(f"{path}: no runs | {WITHOUT[path]}")
+            continue
+        lines.append(f"{path}: {table[path].dead} of {table[path].total}")
+        lines += [f"    {description} | {reason}" for description, reason in table[path].survivors.items()]
+    return "\n".join(lines) + "\n"
+
+
+def reason_of(description: str, before: dict[str, str]) -> str:
+    """That of the same mutant, perhaps on another line than `before`."""
+    what = description.partition(": ")[2]
+    moved = {reason for old, reason in before.items() if old.partition(": ")[2] == what}
+    return before.get(description) or (moved.pop() if len(moved) == 1 else "WHY?")
 
 
 def main(paths: Sequence[str]) -> int:
     """Run the mutants of `paths` (none: of all files that have runs) and write what survived."""
     for path in paths or RUNS:
-        found = outcome(path)
+        start = seconds()
+        found = outcome(path, RUNS[path])
         table = read()
-        reasons = table[path][2] if path in table else {}
-        table[path] = found.dead, found.total, {d: reasons.get(d, "WHY?") for d in found.survivors}
-        write(table)
-        print(f"{path}: {found.dead} of {found.total} died, {found.not_compiled} did not compile", flush=True)
+        before = table[path].survivors if path in table else {}
+        table[path] = Row(found.dead, found.total, {d: reason_of(d, before) for d in found.survivors})
+        SURVIVORS.write_text(written(table))
+        print(
+            f"{path}: {found.dead} of {found.total} died, {found.not_compiled} did not compile, "
+            f"{seconds() - start:.1f} s of CPU",
+            flush=True,
+        )
         print("".join(f"    {d}\n" for d in found.survivors), end="", flush=True)
     return 0
+
+
+def seconds() -> float:
+    """CPU time of this process and the compilers it has called."""
+    return sum(os.times()[:4])
 
 
 if __name__ == "__main__":

@@ -9,17 +9,30 @@ import numpy as np
 import pytest
 
 import gpunn as gp
+from gpunn.errors import IndexRangeError
+from gpunn.kernels import source
+from gpunn.ops.activation.bias import bias_activation
 from gpunn.ops.conv import full_precision, tiles
+from gpunn.ops.loss import totals
 from gpunn.ops.norm import launches
+from gpunn.optim import one_launch
+from tests.emulator.launching import Kernels
 from tests.kernels import test_activation as activation
+from tests.kernels import test_attention as attention
 from tests.kernels import test_conv as conv
 from tests.kernels import test_conv_tensor as conv_tensor
+from tests.kernels import test_ctc as ctc
 from tests.kernels import test_dropout as dropout
 from tests.kernels import test_embedding as embedding
+from tests.kernels import test_image as image
 from tests.kernels import test_indexing as indexing
 from tests.kernels import test_norm as norm
+from tests.kernels import test_optimizer as optimizer
 from tests.kernels import test_pointwise_loss as pointwise_loss
 from tests.kernels import test_pool as pool
+from tests.kernels import test_recurrent as recurrent
+from tests.kernels import test_reduce as reduce
+from tests.kernels import test_resize as resize
 from tests.kernels import test_softmax as softmax
 
 F = gp.nn.functional
@@ -29,7 +42,47 @@ Run = Callable[[], Any]
 def _pointwise(*ops: Callable[..., Any]) -> list[Run]:
     """Forward and backward of elementwise operations: whole vectors, a rest, and slices that are not aligned."""
     shapes = [((300,), gp.float32, 0), ((37,), gp.float16, 1)]
-    return [lambda op=op, s=s: activation.both_ways(op, activation.numbers(*s)) for op in ops for s in shapes]
+    plain = [lambda op=op, s=s: activation.both_ways(op, activation.numbers(*s)) for op in ops for s in shapes]
+    return _kinked(*ops) + plain
+
+
+def _kinked(*ops: Callable[..., Any]) -> list[Run]:
+    """Forward and backward of elementwise operations in float32."""
+    return [lambda op=op: activation.both_ways(op, _kinks()) for op in ops]
+
+
+def _kinks() -> gp.Tensor:
+    """The places where piecewise functions change, numbers between them, and what is no number."""
+    values = [
+        *np.arange(-8.0, 8.5, 0.5),
+        -0.0,
+        0.1,
+        -1e-3,
+        1e-3,
+        20,
+        20.5,
+        -20.5,
+        90,
+        -64,
+        -66,
+        np.inf,
+        -np.inf,
+        np.nan,
+    ]
+    return gp.tensor(np.array(values, np.float32), device="cuda").requires_grad_()
+
+
+def _bias_relu() -> Any:
+    """An activation behind the sum with a bias."""
+    bias = gp.zeros(1, device="cuda")
+    return activation.both_ways(
+        lambda x: bias_activation(x, bias, "relu"), _kinks().detach().reshape(-1, 1).requires_grad_()
+    )
+
+
+def _not_a_number() -> Any:
+    """The greatest of numbers and NaN."""
+    return F.max_pool1d(gp.tensor(np.array([[[1, np.nan, 2, 3]]], np.float32), device="cuda"), 2)
 
 
 def _norm(*names: str) -> list[Run]:
@@ -44,6 +97,9 @@ def _norm(*names: str) -> list[Run]:
     return [lambda row=row: run(row) for row in norm.RUNS if row[0] in names]
 
 
+WIDE = ((1, 9, 5, 5), (70, 9, 3, 3), (1, 1, 1, 1))  # more filters, and elements of one, than a tile takes
+
+
 def _conv(name: str, *numbers: int) -> list[Run]:
     """All three products of some random convolutions, by the kernels `name`."""
 
@@ -54,7 +110,7 @@ def _conv(name: str, *numbers: int) -> list[Run]:
                 patch.setattr(full_precision, constant, value)
             return conv.all_products(host, geo, last)
 
-    cases = conv.DEPTHWISE if name == "depthwise" else [conv.CASES[i] for i in numbers]
+    cases = conv.DEPTHWISE if name == "depthwise" else [conv.CASES[i] if i >= 0 else WIDE for i in numbers]
     return [lambda s=s, last=last: run(s, last) for s in cases for last in (False, True)]
 
 
@@ -64,6 +120,45 @@ def _tensor_cores(dtype: str, tile: int) -> list[Run]:
         return conv_tensor.all_products(host, geo, True, tiles.choices()[tile])
 
     return [lambda s=s: run(s) for s in conv_tensor.SHAPES]
+
+
+def _packed() -> list[Run]:
+    """Arrays that are turned, in more squares than there are blocks, and ones that are padded."""
+
+    def run(last: bool, c: int) -> Any:
+        x = np.random.default_rng(0).standard_normal((3, c, 7, 9)).astype(gp.bfloat16.numpy)
+        return conv_tensor.tensor_cores.packed(conv.on_device(x, last))
+
+    return [lambda last=last, c=c: run(last, c) for last in (False, True) for c in (45, 5)]
+
+
+def _statistics() -> list[Run]:
+    """The sums of channels that a convolution by tensor cores makes beside its result, of several tiles."""
+
+    def run(k: int) -> Any:
+        host, geo = conv.arrays((3, 8, 7, 7), (k, 8, 3, 3), (1, 1, 1, 1), "bfloat16")
+        x, w, bias = [conv.on_device(a, True) for a in host[:3]]
+        shift = conv.on_device(np.linspace(-1, 1, k).astype(np.float32), False)
+        return conv_tensor.tensor_cores.with_statistics(x, w, bias, shift, geo, tiles.choices()[0])
+
+    return [lambda k=k: run(k) for k in (7, 200)]
+
+
+def _drawn(draw: Run) -> Run:
+    def run() -> Any:
+        gp.manual_seed(1)
+        return draw()
+
+    return run
+
+
+def _draws(draw: Callable[..., Any], *dtypes: Any) -> list[Run]:
+    """More numbers than a few blocks take at once, and a rest."""
+    return [_drawn(lambda dtype=dtype: draw(2**12 + 37, dtype=dtype, device="cuda")) for dtype in dtypes]
+
+
+def _limits() -> Any:
+    return optimizer.limits((gp.float32,))
 
 
 def _softmax() -> list[Run]:
@@ -78,55 +173,276 @@ def _cross_entropy() -> list[Run]:
 
 
 def _pointwise_losses() -> list[Run]:
-    names = list(pointwise_loss.NAMES)
-    return [lambda n=n, r=r: pointwise_loss.run(n, 300, r) for n in names for r in ("none", "mean")]
+    """All formulas: where they change, with weights, and the sums of many elements."""
+    numbers, shares = [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0], [0.0, 1e-13, 0.25, 0.5, 1.0]
+    each: list[tuple[str, list[float], dict[str, Any]]] = [
+        ("mse_loss", numbers, {}),
+        ("l1_loss", numbers, {}),
+        ("smooth_l1_loss", numbers, {"beta": 0.5}),
+        ("huber_loss", numbers, {"delta": 0.5}),
+        ("binary_cross_entropy", shares, {}),
+        ("binary_cross_entropy_with_logits", numbers, {"pos_weight": _on([3.0])}),
+        ("kl_div", shares, {}),
+        ("kl_div", numbers, {"log_target": True}),
+        ("hinge_embedding_loss", numbers, {}),
+        ("soft_margin_loss", numbers, {}),
+        ("hinge_loss", numbers, {}),
+        ("poisson_nll_loss", shares, {"log_input": False, "full": True}),
+        ("poisson_nll_loss", numbers, {"full": True}),
+    ]
+
+    def run(name: str, values: list[float], options: dict[str, Any]) -> Any:
+        x, t = (gp.tensor(a.ravel(), dtype=gp.float32) for a in np.meshgrid(values, values))
+        x, t = x.to("cuda").requires_grad_(), t.to("cuda").requires_grad_()
+        given = {key: value() if callable(value) else value for key, value in options.items()}
+        y = getattr(F, name)(x, t, reduction="none", **given)
+        y.backward(gp.tensor(np.linspace(0.5, 1, y.numel()), dtype=gp.float32, device="cuda"))
+        return y.detach(), x.grad, t.grad
+
+    kinks = [lambda row=row: run(*row) for row in each]
+    return [*kinks, pointwise_loss.weighted, lambda: pointwise_loss.run("mse_loss", 5000, "mean")]
 
 
-def _pool(*words: str) -> list[Run]:
-    return [run for name, run in pool.RUNS.items() if any(word in name for word in words)]
+def _on(values: list[float]) -> Callable[[], gp.Tensor]:
+    return lambda: gp.tensor(values, dtype=gp.float32, device="cuda")
 
 
-def _reductions() -> list[Run]:
-    x = np.random.default_rng(3).standard_normal((3, 700))
-    return [*_softmax(), *_norm("layer", "batch", "instance"), lambda: F.softmax(gp.tensor(x, device="cuda"), 1)]
+def _totals() -> list[Run]:
+    """Sums of rows with weights: by one block, and by several as if there were many rows."""
+
+    def run(direct: int) -> Any:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(totals, "DIRECT", direct)
+            patch.setattr(totals, "EACH", 1)
+            return softmax.cross_entropy(F.nll_loss, (400, 3))
+
+    return [lambda: run(1000), lambda: run(0), lambda: softmax.cross_entropy(F.nll_loss, (1, 3))]
 
 
+def _soft_targets() -> list[Run]:
+    return [lambda s=s, w=w: softmax.soft_targets(s, w) for s, _ in softmax.LINES for w in (True, False)]
+
+
+def _pool(*words: str, but: tuple[str, ...] = ()) -> list[Run]:
+    names = [
+        name for name in pool.RUNS if any(word in name for word in words) and not any(word in name for word in but)
+    ]
+    return [pool.RUNS[name] for name in names]
+
+
+def _indexing(*names: str) -> list[Run]:
+    return [run for name, run in indexing.RUNS.items() if not names or name in names]
+
+
+def _out_of_bounds() -> Any:
+    """What the device notes of indices that are too small or too large, and what the kernels write then."""
+    found: list[Any] = []
+    for values in ([0, 1, 4, 2**40 + 5, 9], [3, -1, 2], [0, -(2**50), 7]):
+        table = gp.tensor(np.arange(12.0).reshape(4, 3), dtype=gp.float32, device="cuda", requires_grad=True)
+        F.embedding(gp.tensor([1, 2], device="cuda"), table)  # takes the first slot
+        y = F.embedding(gp.tensor(values, device="cuda"), table)
+        y.backward(gp.ones_like(y))
+        text = ""
+        try:
+            gp.cuda.synchronize()
+        except IndexRangeError as error:
+            text = str(error)
+        found += [y, table.grad, np.frombuffer(text.encode(), np.uint8)]
+    return tuple(found)
+
+
+def _steps(*kinds: str, **options: Any) -> list[Run]:
+    one = {"dtypes": (gp.float32,), "lr": 0.1, **options}
+    return [optimizer.stepped(getattr(gp.optim, kind), **one) for kind in kinds]
+
+
+def _replayed(kind: str, **options: Any) -> Run:
+    """Steps whose records come from the step before, as in a captured graph; the host sends the first ones only."""
+    sent: set[int] = set()
+
+    def send(self: Any, *args: Any) -> None:
+        if id(self) not in sent:
+            sent.add(id(self))
+            first(self, *args)
+
+    first = one_launch.OneLaunch._send_records
+
+    def run() -> Any:
+        sent.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(one_launch.OneLaunch, "_send_records", send)
+            return _steps(kind, steps=3, **options)[0]()
+
+    return run
+
+
+def _attention(dtype: str, *numbers: int) -> list[Run]:
+    def run(row: tuple[Any, ...]) -> Any:
+        shape, keys, heads, options = row
+        return attention.results(shape, keys, heads, dtype, **options)
+
+    return [lambda row=attention.RUNS[i]: run(row) for i in numbers]
+
+
+def _recurrent() -> list[Run]:
+    return [lambda row=row: recurrent.results(*row) for row in recurrent.RUNS if row[-1] == "float32"]
+
+
+def _layers() -> list[Run]:
+    layers = [("gru", (2, 2), 32, False, 8, "float32"), ("lstm", (9, 9, 4), 8, True, 4, "float32"), *recurrent.LAYERS]
+    layers.append(("tanh", (40, 3), 5, False, 4, "float32"))
+    return [lambda row=row: recurrent.layer(*row) for row in layers if row[-1] == "float32"]
+
+
+def _images(*names: str) -> list[Run]:
+    return [image.RUNS[name] for name in names]
+
+
+def _border() -> Any:
+    """Places on the border itself, and beyond."""
+    x = gp.tensor(np.arange(6, dtype=np.float32).reshape(1, 1, 2, 3) ** 2, device="cuda")
+    grid = gp.tensor(np.array([-1, -1, 1, 1, 0.1, -1, 1.5, 0], np.float32).reshape(1, 1, 4, 2), device="cuda")
+    y = F.grid_sample(x, grid.requires_grad_(), "bilinear", "border", True)
+    y.backward(gp.ones_like(y))
+    return y.detach(), grid.grad
+
+
+def _normalised() -> Any:
+    x = gp.tensor(np.random.default_rng(0).integers(0, 256, (2, 3, 13, 11)).astype(np.uint8), device="cuda")
+    return gp.vision.transforms.functional.normalize(x, [0.5, 0.4, 0.3], [0.25, 0.5, 1.0])
+
+
+def _resize(*words: str) -> list[Run]:
+    return [run for name, run in resize.RUNS.items() if name.startswith(words)]
+
+
+def _reductions() -> Any:
+    """All of reduce.cuh over some threads, several warps and what is no number."""
+    launch = Kernels(reduce.TEXT, options=[f"-I{source.KERNEL_DIR}"])
+    rng, block, lengths = np.random.default_rng(3), 96, np.array([1, 33, 700, 1025, 300], np.int32)
+    x, whole = reduce.numbers("float"), rng.integers(-9, 9, block).astype(np.int32)
+    found: list[Any] = []
+    for values in (x, np.where(np.arange(len(x)) % 290 == 289, np.float32(np.nan), x), np.where(x == 4, np.inf, x)):
+        out = np.zeros((len(lengths), 8)), np.zeros(1, np.int32)
+        found += launch("reduce_float", *out, values, lengths, threads=block, blocks=len(lengths))[:2]
+    found.append(launch("scans", np.zeros((3, block, 3), np.int64), whole, np.int32(3), threads=block)[0])
+    pairs = rng.integers(-2, 3, (block, 2)).astype(np.int32)
+    found.append(launch("compositions", np.zeros((block, 4), np.int32), pairs, threads=block)[0])
+    return tuple(found)
+
+
+READ = ("rows", "pairs", "vectors", "misaligned", "apart", "gather", "take")
+
+# For each kernel file what judges its mutants.
 RUNS: dict[str, list[Run]] = {
-    "activation/piecewise.cu": _pointwise(F.relu, F.hardswish, F.leaky_relu, F.relu6, F.hardsigmoid, F.hardshrink)
-    + _pointwise(F.softshrink, lambda x: F.threshold(x, 0.1, 2.0)),
-    "activation/exponential.cu": _pointwise(F.elu, F.softplus, F.logsigmoid, F.softsign, F.tanhshrink),
-    "activation/gated.cu": _pointwise(F.silu, F.mish, F.gelu, lambda x: F.gelu(x, "tanh")),
-    "activation/prelu.cu": [activation.channels],
     "activation/bias.cu": [activation.channels],
+    "activation/channels.cu": [activation.channels],
+    "activation/channels.cuh": [activation.channels],
+    "activation/exponential.cu": _pointwise(lambda x: F.elu(x, 0.5), lambda x: F.softplus(x, 1.0, 2.0), F.logsigmoid)
+    + _pointwise(F.softsign, F.tanhshrink),
+    "activation/formulas.cuh": [*_kinked(F.silu, F.gelu, F.mish, lambda x: F.gelu(x, "tanh"), F.sigmoid), _bias_relu],
+    "activation/gated.cu": _pointwise(F.silu, F.mish, F.gelu, lambda x: F.gelu(x, "tanh")),
     "activation/glu.cu": [activation.channels],
     "activation/noisy.cu": [activation.noise],
-    "common.cuh": _pointwise(F.relu, F.silu),
+    "activation/piecewise.cu": _pointwise(
+        F.relu, F.hardswish, lambda x: F.leaky_relu(x, -0.5), F.relu6, F.hardsigmoid, F.hardshrink
+    )
+    + _pointwise(F.softshrink, lambda x: F.threshold(x, 0.1, 2.0)),
+    "activation/prelu.cu": [activation.channels],
+    "activation/sigmoid.cu": _kinked(F.sigmoid, F.tanh),
+    "attention/backward.cu": _attention("float32", 1, 2, 3, 4),
+    "attention/delta.cu": _attention("float32", 3, 2),
+    "attention/forward.cu": _attention("float32", 1, 2, 3, 4),
+    "attention/rule.cuh": _attention("float32", 1, 2, 3, 4),
+    "attention/tensor_backward.cu": _attention("bfloat16", 5, 2, 3, 1),
+    "attention/tensor_forward.cu": _attention("bfloat16", 5, 2, 3),
+    "attention/tensor_tiles.cuh": _attention("bfloat16", 5, 1, 4),
+    "attention/tiles.cuh": _attention("float32", 1, 2, 3, 4),
+    "bounds.cuh": [_out_of_bounds],
+    "bytes.cuh": [*_images("bilinear", "contrast"), *_resize("bilinear")],
+    "common.cuh": [*_pointwise(F.relu, F.silu), _not_a_number],
     "conv/correlate.cu": _conv("tiles", 0, 2, 5) + _conv("high tiles", 9, 12),
     "conv/depthwise.cu": _conv("depthwise"),
+    "conv/pack.cu": [*_packed(), *_tensor_cores("bfloat16", 0)],
     "conv/small.cu": _conv("small", 0, 2, 5, 9),
-    "conv/tensor.cu": _tensor_cores("bfloat16", 0) + _tensor_cores("float32", 1),
+    "conv/tensor.cu": _tensor_cores("bfloat16", 0) + _statistics() + _tensor_cores("float32", 1),
     "conv/tensor_core.cuh": _tensor_cores("bfloat16", 0) + _tensor_cores("float32", 1),
     "conv/tensor_weight.cu": _tensor_cores("bfloat16", 0) + _tensor_cores("float32", 1),
-    "conv/weight.cu": _conv("tiles", 0, 2, 5) + _conv("high tiles", 9, 12),
-    "dropout.cu": [dropout.dropout],
+    "conv/weight.cu": _conv("tiles", 0, 2, 5, -1) + _conv("high tiles", 9, 12),
+    "conv/windows.cuh": _conv("small", 0, 2, 5, 9) + _conv("tiles", 0, -1) + _conv("depthwise"),
+    "dropout.cu": [lambda: dropout.dropout((gp.float32,))],
     "embedding.cu": list(embedding.RUNS.values()),
-    "indexing/read.cu": list(indexing.RUNS.values()),
-    "indexing/reduce.cu": list(indexing.RUNS.values()),
-    "indexing/write.cu": list(indexing.RUNS.values()),
+    "image/colour.cu": _images("contrast", "saturation", "hue", "normalize"),
+    "image/exact.cuh": _images("contrast", "hue", "saturation", "blur"),
+    "image/filter.cu": [*_images("blur"), _normalised],
+    "image/geometry.cu": _images("crop", "bilinear", "erase", "nearest"),
+    "indexing/choose.cu": _indexing("masked_fill", "masked_fill, a tensor", "triangles", "one_hot"),
+    "indexing/keys.cu": _indexing(*READ, "assign", "sum"),
+    "indexing/places.cuh": [_out_of_bounds, *_indexing(*READ, "assign")],
+    "indexing/read.cu": [*_indexing(*READ), _out_of_bounds],
+    "indexing/reduce.cu": _indexing("rows", "a long segment first", "long segments", "sum", "prod", "mean", "amin"),
+    "indexing/segments.cuh": _indexing("a long segment first", "long segments", "sum", "prod", "amin", "amax"),
+    "indexing/write.cu": _indexing("planes", "assign", "vectors", "apart", "gather of a vector"),
+    "lines.cuh": _softmax(),
     "loss/cross_entropy.cu": _cross_entropy(),
+    "loss/ctc.cu": [ctc.run],
     "loss/pointwise.cu": _pointwise_losses(),
-    "loss/total.cu": _pointwise_losses(),
+    "loss/soft_targets.cu": _soft_targets(),
+    "loss/total.cu": _totals(),
     "norm/apply.cu": _norm("batch", "eval", "relu", "group", "instance"),
-    "norm/merge.cu": _norm("batch", "relu", "group", "instance", "layer"),
-    "norm/moments.cu": _norm("batch", "group", "instance", "layer"),
+    "norm/merge.cu": _norm("batch", "relu", "group", "instance", "layer", "eval, many"),
+    "norm/moments.cu": _norm("batch, misaligned", "batch", "group", "instance", "layer"),
+    "norm/parts.cuh": _norm("layer", "unit", "relu"),
     "norm/response.cu": _norm("response"),
     "norm/rows.cu": _norm("layer", "rms", "group", "instance", "unit"),
-    "norm/sums.cu": _norm("batch", "relu", "group", "instance", "layer", "rms"),
+    "norm/sums.cu": _norm("batch, misaligned", "batch", "relu", "group", "instance", "layer", "rms"),
+    "optimizer/adam.cu": _steps("Adam", "NAdam", "Adamax", weight_decay=0.1)
+    + _steps("RAdam", steps=7)
+    + [_replayed("NAdam")],
+    "optimizer/adaptive.cu": [
+        *_steps("Adagrad", lr_decay=0.1),
+        *_steps("Adadelta", weight_decay=0.1),
+        *_steps("RMSprop", centered=True, momentum=0.5),
+    ],
+    "optimizer/descent.cu": _steps("SGD", momentum=0.9, nesterov=True)
+    + _steps("SGD", momentum=0.9, dampening=0.3)
+    + _steps("ASGD", t0=1, lambd=0.1)
+    + [_replayed("ASGD", t0=1, lambd=0.1)]
+    + _steps("Rprop"),
+    "optimizer/gradients.cu": [_limits],
+    "optimizer/pieces.cuh": [*_steps("SGD", momentum=0.9, nesterov=True), _limits],
+    "optimizer/step.cuh": _steps("SGD", momentum=0.9, nesterov=True),
     "pool/average.cu": _pool("av"),
-    "pool/maximum.cu": _pool("max"),
+    "pool/maximum.cu": _pool("max", "gather, many", "indices", but=("300", "halves")),
     "pool/median.cu": _pool("median"),
     "pool/power.cu": _pool("lp", "power"),
+    "pool/sums.cuh": _pool("av", "power"),
     "pool/unpool.cu": _pool("unpool"),
-    "reduce.cuh": _reductions(),
+    "pool/windows.cuh": _pool("median", "average", "power", "adaptive", "max", but=("300", "halves", "indices")),
+    "random.cuh": [*_draws(gp.rand, gp.float32, gp.float64), *_draws(gp.randn, gp.float32, gp.float64)],
+    "random/bernoulli.cu": [_drawn(lambda n=n: gp.empty(n, device="cuda").bernoulli_(0.3)) for n in (5001, 5000)],
+    "random/integers.cu": [
+        _drawn(lambda: gp.randint(-3, 9, (1101,), device="cuda")),
+        _drawn(lambda: gp.randint(-3, 9, (1100,), device="cuda")),
+        _drawn(lambda: gp.randint(-(2**63), 2**63 - 1, (37,), device="cuda")),
+    ],
+    "random/real.cu": _draws(gp.rand, gp.float32, gp.float64, gp.float16) + _draws(gp.randn, gp.float32),
+    "recurrent/cells.cuh": _recurrent(),
+    "recurrent/persistent.cu": _layers(),
+    "recurrent/persistent_back.cu": _layers(),
+    "recurrent/resident.cuh": _layers(),
+    "recurrent/steps.cu": _recurrent(),
+    "reduce.cuh": [_reductions],
+    "resize/axes.cuh": _resize("pad", "reflect", "replicate", "circular"),
+    "resize/grid.cuh": [_border, *_resize("grid")],
+    "resize/pad.cu": _resize("pad", "reflect", "replicate", "circular"),
+    "resize/unpad.cu": _resize("pad", "reflect", "replicate", "circular"),
+    "resize/resample.cu": _resize("nearest", "bilinear", "bicubic", "trilinear"),
+    "resize/sample.cu": _resize("grid"),
     "softmax.cu": _softmax(),
+}
+
+# Files whose mutants would say nothing.
+WITHOUT: dict[str, str] = {
+    "ptx.cuh": "the emulator has its own functions in its place; tests/gpu/instructions.py compares both on a GPU",
 }

@@ -15,14 +15,15 @@ RUNS = [
     ((1, 2, 70, 16), 33, 1, {"dropout_p": 0.3, "enable_gqa": True}),
     ((2, 1, 17, 40), 70, 1, {"mask": "bool"}),
     ((1, 1, 33, 100), 65, 1, {"mask": "added"}),
+    ((1, 1, 70, 16), 130, 1, {"wider": 0}),  # rows of whole chunks
 ]
 
 
-def results(shape, keys, heads, dtype, mask=None, device="cuda", **options):
+def results(shape, keys, heads, dtype, mask=None, device="cuda", wider=3, **options):
     """The output and the gradients of query, key and value."""
     rng = np.random.default_rng(0)
     batch, _, length, width = shape
-    shapes = [shape, (batch, heads, keys, width), (batch, heads, keys, width + 3)]
+    shapes = [shape, (batch, heads, keys, width), (batch, heads, keys, width + wider)]
     q, k, v = [
         gp.tensor(rng.standard_normal(s), dtype=getattr(gp, dtype), device=device, requires_grad=True) for s in shapes
     ]
@@ -88,14 +89,14 @@ def on_host(tensors):
     return [backend.asnumpy(x.array).astype(np.float64) for x in tensors]
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
 @pytest.mark.parametrize(("shape", "keys", "heads", "options"), RUNS)
 def test_every_type(shape, keys, heads, options, dtype):
     check_kernels(lambda: results(shape, keys, heads, dtype, **options), orders=5)
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_many_orders(dtype):
     check_kernels(lambda: results((1, 2, 5, 8), 7, 1, dtype, enable_gqa=True, dropout_p=0.2), orders=MANY)

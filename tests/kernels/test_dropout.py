@@ -9,7 +9,7 @@ from tests.kernels.orders import MANY, check_kernels
 F = gp.nn.functional
 
 
-def dropout():
+def dropout(dtypes=(gp.float32, gp.float16, gp.float64)):
     """Elements and channels, aligned and not, in several orders in memory, forward and backward."""
     gp.manual_seed(1)
     results = []
@@ -20,7 +20,7 @@ def dropout():
         (F.dropout2d, (2, 3, 5, 7), (0, 1, 2, 3), 0),
         (F.dropout2d, (2, 5, 7, 3), (0, 3, 1, 2), 0),
     ):
-        for dtype in (gp.float32, gp.float16, gp.float64):
+        for dtype in dtypes:
             values = np.random.default_rng(0).normal(size=(*shape[:-1], shape[-1] + start))
             x = gp.tensor(values, dtype=dtype, device="cuda")[..., start:].permute(*axes).requires_grad_()
             y = op(x, 0.4)
@@ -47,7 +47,7 @@ def test_check_mode_and_orders(run):
     check_kernels(run)
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize("run", [dropout, draws])
 def test_many_orders(run):
     check_kernels(run, MANY)

@@ -41,6 +41,13 @@ def shortened():
     return table
 
 
+def long_enough():
+    """A row that is as long as it may be, and one that is longer."""
+    table = gp.tensor([[0.25, 0.0], [6.0, 8.0]], device="cuda")
+    F.embedding(gp.tensor([0, 1], device="cuda"), table, max_norm=0.25)
+    return table
+
+
 RUNS = {
     "embedding": looked_up(),
     "padding": looked_up(gp.bfloat16, padding_idx=1),
@@ -50,6 +57,7 @@ RUNS = {
     "mean": bag("mean", padding_idx=1),
     "max": bag("max", padding_idx=2),
     "max_norm": shortened,
+    "max_norm, reached": long_enough,
 }
 
 
@@ -58,7 +66,7 @@ def test_no_faults_and_no_order(name):
     check_kernels(RUNS[name])
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", RUNS)
 def test_a_thousand_orders(name):
     check_kernels(RUNS[name], MANY)

@@ -34,6 +34,18 @@ RUNS = [  # op, shape, dtype, channels last, the longest row for one launch
     ("batch", batch, (9, 2, 7), "float32", False, None),
     ("batch", batch, (2, 2, 6, 6), "bfloat16", False, None),
     ("batch", batch, (3, 8, 2, 3), "float32", True, None),
+    ("batch", batch, (150, 3), "float32", False, None),  # two pieces
+    ("batch", batch, (5, 2, 900), "float32", False, None),
+    (
+        "batch",
+        lambda x, *p: batch(x * gp.tensor([1.0, 1e25, 1.0, 1.0], device="cuda"), *p),
+        (9, 4),
+        "float32",
+        False,
+        None,
+    ),
+    ("batch, misaligned", batch, (9, 4), "float32", False, None),
+    ("eval, many", lambda x, *p: F.batch_norm(x, *running(600), *p), (1, 600), "float32", False, None),
     ("eval", lambda x, *p: F.batch_norm(x, *running(x.shape[1]), *p), (3, 8, 2, 3), "float32", True, None),
     ("relu", lambda x, *p: batch_norm_relu(x, None, None, *p, True, residual=x * 2), (3, 5, 7), "float32", False, None),
     ("relu", lambda x, *p: batch_norm_relu(x, None, None, *p, True), (2, 8, 2, 5), "float16", True, None),
@@ -45,6 +57,7 @@ RUNS = [  # op, shape, dtype, channels last, the longest row for one launch
     ("layer", lambda x, *p: F.layer_norm(x, (7,), *p), (5, 7), "float32", False, None),
     ("layer", lambda x, *p: F.layer_norm(x, (1032,), *p), (2, 1032), "float16", False, None),
     ("layer", lambda x, *p: F.layer_norm(x, (12,), *p), (3, 12), "bfloat16", False, 4),
+    ("layer", lambda x, *p: F.layer_norm(x, (16,), *[q.float() for q in p]), (3, 16), "float16", False, None),
     ("rms", lambda x, *p: F.rms_norm(x, (7,), p[0]), (5, 7), "float32", False, None),
     ("unit", lambda x, *p: F.normalize(x), (3, 5, 2), "float32", False, None),
     ("unit", lambda x, *p: F.normalize(x), (3, 5), "float16", False, None),
@@ -58,7 +71,7 @@ def test_no_faults_in_any_order(name, op, shape, dtype, last, limit, monkeypatch
     check_kernels(lambda: run(name, op, shape, dtype, last))
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize(("name", "op", "shape", "dtype", "last", "limit"), RUNS)
 def test_no_faults_in_a_thousand_orders(name, op, shape, dtype, last, limit, monkeypatch):
     monkeypatch.setattr(launches, "LONG", launches.LONG if limit is None else limit)
@@ -95,6 +108,8 @@ def run(name, op, shape, dtype, last):
     channels = shape[-1:] if name in ("layer", "rms") else shape[1:2]
     arrays = [rng.standard_normal(s) for s in (shape, channels, channels)]
     x, *parameters = [gp.tensor(a, dtype=getattr(gp, dtype), device="cuda") for a in arrays]
+    if "misaligned" in name:
+        x = gp.tensor(np.append(0, arrays[0]), dtype=x.dtype, device="cuda")[1:].reshape(shape)
     if last:
         x = x.contiguous(memory_format=gp.channels_last)
     inputs = [x, *parameters][: {"unit": 1, "response": 1, "rms": 2}.get(name, 3)]

@@ -88,6 +88,10 @@ RUNS = {
     "average, pairs": both(lambda x: F.avg_pool2d(x, 2), (2, 1, 4, 12)),
     "average, channels": both(lambda x: F.avg_pool2d(x, 3, 2, 1), (1, 4, 5, 4), channels_last=True),
     "average, warps": both(lambda x: F.avg_pool1d(x, 70, 3), (1, 3, 80)),
+    "average, warps, volume": both(lambda x: F.avg_pool3d(x, (5, 4, 4), 2), (1, 1, 8, 5, 6)),
+    "average, ragged": both(lambda x: F.avg_pool3d(x, 3, 2), (1, 1, 6, 6, 6)),
+    "average, many windows": both(lambda x: F.avg_pool2d(x, 9, 1), (1, 1, 18, 18)),
+    "adaptive, max": both(lambda x: F.adaptive_max_pool2d(x, (3, 4)), (1, 2, 7, 5)),
     "adaptive": both(lambda x: F.adaptive_avg_pool2d(x, (3, 4)), (1, 2, 7, 3)),
     "power": both(lambda x: F.lp_pool2d(x, 3, 3, 2, True), (1, 2, 6, 5)),
     "median": both(lambda x: F.median_pool2d(x, 3, 2, 1), (1, 2, 5, 4)),
@@ -104,7 +108,7 @@ def test_no_faults_and_no_order(name):
     check_kernels(RUNS[name])
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", RUNS)
 def test_a_thousand_orders(name):
     check_kernels(RUNS[name], MANY)

@@ -7,8 +7,8 @@ import gpunn as gp
 from tests.kernels.orders import MANY, check_kernels
 
 F = gp.nn.functional
-# A line for a thread, a warp, a block; lines side by side; more lines than a block has.
-LINES = [((3, 5), 1), ((3, 45), 1), ((2, 1100), 1), ((1, 45, 35), 1), ((260, 3), 1)]
+# A line for a thread, a warp, a block; lines side by side, for several blocks; more lines than a block has.
+LINES = [((3, 5), 1), ((3, 45), 1), ((2, 1100), 1), ((1, 45, 70), 1), ((260, 3), 1)]
 
 
 def numbers(shape, dtype=gp.float32):
@@ -45,10 +45,11 @@ def test_cross_entropy(shape, dim):
     check_kernels(lambda: cross_entropy(F.nll_loss, shape), 1)
 
 
-def soft_targets(shape):
+def soft_targets(shape, weighted=False):
     x = numbers(shape)
+    weight = gp.tensor(np.linspace(0.5, 2, shape[1]), dtype=gp.float32, device="cuda") if weighted else None
     target = gp.tensor(np.random.default_rng(1).uniform(size=shape), dtype=gp.float32, device="cuda")
-    y = F.cross_entropy(x, target, label_smoothing=0.1)
+    y = F.cross_entropy(x, target, weight, label_smoothing=0.1)
     y.backward()
     return y, x.grad
 
@@ -56,9 +57,10 @@ def soft_targets(shape):
 @pytest.mark.parametrize(("shape", "dim"), LINES)
 def test_soft_targets(shape, dim):
     check_kernels(lambda: soft_targets(shape), 1)
+    check_kernels(lambda: soft_targets(shape, weighted=True), 1)
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize(("shape", "dim"), [((3, 45), 1), ((1, 45, 5), 1)])
 def test_many_orders(shape, dim):
     check_kernels(lambda: softmax(F.softmax, shape, dim), MANY)
