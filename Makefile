@@ -7,7 +7,7 @@ PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest
 ENGINE_TESTS := tests/engine tests/autograd tests/tensor tests/ops/shape
 CUDA_SOURCES = $(shell find kernels gpunn examples \( -name '*.cu' -o -name '*.cuh' -o -name '*.cpp' -o -name '*.h' \) 2>/dev/null)
 
-.PHONY: demo test check format oracle long bench gpu-check clean
+.PHONY: demo test check format oracle long sweep bench gpu-check clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-demo
@@ -36,6 +36,10 @@ long: $(VENV)/installed-long
 	$(PYTEST) -n 2 -m long
 	$(ONE_THREAD) $(BIN)/python -m coverage run --branch --source=gpunn/engine -m pytest $(ENGINE_TESTS)
 	$(BIN)/python -m coverage report -m --fail-under=98 # the engine's lines and branches
+
+# What takes about an hour: kernels in a thousand orders, all cases of convolutions, mutants, CUDA 13.
+sweep: $(VENV)/installed-long
+	$(PYTEST) -n 2 -m sweep
 
 bench: $(VENV)/installed-demo
 	$(BIN)/gpunn bench

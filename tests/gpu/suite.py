@@ -32,7 +32,9 @@ def device_tests() -> list[str]:
 
 def run_file(name: str, setting: Setting) -> dict[str, Any]:
     """What pytest says of the tests of a file that run on the GPU."""
-    marks = setting.pick("gpu and not oracle and not long", "not gpu and not oracle and not long")
+    marks = setting.pick(
+        "gpu and not oracle and not long and not sweep", "not gpu and not oracle and not long and not sweep"
+    )
     return pytest_facts([name, "--device", setting.device, "-m", marks])
 
 

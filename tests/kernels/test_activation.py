@@ -63,13 +63,13 @@ def test_channels_and_noise(run):
     check_kernels(run)
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize("op", ONE_OF_EACH_FILE + OTHERS)
 def test_pointwise_in_many_orders(op):
     check_kernels(lambda: both_ways(op, numbers((37,), start=1)), MANY)
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize("run", [channels, noise])
 def test_channels_and_noise_in_many_orders(run):
     check_kernels(run, MANY)

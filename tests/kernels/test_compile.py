@@ -1,7 +1,7 @@
 """The gate: every kernel compiles without a warning and within its budget. And what the gate lets through.
 
-A sample is compiled each time; every configuration for every architecture, and NVRTC 13, in `make long`. The first
-time takes minutes, later runs read what is kept of it. budget.py says how to change the budget.
+A sample is compiled each time; every configuration for every architecture in `make long`, by NVRTC 13 in `make sweep`.
+The first time takes minutes, later runs read what is kept of it. budget.py says how to change the budget.
 """
 
 import pytest
@@ -68,7 +68,7 @@ def test_kernels_hold_their_budget_on_every_architecture(stem, allowed):
     hold(whole(stem), budget.compiler(), allowed)
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize("stem", FILES)
 def test_kernels_compile_with_cuda_13(stem, allowed):
     newer = [compiler for compiler in nvrtc.compilers() if compiler.version >= (13, 0)]

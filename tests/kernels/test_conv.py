@@ -150,7 +150,7 @@ def test_the_sum_of_a_weight_is_cut_into_slices():
     assert full_precision.slices_of(0, 0, 0) == (32, 1)
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("number", range(0, len(CASES), 3))
 @pytest.mark.parametrize("name", ["tiles", "high tiles", "small", "depthwise"])
@@ -162,7 +162,7 @@ def test_every_case(name, number, last, monkeypatch):
         check_digits(host, geo, all_products(host, geo, last), "float32")
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", ["tiles", "small", "depthwise"])
 def test_many_orders(name, monkeypatch):
     choose(monkeypatch, name)

@@ -140,7 +140,7 @@ def test_packed_filters(last, transposed):
         assert np.array_equal(found[..., :5], w.reshape(2, 3, 5, 6).swapaxes(2, 3)) and not found[..., 5:].any()
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("number", range(0, len(CASES), 8))
 @pytest.mark.parametrize("tile", range(4))
@@ -153,7 +153,7 @@ def test_every_case(dtype, tile, number, last):
         check_digits(host, geo, all_products(host, geo, last, tiles.choices()[tile]), dtype)
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
 def test_many_orders(dtype):
     host, geo = arrays((1, 4, 5, 4), (5, 4, 2, 3), ((2, 1), 1, 1, 1), dtype)

@@ -18,6 +18,6 @@ def run():
     return y, x.grad
 
 
-@pytest.mark.parametrize("orders", [FEW, pytest.param(MANY, marks=pytest.mark.long)])
+@pytest.mark.parametrize("orders", [FEW, pytest.param(MANY, marks=pytest.mark.sweep)])
 def test_ctc(orders):
     check_kernels(run, orders)

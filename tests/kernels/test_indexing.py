@@ -87,7 +87,7 @@ def test_no_faults_and_no_order(name):
     check_kernels(RUNS[name])
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", RUNS)
 def test_a_thousand_orders(name):
     check_kernels(RUNS[name], MANY)

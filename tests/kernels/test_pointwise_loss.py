@@ -38,6 +38,6 @@ def test_half_types():
     check_kernels(lambda: run("poisson_nll_loss", 301, "sum", gp.float16, full=True))
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 def test_many_orders():
     check_kernels(lambda: run("smooth_l1_loss", 5000, "mean"), MANY)

@@ -46,7 +46,7 @@ def test_no_faults_in_any_order(case):
     check_kernels(lambda: results(*case))
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize("case", RUNS, ids=str)
 def test_no_faults_in_a_thousand_orders(case):
     check_kernels(lambda: results(*case), orders=MANY)
@@ -79,7 +79,7 @@ def test_layers_have_no_faults_in_any_order(case):
     check_kernels(lambda: layer(*case))
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize("case", LAYERS, ids=str)
 def test_layers_have_no_faults_in_a_thousand_orders(case):
     check_kernels(lambda: layer(*case), orders=MANY)

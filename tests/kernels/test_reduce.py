@@ -165,7 +165,7 @@ def test_reductions_of_all_widths_and_block_sizes(kernels, kind, share):
         check(kernels, kind, x, list(range(1 + k % 8 + 8 * (k % share), WIDTHS + 1, step)), block)
 
 
-@pytest.mark.long
+@pytest.mark.sweep
 @pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize("kind", TYPES)
 def test_all_block_sizes_reduce_all_widths(kernels, kind, block):

@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """A folder that is named on the command line is meant: drop the default deselection of its tests."""
     named = any(Path(arg.split("::")[0]).resolve().is_relative_to(HERE) for arg in config.args)
-    if named and config.option.markexpr == "not oracle and not long":
+    if named and config.option.markexpr == "not oracle and not long and not sweep":
         config.option.markexpr = "oracle"
 
 
