@@ -18,7 +18,7 @@ RUNS = [  # cell, rows of the steps, in reverse, dtype
     ("relu", (3, 1), True, "float32"),
 ]
 LAYERS = [  # cell, rows of the steps, hidden, in reverse, units of a block, dtype
-    ("lstm", (3, 2, 2), 13, False, 4, "float32"),  # four blocks, or three of them
+    ("lstm", (3, 2, 2), 13, False, 4, "float32"),  # four blocks, or two of them
     ("lstm", (9, 9, 4), 8, True, 4, "float16"),  # more rows than threads for them
     ("gru", (3, 3, 1), 13, True, 4, "float32"),
     ("gru", (2, 2), 36, False, 8, "bfloat16"),
