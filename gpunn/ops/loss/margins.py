@@ -35,6 +35,8 @@ def hinge_embedding_loss(
     """input where target is 1, max(0, margin - input) where it is -1: of distances, small for equals."""
     how = reduction_name("hinge_embedding_loss", reduction, size_average, reduce)
     x, t = floating_pair("hinge_embedding_loss", input, target)
+    if input.array.dtype.kind == "b" or (input.array.dtype.kind in "iu" and how == "mean"):
+        raise DtypeError(f"hinge_embedding_loss: not implemented for {input.dtype}; use input.float()")
     return pointwise(HingeEmbedding(margin), x, t.detach(), how)
 
 

@@ -128,3 +128,11 @@ def test_errors():
             loss(*arguments)
     with pytest.raises(ArgumentError, match="expected a margin greater than 0, got 0"):
         F.triplet_margin_loss(x, x, x, margin=0)
+
+
+def test_hinge_embedding_refuses_what_has_no_value(device):
+    target = gp.tensor([1.0, -1.0], device=device)
+    with pytest.raises(RuntimeError, match=r"hinge_embedding_loss: not implemented for gpunn\.bool"):
+        F.hinge_embedding_loss(gp.tensor([True, False], device=device), target, reduction="none")
+    with pytest.raises(RuntimeError, match=r"hinge_embedding_loss: not implemented for gpunn\.int64"):
+        F.hinge_embedding_loss(gp.tensor([1, 2], device=device), target)
