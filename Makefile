@@ -30,16 +30,17 @@ format: $(VENV)/installed-test
 
 oracle: $(VENV)/installed-oracle
 	$(PYTEST) -n 2 tests/oracle -m oracle
-	$(PYTEST) -n 2 tests/oracle/test_ops.py -m oracle --device emulated # the CUDA path
 
 long: $(VENV)/installed-long
 	$(PYTEST) -n 2 -m long
 	$(ONE_THREAD) $(BIN)/python -m coverage run --branch --source=gpunn/engine -m pytest $(ENGINE_TESTS)
 	$(BIN)/python -m coverage report -m --fail-under=98 # the engine's lines and branches
 
-# What takes about an hour: kernels in a thousand orders, all cases of convolutions, mutants, CUDA 13.
-sweep: $(VENV)/installed-long
+# What takes about an hour: kernels in a thousand orders, all cases of convolutions, mutants, CUDA 13, the oracle on the
+# emulated GPU.
+sweep: $(VENV)/installed-long $(VENV)/installed-oracle
 	$(PYTEST) -n 2 -m sweep
+	$(PYTEST) -n 2 tests/oracle/test_ops.py -m oracle --device emulated
 
 bench: $(VENV)/installed-demo
 	$(BIN)/gpunn bench
