@@ -157,6 +157,8 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
     """softmax(-input) along `dim`."""
     x, axis = _prepared("softmin", input, dim, dtype)
+    if input.dtype is dtypes.bool_:
+        raise DtypeError("softmin: not implemented for gpunn.bool, which has no negative numbers; use x.float()")
     return _applied(Softmax(axis), -x)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from gpunn.backend import Array, array_module
 from gpunn.errors import ArgumentError
-from gpunn.ops.activation.pointwise import Activation, activated, number
+from gpunn.ops.activation.pointwise import Activation, activated, not_bool, number
 from gpunn.ops.arithmetic.elementwise import masked
 from gpunn.ops.arithmetic.promotion import floating
 from gpunn.ops.inplace import in_place
@@ -162,12 +162,12 @@ def logsigmoid(input: Tensor) -> Tensor:
 
 def softsign(input: Tensor) -> Tensor:
     """input / (1 + |input|), elementwise; ±1 at ±∞."""
-    return activated("softsign", Softsign(), floating("softsign", input))
+    return activated("softsign", Softsign(), floating("softsign", not_bool("softsign", input)))
 
 
 def tanhshrink(input: Tensor) -> Tensor:
     """input - tanh(input), elementwise, with full accuracy beside 0."""
-    return activated("tanhshrink", Tanhshrink(), floating("tanhshrink", input))
+    return activated("tanhshrink", Tanhshrink(), floating("tanhshrink", not_bool("tanhshrink", input)))
 
 
 elu_ = in_place(elu)

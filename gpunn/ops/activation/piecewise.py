@@ -11,6 +11,7 @@ from gpunn.errors import ArgumentError, DtypeError
 from gpunn.kernels import elementwise
 from gpunn.ops.activation.pointwise import Activation, activated, checked, number
 from gpunn.ops.arithmetic.elementwise import masked, masked_array
+from gpunn.ops.indexing.element import element
 from gpunn.ops.inplace import in_place
 
 if TYPE_CHECKING:
@@ -176,10 +177,7 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     tensor = checked("threshold", input)
     if dtypes.of(tensor.array) is dtypes.bool_:
         raise DtypeError("threshold: not implemented for gpunn.bool; use x.to(gpunn.float32)")
-    limits = number("threshold", "threshold", threshold), number("threshold", "value", value)
-    if tensor.array.dtype.kind in "iu":
-        limits = int(limits[0]), int(limits[1])
-    result: Tensor = Threshold(*limits)(tensor)
+    result: Tensor = Threshold(*_held("threshold", tensor, threshold=threshold, value=value))(tensor)
     return result
 
 
@@ -219,12 +217,21 @@ def _hardtanh(op: str, input: Any, min_val: float, max_val: float) -> Tensor:
         raise DtypeError(f"{op}: Bool inputs not supported for {op}; use x.to(gpunn.float32)")
     if low > high:
         raise ArgumentError(f"{op}: min_val cannot be greater than max_val, got {min_val} and {max_val}")
-    if not dtype.is_floating_point:
-        if not dtype.is_signed and (low < 0 or high < 0):
-            raise DtypeError(f"{op}: cannot do hardtanh on an unsigned type with negative limits")
-        low, high = int(low), int(high)
-    result: Tensor = Hardtanh(low, high)(tensor)
+    if tensor.array.dtype.kind == "u" and (low < 0 or high < 0):
+        raise DtypeError(f"{op}: cannot do hardtanh on an unsigned type with negative limits")
+    result: Tensor = Hardtanh(*_held(op, tensor, min_val=min_val, max_val=max_val))(tensor)
     return result
+
+
+def _held(op: str, x: Tensor, **limits: Any) -> tuple[Any, ...]:
+    """The limits as an integer tensor holds them, of others as floats."""
+    as_floats = tuple(number(op, name, limit) for name, limit in limits.items())
+    if x.array.dtype.kind not in "iu":
+        return as_floats
+    return tuple(
+        element(op, limit if isinstance(limit, int) else f, x.array)
+        for limit, f in zip(limits.values(), as_floats, strict=True)
+    )
 
 
 _relu_ = in_place(relu)

@@ -104,6 +104,14 @@ def checked(op: str, input: Any) -> Tensor:
     return tensor
 
 
+def not_bool(op: str, input: Any) -> Tensor:
+    """`input`, if it is a tensor that has differences."""
+    tensor = checked(op, input)
+    if tensor.array.dtype.kind == "b":
+        raise DtypeError(f"{op}: not implemented for gpunn.bool; use x.to(gpunn.float32)")
+    return tensor
+
+
 def number(op: str, name: str, value: Any) -> float:
     """The argument `name` of `op` as a Python number."""
     if isinstance(value, Variable) and value.array.size == 1:

@@ -65,6 +65,22 @@ def floating_pair(op: str, input: Any, target: Any, to_float: bool = False) -> t
     return a, b
 
 
+def must_be_floating(op: str, **arguments: Any) -> None:
+    """Raise unless these arguments are tensors of a floating dtype."""
+    must_be_tensors(op, arguments)
+    for name, value in arguments.items():
+        if not value.is_floating_point():
+            raise DtypeError(f"{op}: {name} must have a floating dtype, got {value.dtype}; use {name}.float()")
+
+
+def must_be_numbers(op: str, **arguments: Any) -> None:
+    """Raise if one of these arguments is no tensor, or of booleans, which have no differences."""
+    must_be_tensors(op, arguments)
+    for name, value in arguments.items():
+        if value.dtype is dtypes.bool_:
+            raise DtypeError(f"{op}: {name} must be of numbers, got gpunn.bool; use {name}.float()")
+
+
 def widened_tensor(x: Any) -> Any:
     """`x` in float32 if it is of a half type: what is composed of several operations is rounded once, at the end."""
     return cast(x, dtypes.float32) if is_half(x.array) else x

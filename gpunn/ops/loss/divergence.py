@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gpunn.ops.loss.arguments import floating_pair, reduction_name
+from gpunn.ops.loss.arguments import floating_pair, must_be_floating, reduction_name
 from gpunn.ops.loss.formulas import Divergence, DivergenceOfLogs
 from gpunn.ops.loss.pointwise import pointwise
 
@@ -27,5 +27,6 @@ def kl_div(
     is_batchmean = reduction == "batchmean" and size_average is None and reduce is None
     how = "sum" if is_batchmean else reduction_name("kl_div", reduction, size_average, reduce)
     x, t = floating_pair("kl_div", input, target)
+    must_be_floating("kl_div", input=input, target=target)
     loss = pointwise(DivergenceOfLogs() if log_target else Divergence(), x, t, how)
     return loss / x.array.shape[0] if is_batchmean and x.ndim else loss

@@ -14,7 +14,16 @@ from gpunn.ops.arithmetic.elementwise import masked
 from gpunn.ops.arithmetic.promotion import promoted
 from gpunn.ops.arithmetic.selection import where
 from gpunn.ops.indexing.gather import gather
-from gpunn.ops.loss.arguments import floating_pair, must_be_tensors, reduced, reduction_name, same_shape, widened_tensor
+from gpunn.ops.loss.arguments import (
+    floating_pair,
+    must_be_floating,
+    must_be_numbers,
+    must_be_tensors,
+    reduced,
+    reduction_name,
+    same_shape,
+    widened_tensor,
+)
 from gpunn.ops.loss.formulas import Hinge, HingeEmbedding, LogisticLoss, SoftMargin
 from gpunn.ops.loss.pointwise import pointwise
 from gpunn.ops.reduction.sums import mean, sum
@@ -49,7 +58,9 @@ def soft_margin_loss(
 ) -> Tensor:
     """log(1 + exp(-target input)) of scores and targets in {-1, 1}; the scores may be of any size."""
     how = reduction_name("soft_margin_loss", reduction, size_average, reduce)
-    return pointwise(SoftMargin(), *floating_pair("soft_margin_loss", input, target), how)
+    x, t = floating_pair("soft_margin_loss", input, target)
+    must_be_floating("soft_margin_loss", input=input)
+    return pointwise(SoftMargin(), x, t, how)
 
 
 def hinge_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
@@ -73,6 +84,7 @@ def margin_ranking_loss(
     must_be_tensors(op, {"input1": input1, "input2": input2, "target": target})
     same_shape(op, input1, input2)
     same_shape(op, input1, target)
+    must_be_numbers(op, target=target)
     rank: Any = input1 - input2
     if not rank.is_floating_point():
         return reduced((-target * rank + margin).clamp(min=0), how)
@@ -138,6 +150,7 @@ def triplet_margin_loss(
         raise ArgumentError(f"{op}: expected a margin greater than 0, got {margin}; use margin=1.0")
     for other in (positive, negative):
         same_shape(op, anchor, other)
+    must_be_numbers(op, anchor=anchor, positive=positive, negative=negative)
     a, b, c = promoted(op, anchor, positive, negative, to_float=True)
     dtype = a.dtype
     a, b, c = widened_tensor(a), widened_tensor(b), widened_tensor(c)
@@ -177,6 +190,11 @@ def multi_margin_loss(
     rest = (margin - gather(x, 1, label) + x).clamp(min=0.0)
     rest = rest * rest if p == 2 else rest
     if weight is not None:
+        must_be_tensors(op, {"weight": weight})
+        if weight.dtype is not input.dtype:
+            raise DtypeError(
+                f"{op}: expected a weight of {input.dtype}, got {weight.dtype}; use weight.to(input.dtype)"
+            )
         if weight.array.shape != (classes,):
             raise ShapeError(f"{op}: inconsistent weight size: expected ({classes},), got {weight.array.shape}")
         rest = rest * weight[label]
@@ -241,6 +259,8 @@ def multilabel_soft_margin_loss(
     op = "multilabel_soft_margin_loss"
     how = reduction_name(op, reduction, size_average, reduce)
     x, t = floating_pair(op, input, target)
+    must_be_floating(op, input=input)
+    must_be_numbers(op, target=target)
     dtype, x, t = x.dtype, widened_tensor(x), widened_tensor(t)
     losses: Any = t * LogisticLoss()(x) + (1.0 - t) * LogisticLoss()(-x)
     losses = losses if weight is None else losses * weight

@@ -12,7 +12,16 @@ from gpunn.ops.arithmetic.power import square
 from gpunn.ops.arithmetic.promotion import promoted
 from gpunn.ops.arithmetic.sign import abs
 from gpunn.ops.creation import full_like
-from gpunn.ops.loss.arguments import floating_pair, must_be_tensors, reduced, reduction_name, same_shape, widened_tensor
+from gpunn.ops.loss.arguments import (
+    floating_pair,
+    must_be_floating,
+    must_be_numbers,
+    must_be_tensors,
+    reduced,
+    reduction_name,
+    same_shape,
+    widened_tensor,
+)
 from gpunn.ops.loss.formulas import Absolute, Huber, Poisson, SmoothAbsolute, Squared
 from gpunn.ops.loss.pointwise import pointwise
 from gpunn.ops.reduction.sums import sum
@@ -90,7 +99,8 @@ def huber_loss(
     """
     how = reduction_name("huber_loss", reduction, None, None)
     a, b = floating_pair("huber_loss", input, target)
-    if delta <= 0:
+    must_be_floating("huber_loss", input=input)
+    if not delta > 0:
         raise ArgumentError(f"huber_loss does not support non-positive values for delta, got {delta}; use 1.0")
     if weight is None:
         return pointwise(Huber(delta), a, b, how)
@@ -114,6 +124,9 @@ def poisson_nll_loss(
     """
     how = reduction_name("poisson_nll_loss", reduction, size_average, reduce)
     a, b = floating_pair("poisson_nll_loss", input, target, to_float=True)
+    must_be_numbers(
+        "poisson_nll_loss", **({} if log_input else {"input": input}), **({"target": target} if full else {})
+    )
     return pointwise(Poisson(bool(log_input), bool(full), eps), a, b, how)
 
 
@@ -133,6 +146,7 @@ def gaussian_nll_loss(
     op = "gaussian_nll_loss"
     how = reduction_name(op, reduction, None, None)
     a, b = floating_pair(op, input, target)
+    must_be_numbers(op, input=input, target=target)
     if not isinstance(var, Variable):
         if not isinstance(var, (int, float)):
             raise ArgumentTypeError(f"{op}: var must be a Tensor or a number, got {type(var).__name__}")
@@ -147,6 +161,7 @@ def gaussian_nll_loss(
 
 def _variance(op: str, shape: tuple[int, ...], var: Tensor) -> Tensor:
     """`var`, checked, so that it broadcasts to `shape`."""
+    must_be_floating(op, var=var)
     given = var.array.shape
     if given != shape:
         differ = [n for n, m in zip(given, shape, strict=False) if n != m]

@@ -200,6 +200,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
             "pad: Padding length should be less than or equal to two times the input dimension but got padding "
             f"length {len(amounts)} and input of dimension {len(shape)}"
         )
+    if not isinstance(mode, str):
+        raise ArgumentTypeError(f"pad: argument 'mode' must be str, not {type(mode).__name__}")
     if mode not in MODES:
         raise UnsupportedError(f"pad: Unrecognised padding mode {mode!r}; use one of {', '.join(MODES)}")
     if mode == "constant":
