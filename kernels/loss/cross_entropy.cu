@@ -41,7 +41,7 @@ __device__ __forceinline__ void store_row(double* rows, long long* labels, long 
 // The threads of a team share a line, as in softmax.cu: x is read once for the statistics, and once
 // more, from the cache, for the gradient or the smooth part.
 // Bytes: 2 * lines * classes * sizeof(T) + 32 * lines.
-extern "C" __global__ void __launch_bounds__(BLOCK, 1)
+extern "C" __global__ void __launch_bounds__(BLOCK, 512 / BLOCK)
     cross_entropy_forward(double* __restrict__ rows, long long* __restrict__ labels,
                           T* __restrict__ unscaled, const T* __restrict__ x,
                           const long long* __restrict__ target, const T* __restrict__ weight,

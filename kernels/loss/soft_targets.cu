@@ -27,7 +27,7 @@ __device__ __forceinline__ Numbers shares_of(const Line<const T>& target, long l
 //   with_gradient.
 // The threads of a team share a line, as in softmax.cu.
 // Bytes: 3 * lines * classes * sizeof(T) + 16 * lines.
-extern "C" __global__ void __launch_bounds__(BLOCK, 1)
+extern "C" __global__ void __launch_bounds__(BLOCK, 512 / BLOCK)
     soft_forward(double* __restrict__ rows, T* __restrict__ unscaled, const T* __restrict__ x,
                  const T* __restrict__ target, const T* __restrict__ weight, long long lines,
                  long long classes, long long inner, int team, bool has_weight, bool with_gradient,

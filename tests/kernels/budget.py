@@ -64,8 +64,8 @@ class Slack(NamedTuple):
 
 
 EXACT = Slack()
-# 2026-11-27, 5 files, 13.5 against 12.9: up to 33 registers more, and 24 bytes of stack.
-OTHER_RELEASE = Slack(48, 64)
+# 2026-11-27, all files, 13.5 against 12.9: up to 65 registers more, and 24 bytes of stack.
+OTHER_RELEASE = Slack(72, 64)
 
 Budget = dict[Key, Limits]
 
