@@ -1,0 +1,1 @@
+"""Convolutions as layers. The public names are listed in gpunn/nn/__init__.py."""
