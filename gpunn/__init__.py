@@ -7,6 +7,7 @@ from math import pi as pi
 
 from gpunn import autograd as autograd
 from gpunn import backends as backends
+from gpunn import compat as compat
 from gpunn import cuda as cuda
 from gpunn import nn as nn
 from gpunn import optim as optim

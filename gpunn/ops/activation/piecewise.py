@@ -177,7 +177,7 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     tensor = checked("threshold", input)
     if dtypes.of(tensor.array) is dtypes.bool_:
         raise DtypeError("threshold: not implemented for gpunn.bool; use x.to(gpunn.float32)")
-    result: Tensor = Threshold(*_held("threshold", tensor, threshold=threshold, value=value))(tensor)
+    result: Tensor = Threshold(*_held("threshold", tensor, {"threshold": threshold, "value": value}))(tensor)
     return result
 
 
@@ -219,11 +219,11 @@ def _hardtanh(op: str, input: Any, min_val: float, max_val: float) -> Tensor:
         raise ArgumentError(f"{op}: min_val cannot be greater than max_val, got {min_val} and {max_val}")
     if tensor.array.dtype.kind == "u" and (low < 0 or high < 0):
         raise DtypeError(f"{op}: cannot do hardtanh on an unsigned type with negative limits")
-    result: Tensor = Hardtanh(*_held(op, tensor, min_val=min_val, max_val=max_val))(tensor)
+    result: Tensor = Hardtanh(*_held(op, tensor, {"min_val": min_val, "max_val": max_val}))(tensor)
     return result
 
 
-def _held(op: str, x: Tensor, **limits: Any) -> tuple[Any, ...]:
+def _held(op: str, x: Tensor, limits: dict[str, Any]) -> tuple[Any, ...]:
     """The limits as an integer tensor holds them, of others as floats."""
     as_floats = tuple(number(op, name, limit) for name, limit in limits.items())
     if x.array.dtype.kind not in "iu":

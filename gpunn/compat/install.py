@@ -1,0 +1,131 @@
+"""Importing gpunn under the names of PyTorch and torchvision."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, Final
+
+from gpunn.compat import accelerator, old_names, version
+from gpunn.errors import UnsupportedError
+
+ROOTS: Final = {"torch": "gpunn", "torchvision": "gpunn.vision"}
+# Where PyTorch keeps what gpunn has elsewhere. A module below one of these is the same module.
+PLACES: Final = {
+    "torch.accelerator": "gpunn.compat.accelerator",
+    "torch.autograd.function": "gpunn.autograd",
+    "torch.autograd.grad_mode": "gpunn.engine",
+    "torch.nn.modules": "gpunn.nn",
+    "torch.optim.optimizer": "gpunn.optim",
+    "torch.tensor": "gpunn",
+    "torch.types": "gpunn",
+    "torch.utils.data.dataloader": "gpunn.utils.data",
+    "torch.utils.data.dataset": "gpunn.utils.data",
+    "torch.utils.data.sampler": "gpunn.utils.data",
+    "torch.version": "gpunn.compat.version",
+    "torchvision.datasets": "gpunn.vision.datasets",
+    "torchvision.models": "gpunn.vision.models",
+    "torchvision.transforms.transforms": "gpunn.vision.transforms",
+}
+OF_ITS_OWN: Final = {
+    "torch": {
+        **old_names.TOP,
+        "__version__": version.__version__,
+        "accelerator": accelerator,
+        "version": version,
+    },
+    "torchvision": {"__version__": version.TORCHVISION},
+}
+
+
+class Face(ModuleType):
+    """A module that has the attributes of `target`, and `more` of its own; setting one sets it there."""
+
+    def __init__(self, name: str, target: Any, more: Mapping[str, Any]) -> None:
+        super().__init__(name, target.__doc__)
+        vars(self).update(more, _target=target)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__all__":  # what `from torch import *` asks for
+            return [public for public in dir(self) if not public.startswith("_")]
+        try:
+            return getattr(vars(self)["_target"], name)
+        except AttributeError:
+            hint = "" if name.startswith("__") else f"; gpunn has no {self.__name__}.{name}"
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}{hint}") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("__") or isinstance(value, ModuleType):
+            vars(self)[name] = value  # what the import system does to modules
+        else:
+            setattr(vars(self)["_target"], name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(vars(self)["_target"]), *vars(self)})
+
+
+class Finder(MetaPathFinder, Loader):
+    """Answers `import torch...` and `import torchvision...` with the modules of gpunn."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
+        if name.partition(".")[0] not in ROOTS:
+            return None
+        return ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = _module(spec.name)
+        self.kept = getattr(module, "__spec__", None)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self.kept  # the module is loaded long since, under its own name
+
+
+def install_as_torch() -> None:
+    """Make `import torch` and `import torchvision` import gpunn and gpunn.vision, in this process.
+
+    `torch.a.b` is gpunn.a.b; the modules in which PyTorch defines what it shows elsewhere (torch.nn.modules.conv,
+    torch.utils.data.dataloader, ...) are those of gpunn that have the names. `torch.__version__` is the release whose
+    names and numbers gpunn follows. Modules that gpunn does not have are not found, rather than PyTorch's own.
+    A second call changes nothing. Raises UnsupportedError if PyTorch has been imported already, which half of the
+    program would go on to use.
+    """
+    if any(isinstance(finder, Finder) for finder in sys.meta_path):
+        return
+    imported = [root for root in ROOTS if root in sys.modules]
+    if imported:
+        raise UnsupportedError(
+            f"install_as_torch: {imported[0]} has been imported already, from {sys.modules[imported[0]].__file__}; "
+            "call install_as_torch() before the first import of it"
+        )
+    sys.meta_path.insert(0, Finder())
+
+
+def _module(name: str) -> ModuleType:
+    """What `import name` gives."""
+    if name in ROOTS:
+        return Face(name, importlib.import_module(ROOTS[name]), OF_ITS_OWN[name])
+    found = _place(name)
+    if importlib.util.find_spec(found) is not None:
+        return importlib.import_module(found)
+    parent, _, last = found.rpartition(".")
+    thing = getattr(importlib.import_module(parent), last, None)
+    if thing is None or isinstance(thing, type) or callable(thing):
+        raise ModuleNotFoundError(f"No module named {name!r}: gpunn has no {found}", name=name)
+    return thing if isinstance(thing, ModuleType) else Face(name, thing, {})
+
+
+def _place(name: str) -> str:
+    """The name that gpunn has for the module `name`."""
+    front = name
+    while front:
+        if front in PLACES:
+            return PLACES[front]
+        front = front.rpartition(".")[0]
+    root, _, rest = name.partition(".")
+    return f"{ROOTS[root]}.{rest}"

@@ -1,0 +1,95 @@
+"""Each program runs in a process of its own: once installed, gpunn keeps PyTorch's name."""
+
+import subprocess
+import sys
+
+import pytest
+
+START = "import gpunn\ngpunn.compat.install_as_torch()\n"
+
+
+def run(program):
+    """The standard output of `program`, which must not fail or warn."""
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_usual_imports_give_the_modules_of_gpunn():
+    assert (
+        run(
+            START
+            + """
+import torch, torch.nn as nn, torch.nn.functional as F, torch.optim as optim, torch.utils.checkpoint
+import torch.backends.cudnn as cudnn, torchvision, torchvision.transforms as T
+from torch import Tensor, nn as same
+from torch.autograd import Variable
+from torch.nn.modules.conv import Conv2d
+from torch.nn.modules.utils import Module
+from torch.nn.parameter import Parameter
+from torch.optim.lr_scheduler import StepLR
+from torch.utils.data.dataloader import DataLoader, default_collate
+from torchvision.datasets.mnist import MNIST
+assert nn is same is gpunn.nn and F is gpunn.nn.functional and Conv2d is nn.Conv2d
+assert MNIST is gpunn.vision.datasets.MNIST
+assert torch.cuda is gpunn.cuda and torchvision.models is gpunn.vision.models and torch.nn.modules.conv is nn
+assert gpunn.nn.__spec__.name == "gpunn.nn" and gpunn.nn.functional.__name__ == "gpunn.nn.functional"
+assert torch.__version__ >= "2" and torch.version.__version__ == torch.__version__ and gpunn.__version__ < "1"
+cudnn.benchmark = True
+assert gpunn.backends.cudnn.benchmark
+gpunn.compat.install_as_torch()  # for a second time
+import torch as again
+assert again is torch and torch.nn.Linear(2, 3)(torch.ones(1, 2)).shape == (1, 3)
+print("done")
+"""
+        )
+        == "done\n"
+    )
+
+
+def test_all_names_are_imported_by_a_star():
+    assert run(
+        START + "from torch import *\nfrom torch.nn import *\nprint(Linear(2, 3)(ones(1, 2)).shape, LongTensor([3]))"
+    ) == ("gpunn.Size([1, 3]) tensor([3])\n")
+
+
+def test_what_gpunn_does_not_have_is_not_found():
+    said = run(
+        START
+        + """
+import torch
+lines = "import torch.jit", "import torch.nn.no_such", "from torch import fx", "import torchvision.ops", "torch.jit"
+for line in lines:
+    try:
+        exec(line)
+    except (ImportError, AttributeError) as error:
+        print(type(error).__name__, error)
+"""
+    ).splitlines()
+    assert said[0] == "ModuleNotFoundError No module named 'torch.jit': gpunn has no gpunn.jit"
+    assert said[1] == "ModuleNotFoundError No module named 'torch.nn.no_such': gpunn has no gpunn.nn.no_such"
+    assert said[2].startswith("ImportError cannot import name 'fx' from 'torch'")
+    assert said[3] == "ModuleNotFoundError No module named 'torchvision.ops': gpunn has no gpunn.vision.ops"
+    assert said[4] == "AttributeError module 'torch' has no attribute 'jit'; gpunn has no torch.jit"
+
+
+def test_other_imports_are_left_alone():
+    assert run(START + "import json.tool, xml.dom\nprint(json.__name__)") == "json\n"
+
+
+def test_pytorch_imported_before_is_refused():
+    program = "import sys, types\nsys.modules['torch'] = fake = types.ModuleType('torch')\nfake.__file__ = 'x/torch'\n"
+    with pytest.raises(AssertionError, match="torch has been imported already, from x/torch; call install_as_torch"):
+        run(program + START)
+
+
+def test_a_pickled_parameter_is_one_of_gpunn():
+    program = """
+import pickle, torch
+model = torch.nn.Sequential(torch.nn.Linear(3, 2))
+copy = pickle.loads(pickle.dumps(model[0].weight))
+assert isinstance(copy, torch.nn.Parameter) and torch.equal(copy, model[0].weight)
+print(type(copy).__module__.split(".")[0])
+"""
+    assert run(START + program) == "gpunn\n"
