@@ -1,5 +1,7 @@
 """Optimisers, under their PyTorch names."""
 
+from gpunn.optim import lr_scheduler as lr_scheduler
+from gpunn.optim import swa_utils as swa_utils
 from gpunn.optim.adam import Adam as Adam
 from gpunn.optim.adam import AdamW as AdamW
 from gpunn.optim.adam_variants import Adamax as Adamax

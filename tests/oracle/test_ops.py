@@ -27,7 +27,7 @@ MISSING = "missing"
 ACTIONS = ("skip", "shape", "loose", "ties")  # of exceptions.txt
 INFOS: dict[str, Any] = {info.full_name: info for info in op_db}
 EXCUSES = promised.excuses()
-OPERATIONS = [p for p in promised.promises() if p.family not in ("Module", "Optimizer")]
+OPERATIONS = [p for p in promised.promises() if p.family not in ("Module", "Optimizer", "Scheduler")]
 
 
 class Case(NamedTuple):
