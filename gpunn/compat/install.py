@@ -27,6 +27,7 @@ PLACES: Final = {
     "torch.utils.data.dataloader": "gpunn.utils.data",
     "torch.utils.data.dataset": "gpunn.utils.data",
     "torch.utils.data.sampler": "gpunn.utils.data",
+    "torch.utils.tensorboard": "tensorboardX",  # another project's; the user installs it
     "torch.version": "gpunn.compat.version",
     "torchvision.datasets": "gpunn.vision.datasets",
     "torchvision.models": "gpunn.vision.models",
@@ -114,8 +115,10 @@ def _module(name: str) -> ModuleType:
     if importlib.util.find_spec(found) is not None:
         return importlib.import_module(found)
     parent, _, last = found.rpartition(".")
+    if not parent:
+        raise ModuleNotFoundError(f"No module named {name!r}: it would be {found}; pip install {found}", name=name)
     thing = getattr(importlib.import_module(parent), last, None)
-    if thing is None or isinstance(thing, type) or callable(thing):
+    if thing is None or callable(thing):
         raise ModuleNotFoundError(f"No module named {name!r}: gpunn has no {found}", name=name)
     return thing if isinstance(thing, ModuleType) else Face(name, thing, {})
 

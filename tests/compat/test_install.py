@@ -58,8 +58,10 @@ def test_what_gpunn_does_not_have_is_not_found():
     said = run(
         START
         + """
-import torch
+import sys, torch
+sys.modules["tensorboardX"] = None
 lines = "import torch.jit", "import torch.nn.no_such", "from torch import fx", "import torchvision.ops", "torch.jit"
+lines += ("import torch.utils.tensorboard",)
 for line in lines:
     try:
         exec(line)
@@ -72,6 +74,9 @@ for line in lines:
     assert said[2].startswith("ImportError cannot import name 'fx' from 'torch'")
     assert said[3] == "ModuleNotFoundError No module named 'torchvision.ops': gpunn has no gpunn.vision.ops"
     assert said[4] == "AttributeError module 'torch' has no attribute 'jit'; gpunn has no torch.jit"
+    assert said[5].endswith(
+        "No module named 'torch.utils.tensorboard': it would be tensorboardX; pip install tensorboardX"
+    )
 
 
 def test_other_imports_are_left_alone():

@@ -11,6 +11,7 @@ from gpunn import random
 from gpunn.errors import ArgumentError, UnsupportedError
 from gpunn.random import Generator
 
+AT_ONCE = 1024  # draws with replacement: a program may ask for 10^10 and stop when it has had enough
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -62,7 +63,9 @@ class RandomSampler(Sampler[int]):
         if n == 0 and self.num_samples:
             raise ArgumentError(f"RandomSampler: cannot draw {self.num_samples} samples from an empty dataset")
         if self.replacement:
-            yield from random.integers(np, generator, (self.num_samples,), np.int64, 0, n).tolist()
+            for start in range(0, self.num_samples, AT_ONCE):
+                count = min(AT_ONCE, self.num_samples - start)
+                yield from random.integers(np, generator, (count,), np.int64, 0, n).tolist()
             return
         left = self.num_samples
         while left > 0:

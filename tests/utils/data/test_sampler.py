@@ -40,6 +40,11 @@ def test_random_number_of_samples():
     assert all(850 < n < 1150 for n in Counter(drawn).values()) and len(drawn) == 4000
 
 
+def test_draws_are_made_as_they_are_needed():
+    endless = iter(RandomSampler(range(4), replacement=True, num_samples=10**12, generator=seeded()))
+    assert {next(endless) for _ in range(3000)} == {0, 1, 2, 3}
+
+
 def test_subset():
     found = list(SubsetRandomSampler([5, 7, 9], generator=seeded()))
     assert sorted(found) == [5, 7, 9] and len(SubsetRandomSampler([5, 7])) == 2
