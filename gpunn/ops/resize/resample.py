@@ -34,7 +34,7 @@ class Resample(Function):
         found = stack.astype(np.float32) if is_bytes else widened(stack)
         for number, axis in reversed(list(enumerate(self.axes))):
             if not axis.is_kept:
-                found = _along(number + 1, found, taps_of(axis, dtype, self.is_transposed))
+                found = along(number + 1, found, taps_of(axis, dtype, self.is_transposed))
                 found = np.floor(found + np.float32(0.5)).clip(0, 255) if is_bytes else found
         found = found.copy() if found is stack else found.astype(x.dtype, copy=False)
         return from_stack(found, (*x.shape[:-rank], *found.shape[1:-1]))
@@ -44,13 +44,13 @@ class Resample(Function):
         places = (_weight_type(x), self.is_transposed, array_module(x), backend.device_of(x))
         taps = [_on_device(axis, *places) for axis in self.axes]
         if x.dtype != np.uint8:
-            stack = _resampled(stack, taps)
+            stack = resampled(stack, taps)
         else:  # rounded after each axis, as in PyTorch
             for number, (axis, its) in reversed(list(enumerate(zip(self.axes, taps, strict=True)))):
                 if not axis.is_kept:
                     before, after = stack.shape[: number + 1], stack.shape[number + 2 :]
                     thin = stack.reshape(math.prod(before), axis.size, math.prod(after))
-                    stack = _resampled(thin, [its]).reshape(*before, its.out, *after)
+                    stack = resampled(thin, [its]).reshape(*before, its.out, *after)
         return from_stack(stack, (*x.shape[:-rank], *stack.shape[1:-1]))
 
     def backward(self, grad: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ class Resample(Function):
         return result
 
 
-def _resampled(stack: Array, taps: list[Taps]) -> Array:
+def resampled(stack: Array, taps: list[Taps]) -> Array:
     """The stack (planes, *size, channels) with its one to three axes resized."""
     xp, rank = array_module(stack), len(taps)
     kept = _on_device(KEPT, str(taps[0].weights.dtype), False, xp, backend.device_of(stack))
@@ -86,7 +86,7 @@ def _on_device(axis: Axis, dtype: str, is_transposed: bool, xp: Any, where: back
     return Taps(first, count, weights, taps.size)
 
 
-def _along(at: int, values: Array, taps: Taps) -> Array:
+def along(at: int, values: Array, taps: Taps) -> Array:
     """The sums along axis `at`."""
     xp, shape = array_module(values), (-1, *[1] * (values.ndim - at - 1))
     found = None

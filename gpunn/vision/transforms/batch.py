@@ -9,7 +9,7 @@ import numpy as np
 from gpunn import backend, dtypes
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
-from gpunn.errors import ArgumentTypeError, DtypeError, ShapeError
+from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
 from gpunn.tensor import Tensor
 
 Numbers = Any  # a number, or one for each image: a sequence, an array or a tensor
@@ -47,6 +47,14 @@ def each(op: str, name: str, given: Numbers, count: int) -> np.ndarray[Any, np.d
     if found.shape not in ((), (1,), (count,)):
         raise ShapeError(f"{op}: {name} must be a number or {count}, one for each image, got shape {found.shape}")
     return np.broadcast_to(found.reshape(-1), (count,))
+
+
+def whole_numbers(op: str, name: str, given: Numbers, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """`each`, of numbers that fit an int32."""
+    numbers = each(op, name, given, count)
+    if not (np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all() and (np.abs(numbers) < 2**31).all()):
+        raise ArgumentError(f"{op}: {name} must be whole numbers, got {given!r}")
+    return numbers.astype(np.int64)
 
 
 def compute_type(x: Array) -> Any:

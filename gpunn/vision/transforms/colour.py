@@ -7,10 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from gpunn import dtypes
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ArgumentError, ShapeError
 from gpunn.kernels import launch
+from gpunn.ops import cat
 from gpunn.tensor import Tensor
 from gpunn.vision.transforms.batch import Numbers, apply, brightest, compute_type, each, images, table
 
@@ -129,3 +131,18 @@ def adjust_hue(img: Tensor, hue_factor: Numbers) -> Tensor:
     if not ((shifts >= -0.5) & (shifts <= 0.5)).all():
         raise ArgumentError(f"adjust_hue: hue_factor must be from -0.5 to 0.5, got {hue_factor!r}")
     return img if img.array.shape[-3] == 1 else apply(_Hue(shifts), img)
+
+
+def rgb_to_grayscale(img: Tensor, num_output_channels: int = 1) -> Tensor:
+    """How bright the pixels are, 0.2989 r + 0.587 g + 0.114 b, in 1 or 3 equal channels; bytes are cut off."""
+    _, channels, _, _ = images("rgb_to_grayscale", img)
+    if channels not in (1, 3):
+        raise ShapeError(f"rgb_to_grayscale: img must have 1 or 3 channels, got {channels} of shape {img.array.shape}")
+    if num_output_channels not in (1, 3):
+        raise ArgumentError(f"num_output_channels should be either 1 or 3, got {num_output_channels!r}")
+    gray = img.clone()
+    if channels == 3:
+        wide = img if dtypes.of(img.array) is dtypes.float64 else img.to(dtypes.float32)
+        r, g, b = (wide.narrow(-3, c, 1) for c in range(3))
+        gray = (0.2989 * r + 0.587 * g + 0.114 * b).to(dtypes.of(img.array))
+    return gray if num_output_channels == 1 else cat([gray] * 3, -3)

@@ -1,4 +1,4 @@
-"""Images blurred, normalised, and made into tensors."""
+"""Images blurred and normalised."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
-from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError
+from gpunn.errors import ArgumentError, ShapeError
 from gpunn.kernels import launch
-from gpunn.ops import tensor
+from gpunn.ops import tensor as new_tensor
 from gpunn.tensor import Tensor
 from gpunn.vision.transforms.batch import apply, brightest, compute_type, each, images, rounded, table
 
@@ -51,6 +51,9 @@ class _Normalize(Function):
         mean, std = (numbers.astype(number)[:, None, None] for numbers in (self.mean, self.std))
         y = (x.astype(number) / number(brightest(x)) - mean) / std
         return y if x.dtype == np.uint8 else y.astype(x.dtype, copy=False)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return grad / new_tensor(self.std[:, None, None], dtype=grad.dtype, device=grad.device)
 
     def forward_cuda(self, x: Array) -> Array:
         xp, number, (n, c, *size) = array_module(x), compute_type(x), x.shape
@@ -99,21 +102,16 @@ def gaussian_blur(img: Tensor, kernel_size: int | Sequence[int], sigma: Any = No
 
 
 def normalize(tensor: Tensor, mean: Sequence[float], std: Sequence[float], inplace: bool = False) -> Tensor:
-    """(x - mean) / std for each channel. Bytes are divided by 255 first, and become float32 in the same step."""
+    """(x - mean) / std for each channel, also for gradients.
+
+    Bytes are divided by 255 first, and become float32 in the same step.
+    """
     _, channels, _, _ = images("normalize", tensor)
     numbers = [np.asarray(given, np.float64).reshape(-1) for given in (mean, std)]
     if any([len(given) not in (1, channels) for given in numbers]):
         raise ShapeError(f"normalize: mean and std must be one number or {channels}, got {mean!r} and {std!r}")
     if (numbers[1] == 0).any():
         raise ArgumentError(f"normalize: std must not be zero, got {std!r}")
-    result = apply(_Normalize(*[np.broadcast_to(given, (channels,)) for given in numbers]), tensor)
+    transform = _Normalize(*[np.broadcast_to(given, (channels,)) for given in numbers])
+    result: Tensor = transform(tensor) if tensor.dim() == 4 else transform(tensor[None])[0]
     return tensor.copy_(result) if inplace else result
-
-
-def to_tensor(pic: Any) -> Tensor:
-    """An image of Pillow or an array (H, W, C) or (H, W) as a tensor (C, H, W); bytes become float32 from 0 to 1."""
-    array = np.asarray(pic)
-    if array.ndim not in (2, 3):
-        raise ArgumentTypeError(f"to_tensor: pic must be an image or an array (H, W, C) or (H, W), got {pic!r}")
-    planes = np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
-    return tensor(planes.astype(np.float32) / np.float32(255) if planes.dtype == np.uint8 else planes)

@@ -1,4 +1,4 @@
-"""Images cut out, flipped, turned, resized and erased, each in its own way."""
+"""Images cut out, flipped, turned and erased, each in its own way."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from gpunn import backend
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
-from gpunn.errors import ArgumentError
+from gpunn.errors import ArgumentError, ArgumentTypeError
 from gpunn.kernels import launch
-from gpunn.nn.functional import interpolate
 from gpunn.tensor import Tensor
-from gpunn.vision.transforms.batch import Numbers, apply, compute_type, each, images, rounded, table
+from gpunn.vision.transforms.batch import Numbers, apply, compute_type, each, images, rounded, table, whole_numbers
+from gpunn.vision.transforms.interpolation import tensor_mode
 
 FILE = "image/geometry"  # of the kernels
 
@@ -49,17 +50,19 @@ class _CropAndFlip(Function):
 class _Affine(Function):
     """The place of each pixel is (a, b, c; d, e, f) · (w, h, 1); `matrices` (N, 6), `fill` (C,)."""
 
-    def __init__(self, matrices: np.ndarray[Any, Any], fill: np.ndarray[Any, Any], is_bilinear: bool) -> None:
-        self.matrices, self.fill, self.is_bilinear = matrices, fill, is_bilinear
+    def __init__(
+        self, matrices: np.ndarray[Any, Any], fill: np.ndarray[Any, Any], is_bilinear: bool, size: tuple[int, int]
+    ) -> None:
+        self.matrices, self.fill, self.is_bilinear, self.size = matrices, fill, is_bilinear, size
 
     def forward_numpy(self, x: Array) -> Array:
         (n, c, height, width), number = x.shape, compute_type(x)
         a, b, right, d, e, down = self.matrices.astype(number).T[..., None, None]
-        w, h = np.arange(width, dtype=number), np.arange(height, dtype=number)[:, None]
+        w, h = np.arange(self.size[1], dtype=number), np.arange(self.size[0], dtype=number)[:, None]
         column, row = (a * w + b * h) + right, (d * w + e * h) + down
         left, top = (np.floor(column), np.floor(row)) if self.is_bilinear else (np.rint(column), np.rint(row))
         shares = ((1 - (row - top), row - top), (1 - (column - left), column - left))
-        y = np.zeros(x.shape, number)
+        y = np.zeros((n, c, *self.size), number)
         for k in range(1 + self.is_bilinear):
             for j in range(1 + self.is_bilinear):
                 at_h, at_w = top + number(k), left + number(j)
@@ -72,10 +75,10 @@ class _Affine(Function):
 
     def forward_cuda(self, x: Array) -> Array:
         xp, number = array_module(x), compute_type(x)
-        y = xp.empty(x.shape, x.dtype)
+        y = xp.empty((*x.shape[:2], *self.size), x.dtype)
         tables = (table(x, self.matrices, number), table(x, self.fill, number))
-        args = (y, xp.ascontiguousarray(x), *tables, *x.shape, *x.shape[2:], self.is_bilinear)
-        launch(FILE, "affine", x.shape[0] * math.prod(x.shape[2:]), args)
+        args = (y, xp.ascontiguousarray(x), *tables, *x.shape, *self.size, self.is_bilinear)
+        launch(FILE, "affine", x.shape[0] * math.prod(self.size), args)
         return y
 
 
@@ -100,13 +103,6 @@ class _Erase(Function):
         tables = (table(x, self.boxes, np.int32), table(x, self.value, compute_type(x)))
         launch(FILE, "erase", y.size, (y, xp.ascontiguousarray(x), *tables, *x.shape))
         return y
-
-
-def _whole(op: str, name: str, given: Numbers, count: int) -> np.ndarray[Any, Any]:
-    numbers = each(op, name, given, count)
-    if not (np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all() and (np.abs(numbers) < 2**31).all()):
-        raise ArgumentError(f"{op}: {name} must be whole numbers, got {given!r}")
-    return numbers.astype(np.int64)
 
 
 def _channels(op: str, name: str, given: Any, channels: int) -> np.ndarray[Any, Any]:
@@ -161,7 +157,7 @@ def _cropped(op: str, img: Tensor, box: tuple[Numbers, ...], size: tuple[int, in
     if min(size) < 0:
         raise ArgumentError(f"{op}: height and width must not be negative, got {size}")
     names = ("top", "left", "vertical", "horizontal")
-    boxes = np.stack([_whole(op, name, given, count) for name, given in zip(names, box, strict=True)], 1)
+    boxes = np.stack([whole_numbers(op, name, given, count) for name, given in zip(names, box, strict=True)], 1)
     return apply(_CropAndFlip(boxes, size), img)
 
 
@@ -171,78 +167,110 @@ def affine(
     translate: Sequence[Numbers],
     scale: Numbers,
     shear: Sequence[Numbers] | Numbers,
-    interpolation: str = "nearest",
+    interpolation: Any = "nearest",
     fill: Any = None,
     center: Sequence[float] | None = None,
 ) -> Tensor:
     """Each image turned by `angle` degrees clockwise, moved, scaled and sheared around its middle or `center` (x, y).
 
     `translate` is (right, down) in pixels and `shear` (x, y) in degrees, or x alone; each of their numbers, the angle
-    and the scale may be one for each image. `interpolation` is "nearest" or "bilinear". `fill`, a number or one for
-    each channel, is what is outside.
+    and the scale may be one for each image. `interpolation` is NEAREST or BILINEAR. `fill`, a number or one for each
+    channel, is what is outside.
     """
-    count, channels, height, width = images("affine", img)
-    if str(getattr(interpolation, "value", interpolation)) not in ("nearest", "bilinear"):
-        raise ArgumentError(f"affine: interpolation must be 'nearest' or 'bilinear', got {interpolation!r}")
+    _, _, height, width = images("affine", img)
+    matrices = _inverses("affine", img, angle, translate, scale, shear, center)
+    return _turned("affine", img, matrices, interpolation, fill, (height, width))
+
+
+def rotate(
+    img: Tensor,
+    angle: Numbers,
+    interpolation: Any = "nearest",
+    expand: bool = False,
+    center: Sequence[float] | None = None,
+    fill: Any = None,
+) -> Tensor:
+    """Each image turned by `angle` degrees counter-clockwise around its middle or `center` (x, y); see `affine`.
+
+    With `expand` the result is as large as the turned image needs, which must be the same for all images.
+    """
+    count, _, height, width = images("rotate", img)
+    angles = -each("rotate", "angle", angle, count)
+    matrices = _inverses("rotate", img, angles, (0, 0), 1.0, 0.0, center)
+    sizes = {_expanded(matrix, height, width) for matrix in matrices} if expand else {(height, width)}
+    if len(sizes) > 1:
+        raise ArgumentError(
+            f"rotate: expand=True gives images that are turned by different angles different sizes, got angle={angle!r}"
+            "; turn them one by one, or use expand=False"
+        )
+    return _turned("rotate", img, matrices, interpolation, fill, sizes.pop() if sizes else (height, width))
+
+
+def _inverses(
+    op: str, img: Tensor, angle: Numbers, translate: Any, scale: Numbers, shear: Any, center: Any
+) -> np.ndarray[Any, Any]:
+    """(N, 6): where each image shows what; right and down from the middles of both, in pixels."""
+    count, _, height, width = images(op, img)
+    if not isinstance(translate, (tuple, list)) or len(translate) != 2:
+        raise ArgumentTypeError(f"{op}: translate must be (right, down), got {translate!r}")
     shears = tuple(shear) if isinstance(shear, (tuple, list)) else (shear, 0.0)
-    shears = (*shears, 0.0)[:2]
-    right, down = (each("affine", "translate", t, count) for t in translate)
-    rotation = np.radians(each("affine", "angle", angle, count))
-    sx, sy = (np.radians(each("affine", "shear", s, count)) for s in shears)
-    size = each("affine", "scale", scale, count)
+    if len(shears) not in (1, 2):
+        raise ArgumentError(f"{op}: shear must be a number or (x, y), got {shear!r}")
+    right, down = (each(op, "translate", t, count) for t in translate)
+    rotation = np.radians(each(op, "angle", angle, count))
+    sx, sy = (np.radians(each(op, "shear", s, count)) for s in shears * (2 // len(shears)))
+    size = each(op, "scale", scale, count)
     if not (size > 0).all():
-        raise ArgumentError(f"affine: scale must be positive, got {scale!r}")
+        raise ArgumentError(f"{op}: scale must be positive, got {scale!r}")
     # The inverse of: rotation · shear · scale, about the center (torchvision's _get_inverse_affine_matrix).
     a = np.cos(rotation - sy) / np.cos(sy)
     b = -np.cos(rotation - sy) * np.tan(sx) / np.cos(sy) - np.sin(rotation)
     c = np.sin(rotation - sy) / np.cos(sy)
     d = -np.sin(rotation - sy) * np.tan(sx) / np.cos(sy) + np.cos(rotation)
     inverse = np.stack([d, -b, -c, a], 1) / size[:, None]
-    middle = np.array([(width - 1) / 2, (height - 1) / 2])
-    x0, y0 = middle if center is None else np.asarray(center, np.float64) - 0.5
-    to_x, to_y = x0 + right, y0 + down
-    moved_x = x0 - inverse[:, 0] * to_x - inverse[:, 1] * to_y
-    moved_y = y0 - inverse[:, 2] * to_x - inverse[:, 3] * to_y
-    matrices = np.stack([inverse[:, 0], inverse[:, 1], moved_x, inverse[:, 2], inverse[:, 3], moved_y], 1)
-    name = str(getattr(interpolation, "value", interpolation))
-    return apply(_Affine(matrices, _channels("affine", "fill", fill, channels), name == "bilinear"), img)
+    x0, y0 = (0.0, 0.0) if center is None else (center[0] - width / 2, center[1] - height / 2)
+    moved_x = x0 - inverse[:, 0] * (x0 + right) - inverse[:, 1] * (y0 + down)
+    moved_y = y0 - inverse[:, 2] * (x0 + right) - inverse[:, 3] * (y0 + down)
+    return np.stack([inverse[:, 0], inverse[:, 1], moved_x, inverse[:, 2], inverse[:, 3], moved_y], 1)
 
 
-def rotate(
-    img: Tensor,
-    angle: Numbers,
-    interpolation: str = "nearest",
-    center: Sequence[float] | None = None,
-    fill: Any = None,
+def _expanded(matrix: np.ndarray[Any, Any], height: int, width: int) -> tuple[int, int]:
+    """How large the result must be to show all of the image: (height, width), as Pillow counts."""
+    corners = np.array([[x * width / 2, y * height / 2, 1] for x in (-1, 1) for y in (-1, 1)])
+    places = corners @ matrix.reshape(2, 3).T + [width / 2, height / 2]
+    ends = np.rint(np.array([places.min(0), places.max(0)]) * 1e4) / 1e4  # 7.0000000001 is 7
+    across, down = (np.ceil(ends[1]) - np.floor(ends[0])).astype(int).tolist()
+    return down, across
+
+
+def _turned(
+    op: str, img: Tensor, matrices: np.ndarray[Any, Any], interpolation: Any, fill: Any, size: tuple[int, int]
 ) -> Tensor:
-    """Each image turned by `angle` degrees counter-clockwise around its middle or `center`; see `affine`."""
-    count = images("rotate", img)[0]
-    return affine(img, -each("rotate", "angle", angle, count), (0, 0), 1.0, 0.0, interpolation, fill, center)
+    """`img`, whose places are `matrices` times those of the result of `size`, seen from the middles."""
+    _, channels, height, width = images(op, img)
+    name = tensor_mode(op, interpolation, ("nearest", "bilinear"))
+    middle = np.array([(size[1] - 1) / 2, (size[0] - 1) / 2])
+    moved = matrices.copy()
+    moved[:, 2] += (width - 1) / 2 - matrices[:, :2] @ middle
+    moved[:, 5] += (height - 1) / 2 - matrices[:, 3:5] @ middle
+    return apply(_Affine(moved, _channels(op, "fill", fill, channels), name == "bilinear", size), img)
 
 
-def erase(img: Tensor, i: Numbers, j: Numbers, h: Numbers, w: Numbers, v: Any) -> Tensor:
-    """The images with `v`, a number or one for each channel, in boxes of height `h` and width `w` from (i, j) on."""
+def erase(img: Tensor, i: Numbers, j: Numbers, h: Numbers, w: Numbers, v: Any, inplace: bool = False) -> Tensor:
+    """The images with `v` in boxes of height `h` and width `w` from row `i` and column `j` on.
+
+    `v` is a number, one for each channel, or a tensor (C, 1, 1) or (C, h, w). With `inplace`, `img` itself changes.
+    """
     count, channels, _, _ = images("erase", img)
     parts = zip(("i", "j", "h", "w"), (i, j, h, w), strict=True)
-    boxes = np.stack([_whole("erase", name, given, count) for name, given in parts], 1)
-    return apply(_Erase(boxes, _channels("erase", "v", v, channels)), img)
-
-
-def resize(img: Tensor, size: int | Sequence[int], interpolation: str = "bilinear", antialias: bool = True) -> Tensor:
-    """The images in another size (H, W); one number is the length of the shorter side.
-
-    `interpolation` is "nearest", "nearest-exact", "bilinear" or "bicubic"; the last two let all pixels count when
-    images shrink, if `antialias`.
-    """
-    _, _, height, width = images("resize", img)
-    name = str(getattr(interpolation, "value", interpolation))
-    if isinstance(size, int) or len(size) == 1:
-        short = size if isinstance(size, int) else size[0]
-        long = int(short * max(height, width) / min(height, width))
-        out = (short, long) if height <= width else (long, short)
-    else:
-        out = (size[0], size[1])
-    smooth = antialias and name in ("bilinear", "bicubic")
-    whole = img if img.dim() == 4 else img[None]
-    result = interpolate(whole, out, mode=name, antialias=smooth)
-    return result if img.dim() == 4 else result[0]
+    boxes = np.stack([whole_numbers("erase", name, given, count) for name, given in parts], 1)
+    if isinstance(v, Tensor) and v.array.shape[-2:] != (1, 1):
+        if (boxes != boxes[:1]).any():
+            raise ArgumentError(f"erase: v of shape {v.array.shape} goes with one box for all images, got {boxes}")
+        result = img if inplace else img.clone()
+        top, left, height, width = boxes[0].tolist()
+        result[..., top : top + height, left : left + width] = v.to(img.dtype)
+        return result
+    values = backend.asnumpy(v.array).reshape(-1) if isinstance(v, Tensor) else v
+    result = apply(_Erase(boxes, _channels("erase", "v", values, channels)), img)
+    return img.copy_(result) if inplace else result

@@ -71,6 +71,20 @@ def test_one_changes_nothing(device):
     assert T.adjust_hue(t, 0.0).shape == t.shape
 
 
+@pytest.mark.parametrize("dtype", TYPES)
+def test_grayscale(dtype, device):
+    x, t = pictures(dtype=dtype, device=device)
+    y = T.rgb_to_grayscale(t)
+    assert y.shape == (3, 1, 5, 6) and y.dtype is t.dtype
+    np.testing.assert_allclose(host(y), (x.astype(np.float64) * GRAY).sum(1, keepdims=True), atol=LIMIT[dtype])
+    assert T.rgb_to_grayscale(t[0], 3).tolist() == [y[0, 0].tolist()] * 3
+    assert T.rgb_to_grayscale(t[:, :1], 3).shape == t.shape
+    with pytest.raises(ArgumentError, match="either 1 or 3"):
+        T.rgb_to_grayscale(t, 2)
+    with pytest.raises(ShapeError, match="1 or 3 channels"):
+        T.rgb_to_grayscale(t[:, :2])
+
+
 def test_errors():
     t = pictures()[1]
     with pytest.raises(ArgumentError, match="must not be negative"):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import gpunn as gp
-from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError
+from gpunn.errors import ArgumentError, ShapeError
 from gpunn.vision.transforms import functional as T
 from tests.vision.transforms.test_geometry import TYPES, host, pictures
 
@@ -45,14 +45,12 @@ def test_normalize(dtype, device):
         np.testing.assert_allclose(host(t), x * 2.0 - 1, atol=1e-6)
 
 
-def test_to_tensor():
-    x = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    y = T.to_tensor(x)
-    assert y.shape == (3, 2, 4) and y.dtype is gp.float32
-    np.testing.assert_array_equal(y.numpy(), x.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
-    assert T.to_tensor(x[..., 0].astype(np.float64)).dtype is gp.float64
-    with pytest.raises(ArgumentTypeError, match="must be an image"):
-        T.to_tensor(3)
+def test_the_gradient_of_normalize(device):
+    _, t = pictures(dtype="float64", device=device)
+    t.requires_grad_()
+    y = T.normalize(t, [0.4, 0.5, 0.6], [0.2, 0.3, 0.4])
+    (y * y).sum().backward()
+    np.testing.assert_allclose(host(t.grad), host(2 * y) / np.array([0.2, 0.3, 0.4])[:, None, None], rtol=1e-12)
 
 
 def test_errors():

@@ -100,12 +100,42 @@ def test_erase(device):
     np.testing.assert_array_equal(y, x)
 
 
-def test_resize(device):
-    _, t = pictures(device=device)
-    assert T.resize(t, (3, 4), "nearest").tolist() == F.interpolate(t, (3, 4)).tolist()
-    assert T.resize(t[0], 10).shape == (3, 10, 12)
-    wanted = F.interpolate(t, (3, 3), mode="bilinear", antialias=True)
-    assert T.resize(t, (3, 3)).tolist() == wanted.tolist()
+def test_expand(device):
+    """The whole image is to be seen: turned by a quarter it is as wide as it was high.
+
+    Sizes are counted from a corner of the image that is turned, so 4 by 7, whose corners end up between pixels, needs
+    one more; torchvision gives the same.
+    """
+    x, t = pictures((2, 3, 4, 6), device=device)
+    np.testing.assert_array_equal(host(T.rotate(t, 90, expand=True)), np.rot90(x, 1, (2, 3)))
+    assert T.rotate(t, 45, expand=True).shape == (2, 3, 8, 8)  # (4 + 6) / √2 = 7.07
+    assert T.rotate(t, [90, 270], expand=True).shape == (2, 3, 6, 4)
+    assert T.rotate(pictures((1, 3, 4, 7), device=device)[1], 90, expand=True).shape == (1, 3, 8, 5)
+    with pytest.raises(ArgumentError, match="different sizes"):
+        T.rotate(t, [90, 45], expand=True)
+
+
+def test_a_quarter_turn_about_a_corner(device):
+    x, t = pictures((1, 1, 4, 4), device=device)
+    y = host(T.rotate(t, 90, center=(4, 0)))
+    np.testing.assert_array_equal(y, np.zeros_like(y))
+    y = host(T.affine(t, 180, (0, 0), 1.0, 0, center=(3, 2)))
+    wanted = np.zeros_like(y)
+    wanted[..., 2:] = x[..., ::-1, ::-1][..., :2]
+    np.testing.assert_array_equal(y, wanted)
+
+
+def test_erase_with_a_tensor(device):
+    x, t = pictures(device=device)
+    box = gp.arange(12, device=device).reshape(3, 2, 2)
+    assert T.erase(t, 1, 2, 2, 2, box).tolist() == T.erase(t.clone(), 1, 2, 2, 2, box, inplace=True).tolist()
+    x[:, :, 1:3, 2:4] = np.arange(12).reshape(3, 2, 2)
+    np.testing.assert_array_equal(host(T.erase(t, 1, 2, 2, 2, box)), x)
+    with pytest.raises(ArgumentError, match="one box for all images"):
+        T.erase(t, [0, 1, 2], 2, 2, 2, box)
+    each = T.erase(t, 1, 2, 2, 2, gp.tensor([7, 8, 9]).reshape(3, 1, 1))
+    assert each[0, :, 1, 2].tolist() == [7, 8, 9]
+    assert T.erase(t, 0, 0, 9, 9, 5, inplace=True) is t and t.unique().tolist() == [5]
 
 
 def test_nothing(device):
@@ -128,6 +158,9 @@ def test_nothing(device):
         (lambda t: T.rotate(t, 3, "cubic"), ArgumentError, "interpolation must be"),
         (lambda t: T.affine(t, 3, (0, 0), 0.0, 0), ArgumentError, "scale must be positive"),
         (lambda t: T.rotate(t, 3, fill=(1, 2)), ArgumentError, "each of 3 channels"),
+        (lambda t: T.rotate(t, 3, "bicubic"), ArgumentError, "nearest, bilinear for tensors"),
+        (lambda t: T.affine(t, 3, 1, 1.0, 0), ArgumentTypeError, r"translate must be \(right, down\)"),
+        (lambda t: T.affine(t, 3, (0, 0), 1.0, (1, 2, 3)), ArgumentError, "shear must be"),
     ],
 )
 def test_errors(call, error, text):
