@@ -43,7 +43,11 @@ class Batch(NamedTuple):
 
 def total_norm(gradients: Sequence[Tensor], p: float) -> Tensor:
     """The `p`-norm of all elements of `gradients` as one vector, a 0-d tensor of their common dtype. p > 0."""
-    arrays = [g.array for g in gradients]
+    return norm_of([g.array for g in gradients], p)
+
+
+def norm_of(arrays: Sequence[Array], p: float) -> Tensor:
+    """`total_norm` of arrays."""
     batches = _batches(arrays)
     if batches is None:
         return _as_total(_norm(arrays, p), arrays)
