@@ -20,6 +20,7 @@ PLACES: Final = {
     "torch.accelerator": "gpunn.compat.accelerator",
     "torch.autograd.function": "gpunn.autograd",
     "torch.autograd.grad_mode": "gpunn.engine",
+    "torch.multiprocessing": "multiprocessing",
     "torch.nn.modules": "gpunn.nn",
     "torch.optim.optimizer": "gpunn.optim",
     "torch.tensor": "gpunn",
@@ -33,7 +34,7 @@ PLACES: Final = {
     "torchvision.models": "gpunn.vision.models",
     "torchvision.transforms.transforms": "gpunn.vision.transforms",
 }
-OF_ITS_OWN: Final = {
+OF_ITS_OWN: Final[dict[str, dict[str, Any]]] = {
     "torch": {
         **old_names.TOP,
         "__version__": version.__version__,
@@ -41,6 +42,13 @@ OF_ITS_OWN: Final = {
         "version": version,
     },
     "torchvision": {"__version__": version.TORCHVISION},
+}
+# Imported by programs that go on without it: there, but for these names empty.
+EMPTY: Final[dict[str, dict[str, Any]]] = {
+    "torch.distributed": {"is_available": lambda: False, "is_initialized": lambda: False},
+    "torch.jit": {},
+    "torch.onnx": {},
+    "torch.profiler": {},
 }
 
 
@@ -54,6 +62,8 @@ class Face(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name == "__all__":  # what `from torch import *` asks for
             return [public for public in dir(self) if not public.startswith("_")]
+        if f"{self.__name__}.{name}" in EMPTY:
+            return importlib.import_module(f"{self.__name__}.{name}")
         try:
             return getattr(vars(self)["_target"], name)
         except AttributeError:
@@ -111,6 +121,8 @@ def _module(name: str) -> ModuleType:
     """What `import name` gives."""
     if name in ROOTS:
         return Face(name, importlib.import_module(ROOTS[name]), OF_ITS_OWN[name])
+    if name in EMPTY:
+        return Face(name, None, EMPTY[name])
     found = _place(name)
     if importlib.util.find_spec(found) is not None:
         return importlib.import_module(found)

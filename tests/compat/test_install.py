@@ -60,7 +60,7 @@ def test_what_gpunn_does_not_have_is_not_found():
         + """
 import sys, torch
 sys.modules["tensorboardX"] = None
-lines = "import torch.jit", "import torch.nn.no_such", "from torch import fx", "import torchvision.ops", "torch.jit"
+lines = "import torch.fx", "import torch.nn.no_such", "from torch import _dynamo", "import torchvision.ops", "torch.fx"
 lines += ("import torch.utils.tensorboard",)
 for line in lines:
     try:
@@ -69,14 +69,29 @@ for line in lines:
         print(type(error).__name__, error)
 """
     ).splitlines()
-    assert said[0] == "ModuleNotFoundError No module named 'torch.jit': gpunn has no gpunn.jit"
+    assert said[0] == "ModuleNotFoundError No module named 'torch.fx': gpunn has no gpunn.fx"
     assert said[1] == "ModuleNotFoundError No module named 'torch.nn.no_such': gpunn has no gpunn.nn.no_such"
-    assert said[2].startswith("ImportError cannot import name 'fx' from 'torch'")
+    assert said[2].startswith("ImportError cannot import name '_dynamo' from 'torch'")
     assert said[3] == "ModuleNotFoundError No module named 'torchvision.ops': gpunn has no gpunn.vision.ops"
-    assert said[4] == "AttributeError module 'torch' has no attribute 'jit'; gpunn has no torch.jit"
+    assert said[4] == "AttributeError module 'torch' has no attribute 'fx'; gpunn has no torch.fx"
     assert said[5].endswith(
         "No module named 'torch.utils.tensorboard': it would be tensorboardX; pip install tensorboardX"
     )
+
+
+def test_what_programs_import_in_vain_is_empty():
+    said = run(
+        START
+        + """
+import torch.distributed as dist, torch.jit, torch.onnx, torch.multiprocessing as mp
+assert torch.profiler.__name__ == "torch.profiler" and not dist.is_available() and not dist.is_initialized() and mp.cpu_count() > 0
+try:
+    torch.onnx.export
+except AttributeError as error:
+    print(error)
+"""
+    )
+    assert said == "module 'torch.onnx' has no attribute 'export'; gpunn has no torch.onnx.export\n"
 
 
 def test_other_imports_are_left_alone():
