@@ -11,6 +11,7 @@ from gpunn import compat as compat
 from gpunn import cuda as cuda
 from gpunn import nn as nn
 from gpunn import optim as optim
+from gpunn import train as train
 from gpunn import utils as utils
 from gpunn import vision as vision
 from gpunn.backend import device as device

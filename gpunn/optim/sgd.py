@@ -15,7 +15,11 @@ class SGD(Optimizer):
     """p -= lr * d, with d = grad + weight_decay * p and, with momentum, v = momentum * v + (1 - dampening) * d in
     place of d (Nesterov: d + momentum * v). The first v is d itself. Sutskever et al. 2013.
 
-    The lectures' form v = alpha * v + (1 - alpha) * d is momentum=alpha, dampening=alpha, but for the first step.
+    The (1 - α) form of textbooks, v_t = α v_(t-1) + (1 - α) d_t, p_t = p_(t-1) - lr v_t, a running mean of the
+    gradients, is momentum=α, dampening=α; it begins with v_1 = d_1, so that the weights of v_t = α^(t-1) d_1 +
+    Σ_(s=2..t) (1 - α) α^(t-s) d_s add up to 1. With dampening=0 they grow to 1 / (1 - α): steps are as long as with
+    lr / (1 - α) in the other form.
+
     `foreach` and `fused` are accepted and change nothing.
     """
 

@@ -39,6 +39,21 @@ def test_trajectory(config, shape, device):
     np.testing.assert_allclose(p.detach().cpu().numpy(), reference(start, grads, **config), rtol=1e-12, atol=1e-14)
 
 
+def test_the_form_with_one_minus_alpha(device):
+    """momentum = dampening = α: p is moved along Σ (1 - α) α^(t-s) d_s, a mean whose weights add up to 1."""
+    alpha, lr = 0.7, 0.1
+    d = np.random.default_rng(0).standard_normal((6, 5))
+    p = gp.zeros(5, dtype=gp.float64, device=device, requires_grad=True)
+    optimizer = gp.optim.SGD([p], lr=lr, momentum=alpha, dampening=alpha)
+    for t in range(6):
+        before = p.detach().clone()
+        p.grad = gp.tensor(d[t], device=device)
+        optimizer.step()
+        weights = np.array([alpha**t, *((1 - alpha) * alpha ** (t - s) for s in range(1, t + 1))])
+        assert weights.sum() == pytest.approx(1.0)
+        np.testing.assert_allclose((before - p.detach()).cpu().numpy(), lr * weights @ d[: t + 1], rtol=1e-10)
+
+
 def test_strided_parameters_and_gradients():
     p = gp.zeros(6, 4, dtype=gp.float64).t().requires_grad_()
     grad = np.arange(24.0).reshape(4, 6)
