@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import gpunn as gp
-from gpunn.vision.datasets.mnist import MissingFilesError
+from gpunn.vision.datasets.vision import MissingFilesError
 from gpunn.vision.models import LeNet5
 
 

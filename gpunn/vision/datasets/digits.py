@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
-
 import numpy as np
 
-from gpunn.errors import GpunnError
 from gpunn.ops.creation import from_numpy
 from gpunn.utils.data import TensorDataset
-
-
-class MissingLibraryError(GpunnError, ImportError):
-    """An optional library that is not installed."""
+from gpunn.vision.libraries import library
 
 
 class Digits(TensorDataset):
@@ -26,11 +19,7 @@ class Digits(TensorDataset):
     classes = tuple(str(digit) for digit in range(10))
 
     def __init__(self, train: bool = True) -> None:
-        try:
-            library: Any = importlib.import_module("sklearn.datasets")
-        except ImportError as error:
-            raise MissingLibraryError('Digits needs scikit-learn: pip install "gpunn[demo]"') from error
-        images, labels = library.load_digits(return_X_y=True)
+        images, labels = library("sklearn.datasets", "Digits", "scikit-learn", "demo").load_digits(return_X_y=True)
         rank = np.zeros(len(labels), np.int64)  # how many of the same class came before
         for digit in range(10):
             rank[labels == digit] = np.arange((labels == digit).sum())

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 import gpunn as gp
 from gpunn.vision.datasets import Digits
-from gpunn.vision.datasets.digits import MissingLibraryError
+from gpunn.vision.libraries import MissingLibraryError
 
 
 @pytest.fixture(scope="module")

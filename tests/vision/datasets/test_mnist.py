@@ -12,9 +12,10 @@ import pytest
 
 import gpunn as gp
 from gpunn.errors import FileFormatError
-from gpunn.vision.datasets import MNIST
+from gpunn.vision.datasets import MNIST, FashionMNIST
 from gpunn.vision.datasets.download import DownloadError
-from gpunn.vision.datasets.mnist import MissingFilesError
+from gpunn.vision.datasets.vision import MissingFilesError
+from gpunn.vision.transforms import ToTensor
 
 
 def idx(array, code=8):
@@ -68,19 +69,41 @@ def test_files_are_found_in_both_folders_and_forms(tmp_path, packed, inner):
     assert len(found) == 12
 
 
-def test_samples_are_arrays_and_numbers_unless_transformed(tmp_path):
+def test_samples_are_images_and_numbers_unless_transformed(tmp_path):
+    pytest.importorskip("PIL", reason="Pillow is not installed")
     write(tmp_path, parts())
     plain = MNIST(str(tmp_path))
     image, label = plain[3]
-    assert isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.shape == (28, 28)
-    assert type(label) is int and label == 3
-    image, label = MNIST(tmp_path, transform=lambda x: x / 255, target_transform=lambda k: -k)[3]
-    np.testing.assert_array_equal(image, plain[3][0] / 255)
+    assert (image.mode, image.size, type(label), label) == ("L", (28, 28), int, 3)
+    assert np.array_equal(image, plain.data[3].numpy())
+    image, label = MNIST(tmp_path, transform=lambda x: np.asarray(x) / 255, target_transform=lambda k: -k)[3]
+    np.testing.assert_array_equal(image, plain.data[3].numpy() / 255)
     assert label == -3
+
+
+def test_attributes_and_repr(tmp_path):
+    write(tmp_path, parts())
+    found = MNIST(str(tmp_path), transform=ToTensor())
+    assert found.class_to_idx["3 - three"] == 3 and found.raw_folder == f"{tmp_path}/MNIST/raw"
+    assert repr(found) == (
+        f"Dataset MNIST\n    Number of datapoints: 12\n    Root location: {tmp_path}\n    Split: Train\n"
+        "    StandardTransform\nTransform: ToTensor()"
+    )
+    image, _ = found[0]
+    assert image.shape == (1, 28, 28) and image.dtype is gp.float32
+
+
+def test_fashion(tmp_path):
+    write(tmp_path / "FashionMNIST" / "raw", parts(), packed=True)
+    found = FashionMNIST(tmp_path, download=True)
+    assert len(found) == 12 and found.classes[8] == "Bag" and found.class_to_idx["Ankle boot"] == 9
+    with pytest.raises(MissingFilesError, match=r"t10k-images.* put the four files from https://github.com/zalando"):
+        FashionMNIST(tmp_path, train=False, download=True)
 
 
 def test_samples_end(tmp_path):
     write(tmp_path, parts())
+    pytest.importorskip("PIL", reason="Pillow is not installed")
     assert [label for _, label in MNIST(tmp_path)] == [*range(10), 0, 1]
     with pytest.raises(IndexError):
         MNIST(tmp_path)[12]
