@@ -13,12 +13,12 @@ import gpunn.nn.functional as F
 ULPS = 4
 TINY, EPS = 2.0**-126, 2.0**-23
 UNARY = """sqrt rsqrt square reciprocal exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh
-    asinh acosh atanh sigmoid erf erfc erfinv lgamma digamma""".split()
+    asinh acosh atanh sigmoid erf erfc erfinv lgamma digamma"""
 ACTIVATIONS = """relu relu6 leaky_relu elu selu celu gelu silu mish softplus softsign hardtanh hardsigmoid hardswish
-    hardshrink softshrink tanhshrink logsigmoid""".split()
+    hardshrink softshrink tanhshrink logsigmoid"""
 FUNCTIONS = {
-    **{name: getattr(gp, name) for name in UNARY},
-    **{name: getattr(F, name) for name in ACTIVATIONS},
+    **{name: getattr(gp, name) for name in UNARY.split()},
+    **{name: getattr(F, name) for name in ACTIVATIONS.split()},
     "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
 }
 # Not lerp, logaddexp, addcmul: their terms cancel, and the result has no relative accuracy in any precision.
