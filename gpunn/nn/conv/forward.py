@@ -5,11 +5,11 @@ from __future__ import annotations
 from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype
 from gpunn.nn import functional as F
-from gpunn.nn.conv.base import ConvBase, Size
+from gpunn.nn.conv.layer import ConvLayer, Size
 from gpunn.tensor import Tensor
 
 
-class Conv1d(ConvBase):
+class Conv1d(ConvLayer):
     """As `Conv2d`, for sequences: `weight` (out_channels, in_channels / groups, kL)."""
 
     def __init__(
@@ -35,7 +35,7 @@ class Conv1d(ConvBase):
         return F.conv1d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
-class Conv2d(ConvBase):
+class Conv2d(ConvLayer):
     """Cross-correlation with `weight` (out_channels, in_channels / groups, kH, kW), plus `bias` (out_channels,).
 
     `padding` is a number of zeros on each side, or "valid" (none), "same" (the output has the size of the input), or
@@ -65,7 +65,7 @@ class Conv2d(ConvBase):
         return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
-class Conv3d(ConvBase):
+class Conv3d(ConvLayer):
     """As `Conv2d`, for volumes: `weight` (out_channels, in_channels / groups, kD, kH, kW)."""
 
     def __init__(

@@ -8,11 +8,11 @@ from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype
 from gpunn.errors import ArgumentError, ArgumentTypeError
 from gpunn.nn import functional as F
-from gpunn.nn.conv.base import ConvBase, Size
+from gpunn.nn.conv.layer import ConvLayer, Size
 from gpunn.tensor import Tensor
 
 
-class _ConvTranspose(ConvBase):
+class _ConvTranspose(ConvLayer):
     """What transposed convolutions of every rank share."""
 
     is_transposed = True

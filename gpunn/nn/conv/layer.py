@@ -21,7 +21,7 @@ PADDINGS = ("same", "valid", "full")
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
-class ConvBase(Module):
+class ConvLayer(Module):
     """What convolutions of every rank share: settings, parameters, their first values."""
 
     weight: Parameter
