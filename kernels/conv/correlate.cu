@@ -1,13 +1,18 @@
 // Convolutions of any shape in full precision, forward and to the input. Twin: gpunn/ops/conv.
 // (T, TILE): (float, 128), (float, 64), (double, 64), (__half, 64), (__nv_bfloat16, 64)
 // LAST: 0, 1
+// POINTWISE: 0, 1
 // BLOCK: 256
-#include "conv/windows.cuh"
+#include "conv/products.cuh"
 
+// POINTWISE: the filter has one element, stride 1 and no zeros around; nothing but channels is
+// summed.
 using C = accumulate_t<T>;
+using Summed = typename ProductsOf<POINTWISE>::type;
 
 // A block computes BM channels of BN positions, BK products at a time; a thread TM x TN of them.
 constexpr int BM = TILE, BN = 64, BK = 16, TM = TILE / 16, TN = 4;
+constexpr int RESIDENT = TILE == 128 || sizeof(C) == 8 ? 1 : 2;  // blocks that fit without spills
 constexpr int PIECE = TM < 4 ? TM : 4;  // neighbours of a thread, side by side in shared memory
 using Filter = C[BK][BM + 4];           // 4 more, so that a warp writes to different banks
 using Seen = C[BK][BN + 4];
@@ -15,15 +20,14 @@ using Seen = C[BK][BN + 4];
 // A thread's part of the filter for BK products: one product, some channels.
 struct FilterReader {
   static constexpr int STEP = BLOCK / BK, COUNT = BM / STEP;
-  Products products;
+  Summed products;
   C value[COUNT];
 
   __device__ __forceinline__ void fetch(const T* w, const Geometry& geo, const Windows& win,
                                         int row, long long w_row, long long w_depth,
                                         long long w_tap) {
     const bool is_one = products.is_one(geo, win);
-    const long long offset = products.channel() * w_depth +
-                             win.tap(geo, products.jd(), products.jh(), products.jw()) * w_tap;
+    const long long offset = products.weight(geo, win, w_depth, w_tap);
 #pragma unroll
     for (int i = 0; i < COUNT; ++i) {
       const int m = row + threadIdx.x / BK + i * STEP;
@@ -43,7 +47,7 @@ struct FilterReader {
 // products of one position, so that neighbours read neighbours.
 struct SeenReader {
   static constexpr int STEP = LAST ? BLOCK / BK : BLOCK / BN, COUNT = BK * BN / BLOCK;
-  Products products;
+  Summed products;
   C value[COUNT];
 
   __device__ __forceinline__ static int product(int i) {
@@ -58,10 +62,8 @@ struct SeenReader {
 #pragma unroll
     for (int i = 0; i < COUNT; ++i) {
       const Position& at = positions[column(i)];
-      const int jd = products.jd(), jh = products.jh(), jw = products.jw();
-      const bool is_seen = at.y >= 0 && products.is_one(geo, win) && is_inside(win, at, jd, jh, jw);
-      const long long channel = products.channel() * win.x_channel;
-      value[i] = is_seen ? to_compute(x[at.x + channel + tap_offset(win, jd, jh, jw)]) : C(0);
+      const bool is_seen = at.y >= 0 && products.is_one(geo, win) && products.sees(win, at);
+      value[i] = is_seen ? to_compute(x[at.x + products.seen(win)]) : C(0);
       if (!LAST) products.advance();
     }
     if (LAST) products.advance();
@@ -128,7 +130,7 @@ __device__ __forceinline__ void store(T* y, const T* bias, const C (&sum)[TM][TN
 // channels and its taps. A block computes tiles of BM x BN, one after the other.
 // FLOPs: 2 * images * groups * rows * depth * out_d * out_h * out_w * kernel_d * kernel_h *
 // kernel_w.
-extern "C" __global__ void __launch_bounds__(BLOCK)
+extern "C" __global__ void __launch_bounds__(BLOCK, RESIDENT)
     correlate(T* __restrict__ y, const T* __restrict__ x, const T* __restrict__ w,
               const T* __restrict__ bias, bool has_bias, bool transposed, long long w_row,
               long long w_depth, long long w_tap, int images, int groups, int rows, int depth,

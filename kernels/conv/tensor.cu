@@ -6,18 +6,13 @@
 #include "conv/windows.cuh"
 
 // A block computes BM positions of BN channels, a warp WM x WN of them, from STAGES tiles of 128
-// bytes of products of each position and channel. Chunk c of row r lies at c ^ r % 8: the 8 rows
-// that ldmatrix reads at once are in different banks.
+// bytes of products of each position and channel.
 constexpr int CHUNKS = 8, LANES = BLOCK / CHUNKS, STAGE = (BM + BN) * CHUNKS;
 constexpr int WARPS_M = BM / WM, TILES_M = WM / 16, TILES_N = WN / 8;
 // Blocks side by side, as shared memory and registers allow without spills.
 constexpr bool IS_WIDE = sizeof(T) == 4 && BM == 128;
 constexpr int RESIDENT = (BLOCK == 256 ? 2 : 3) - (IS_WIDE && (BN == 64 || __CUDA_ARCH__ < 900));
 using Sums = float[TILES_M][TILES_N][4];
-
-__device__ __forceinline__ uint4* chunk_of(uint4* tile, int row, int chunk) {
-  return tile + row * CHUNKS + (chunk ^ row % CHUNKS);
-}
 
 // A thread's part of the products: one chunk of some positions and some channels.
 struct Reader {
@@ -37,74 +32,36 @@ struct Reader {
     for (int i = 0; i < BM; i += LANES) {
       const Position& at = positions[row + i];
       const bool is_seen = is_one && at.y >= 0 && is_inside(win, at, jd, jh, jw);
-      cp_async<16>(chunk_of(stage, row + i, chunk), is_seen ? x + at.x + seen : x, is_seen);
+      cp_async<16>(mixed_chunk<true, CHUNKS>(stage, row + i, chunk), is_seen ? x + at.x + seen : x,
+                   is_seen);
     }
 #pragma unroll
     for (int i = 0; i < BN; i += LANES) {
       const bool is_row = is_one && first + row + i < geo.rows;
       const T* source = is_row ? w + (first + row + i) * w_row + weight : w;
-      cp_async<16>(chunk_of(stage + BM * CHUNKS, row + i, chunk), source, is_row);
+      cp_async<16>(mixed_chunk<true, CHUNKS>(stage + BM * CHUNKS, row + i, chunk), source, is_row);
     }
     products.advance(gears);
   }
 };
 
-// Where this thread's sums lie in the tile: rows at row + 16 i + 8 h, columns at column + 8 j and
-// the next.
-struct Lane {
-  int row, column;
-  __device__ __forceinline__ Lane() {
-    const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
-    row = warp % WARPS_M * WM + lane / 4;
-    column = warp / WARPS_M * WN + lane % 4 * 2;
-  }
-};
-
-// Add the products of a stage. A chunk is a row of the 8 x 8 matrices of 16-bit elements that
-// ldmatrix reads, or, for all that it knows, of the 8 x 4 matrices of floats that mma_tf32 takes.
 __device__ __forceinline__ void multiply(Sums& sum, uint4* stage) {
-  const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
+  const int warp = threadIdx.x / WARP;
   uint4* seen = stage + warp % WARPS_M * WM * CHUNKS;
   uint4* filter = stage + (BM + warp / WARPS_M * WN) * CHUNKS;
 #pragma unroll
-  for (int k = 0; k < CHUNKS; k += 2) {
+  for (int k = 0; k < CHUNKS * ELEMENTS; k += PRODUCTS) {
     unsigned a[TILES_M][4];
 #pragma unroll
-    for (int i = 0; i < TILES_M; ++i) {
-      ldmatrix_x4(a[i], chunk_of(seen, i * 16 + lane % 16, k + lane / 16));
-      rounded<T>(a[i]);
-    }
-#pragma unroll
-    for (int j = 0; j < TILES_N; j += 2) {
-      unsigned two[4];
-      ldmatrix_x4(two, chunk_of(filter, j * 8 + lane / 16 * 8 + lane % 8, k + lane / 8 % 2));
-      rounded<T>(two);
-      const unsigned even[2] = {two[0], two[1]}, odd[2] = {two[2], two[3]};
-#pragma unroll
-      for (int i = 0; i < TILES_M; ++i) {
-        multiply_add<T>(sum[i][j], a[i], even);
-        multiply_add<T>(sum[i][j + 1], a[i], odd);
-      }
-    }
+    for (int i = 0; i < TILES_M; ++i) load_left<true, BM>(a[i], seen, k, i * 16);
+    multiply_columns<true, BN>(sum, a, filter, k, 0);
   }
 }
-
-// What becomes of a sum before it is stored. Pointers may be null.
-struct Epilogue {
-  const T *bias, *residual;
-  bool is_relu;
-
-  __device__ __forceinline__ T operator()(float sum, long long channel, long long at) const {
-    if (bias != nullptr) sum += to_compute(bias[channel]);
-    if (residual != nullptr) sum += to_compute(residual[at]);
-    return from_compute<T>(is_relu && sum <= 0.0f ? 0.0f : sum);
-  }
-};
 
 // Store the sums, and leave in them what was stored.
 __device__ __forceinline__ void store(T* y, Sums& sum, const Epilogue& epilogue, int first,
                                       int group, const Geometry& geo, const Position* positions) {
-  const Lane lane;
+  const Lane<WARPS_M, WM, WN> lane;
   const bool is_pair = geo.rows % 2 == 0;
 #pragma unroll
   for (int i = 0; i < TILES_M; ++i) {
@@ -132,7 +89,7 @@ __device__ __forceinline__ void store(T* y, Sums& sum, const Epilogue& epilogue,
 __device__ __forceinline__ void add_statistics(float* statistics, float* squares, float* memory,
                                                const float* shift, const Sums& sum, int first,
                                                const Geometry& geo, const Position* positions) {
-  const Lane lane;
+  const Lane<WARPS_M, WM, WN> lane;
 #pragma unroll
   for (int j = 0; j < TILES_N; ++j) {
 #pragma unroll

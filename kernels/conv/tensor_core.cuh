@@ -5,6 +5,7 @@
 #include "ptx.cuh"
 
 constexpr int ELEMENTS = 16 / sizeof(T);  // of a chunk
+constexpr int PRODUCTS = 2 * ELEMENTS;    // that multiply_add sums
 constexpr int WARP = 32;
 
 // D += A B of a warp. A product of floats is one of tf32 numbers, which `rounded` makes of them.
@@ -31,6 +32,105 @@ __device__ __forceinline__ void rounded(unsigned (&bits)[N]) {
     for (int i = 0; i < N; ++i) bits[i] = to_tf32(__uint_as_float(bits[i]));
   }
 }
+
+// Where a chunk of a line of a tile lies: chunks are mixed so that a warp reads from different
+// banks. INSIDE: a line is a row of products, 8 chunks of them; else a product of CHUNKS chunks of
+// rows.
+template <bool INSIDE, int CHUNKS>
+__device__ __forceinline__ uint4* mixed_chunk(uint4* tile, int line, int chunk) {
+  const int mixed = INSIDE || sizeof(T) == 2 ? line % 8 : line % 4 * 2;
+  return tile + line * CHUNKS + (chunk ^ mixed);
+}
+
+template <int CHUNKS>
+__device__ __forceinline__ unsigned word_of(uint4* tile, int product, int row) {
+  uint4* chunk = mixed_chunk<false, CHUNKS>(tile, product, row / 4);
+  return reinterpret_cast<const unsigned*>(chunk)[row % 4];
+}
+
+// The left operand of multiply_add for 16 rows, from `row` on, of a tile of WIDTH, and products
+// k ...: 8 of floats, 16 of halves. ldmatrix reads, or turns, 8 x 8 matrices of 16-bit elements;
+// rows of floats are for all that it knows 8 x 4 matrices, but it cannot turn those.
+template <bool INSIDE, int WIDTH>
+__device__ __forceinline__ void load_left(unsigned (&a)[4], uint4* tile, int k, int row) {
+  constexpr int CHUNKS = INSIDE ? 8 : WIDTH / ELEMENTS;
+  const int lane = threadIdx.x % WARP;
+  if constexpr (INSIDE) {
+    const int chunk = k / ELEMENTS + lane / 16;
+    ldmatrix_x4(a, mixed_chunk<INSIDE, CHUNKS>(tile, row + lane % 16, chunk));
+  } else if constexpr (sizeof(T) == 2) {
+    const int product = k + lane % 8 + lane / 16 * 8, chunk = row / ELEMENTS + lane / 8 % 2;
+    ldmatrix_x4_trans(a, mixed_chunk<INSIDE, CHUNKS>(tile, product, chunk));
+  } else {
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      a[i] = word_of<CHUNKS>(tile, k + lane % 4 + i / 2 * 4, row + lane / 4 + i % 2 * 8);
+  }
+  rounded<T>(a);
+}
+
+// The right operands of two multiply_add, each for 8 columns, from `column` on.
+template <bool INSIDE, int WIDTH>
+__device__ __forceinline__ void load_right(unsigned (&b)[2][2], uint4* tile, int k, int column) {
+  constexpr int CHUNKS = INSIDE ? 8 : WIDTH / ELEMENTS;
+  const int lane = threadIdx.x % WARP;
+  unsigned two[4];
+  if constexpr (INSIDE) {
+    const int line = column + lane / 16 * 8 + lane % 8, chunk = k / ELEMENTS + lane / 8 % 2;
+    ldmatrix_x4(two, mixed_chunk<INSIDE, CHUNKS>(tile, line, chunk));
+  } else if constexpr (sizeof(T) == 2) {
+    const int product = k + lane % 8 + lane / 8 % 2 * 8, chunk = column / ELEMENTS + lane / 16;
+    ldmatrix_x4_trans(two, mixed_chunk<INSIDE, CHUNKS>(tile, product, chunk));
+  } else {
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      two[i] = word_of<CHUNKS>(tile, k + lane % 4 + i % 2 * 4, column + i / 2 * 8 + lane / 4);
+  }
+  rounded<T>(two);
+#pragma unroll
+  for (int i = 0; i < 4; ++i) b[i / 2][i % 2] = two[i];
+}
+
+// Add to sums of 16 x 8 the products k ... of the rows `a` and all columns from `column` on.
+template <bool INSIDE, int WIDTH, int HIGH, int WIDE>
+__device__ __forceinline__ void multiply_columns(float (&sum)[HIGH][WIDE][4],
+                                                 const unsigned (&a)[HIGH][4], uint4* tile, int k,
+                                                 int column) {
+#pragma unroll
+  for (int j = 0; j < WIDE; j += 2) {
+    unsigned b[2][2];
+    load_right<INSIDE, WIDTH>(b, tile, k, column + j * 8);
+#pragma unroll
+    for (int i = 0; i < HIGH; ++i) {
+      multiply_add<T>(sum[i][j], a[i], b[0]);
+      multiply_add<T>(sum[i][j + 1], a[i], b[1]);
+    }
+  }
+}
+
+// Where this thread's sums lie in a tile that is WARPS warps high, each of WM x WN: rows at row + 8
+// i, columns at column + 8 j and the next.
+template <int WARPS, int WM, int WN>
+struct Lane {
+  int row, column;
+  __device__ __forceinline__ Lane() {
+    const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
+    row = warp % WARPS * WM + lane / 4;
+    column = warp / WARPS * WN + lane % 4 * 2;
+  }
+};
+
+// What becomes of a sum before it is stored. Pointers may be null.
+struct Epilogue {
+  const T *bias, *residual;
+  bool is_relu;
+
+  __device__ __forceinline__ T operator()(float sum, long long channel, long long at) const {
+    if (bias != nullptr) sum += to_compute(bias[channel]);
+    if (residual != nullptr) sum += to_compute(residual[at]);
+    return from_compute<T>(is_relu && sum <= 0.0f ? 0.0f : sum);
+  }
+};
 
 // Two neighbours, stored by one instruction where `is_pair`: then the address is a multiple of
 // both. Of an odd number of channels the last has no neighbour: `count` is 1.

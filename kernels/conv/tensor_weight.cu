@@ -13,15 +13,6 @@ constexpr int WARPS_M = TILE / WM, TILES_M = WM / 16, TILES_N = WN / 8;
 constexpr int RESIDENT = BLOCK == 256 ? 1 : 3;  // blocks that fit beside each other
 using Sums = float[TILES_M][TILES_N][4];
 
-__device__ __forceinline__ uint4* chunk_of(uint4* tile, int position, int chunk) {
-  const int mixed = sizeof(T) == 4 ? position % 4 * 2 : position % 8;
-  return tile + position * CHUNKS + (chunk ^ mixed);
-}
-
-__device__ __forceinline__ unsigned element_of(uint4* tile, int position, int column) {
-  return reinterpret_cast<const unsigned*>(chunk_of(tile, position, column / 4))[column % 4];
-}
-
 // A thread's part of a stage: one chunk of the gradient and one of the input at some positions.
 struct Reader {
   Odometer position;  // image and d, h, w of the output
@@ -59,82 +50,38 @@ struct Reader {
       const T* gradient = dy + n * win.y_image + position.digit[1] * win.y_d +
                           position.digit[2] * win.y_h + position.digit[3] * win.y_w;
       const T* seen = x + n * win.x_image + at_d * win.x_d + at_h * win.x_h + at_w * win.x_w;
-      cp_async<16>(chunk_of(stage, row + i, chunk), is_there && is_row ? gradient : any_dy,
-                   is_there && is_row);
-      cp_async<16>(chunk_of(stage + BK * CHUNKS, row + i, chunk), is_seen ? seen : any_x, is_seen);
+      cp_async<16>(mixed_chunk<false, CHUNKS>(stage, row + i, chunk),
+                   is_there && is_row ? gradient : any_dy, is_there && is_row);
+      cp_async<16>(mixed_chunk<false, CHUNKS>(stage + BK * CHUNKS, row + i, chunk),
+                   is_seen ? seen : any_x, is_seen);
       position.advance(gears);
     }
   }
 };
 
-// The operands of a product for positions k ...: 8 of them for floats, 16 for halves, from tiles
-// that lie the other way round, positions by channels. ldmatrix turns matrices of 16-bit elements.
-__device__ __forceinline__ void load_gradient(unsigned (&a)[4], uint4* tile, int k, int row) {
-  const int lane = threadIdx.x % WARP;
-  if constexpr (sizeof(T) == 4) {
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      a[i] = element_of(tile, k + lane % 4 + i / 2 * 4, row + lane / 4 + i % 2 * 8);
-    rounded<T>(a);
-  } else {
-    const int position = k + lane % 8 + lane / 16 * 8;
-    ldmatrix_x4_trans(a, chunk_of(tile, position, row / ELEMENTS + lane / 8 % 2));
-  }
-}
-
-__device__ __forceinline__ void load_seen(unsigned (&b)[2][2], uint4* tile, int k, int column) {
-  const int lane = threadIdx.x % WARP;
-  if constexpr (sizeof(T) == 4) {
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      b[i / 2][i % 2] = element_of(tile, k + lane % 4 + i % 2 * 4, column + i / 2 * 8 + lane / 4);
-    rounded<T>(b[0]);
-    rounded<T>(b[1]);
-  } else {
-    unsigned two[4];
-    const int position = k + lane % 8 + lane / 8 % 2 * 8;
-    ldmatrix_x4_trans(two, chunk_of(tile, position, column / ELEMENTS + lane / 16));
-    b[0][0] = two[0];
-    b[0][1] = two[1];
-    b[1][0] = two[2];
-    b[1][1] = two[3];
-  }
-}
-
 __device__ __forceinline__ void multiply(Sums& sum, uint4* stage) {
-  constexpr int STEP = sizeof(T) == 4 ? 8 : 16;
   const int warp = threadIdx.x / WARP, row = warp % WARPS_M * WM, column = warp / WARPS_M * WN;
 #pragma unroll
-  for (int k = 0; k < BK; k += STEP) {
+  for (int k = 0; k < BK; k += PRODUCTS) {
     unsigned a[TILES_M][4];
 #pragma unroll
-    for (int i = 0; i < TILES_M; ++i) load_gradient(a[i], stage, k, row + i * 16);
-#pragma unroll
-    for (int j = 0; j < TILES_N; j += 2) {
-      unsigned b[2][2];
-      load_seen(b, stage + BK * CHUNKS, k, column + j * 8);
-#pragma unroll
-      for (int i = 0; i < TILES_M; ++i) {
-        multiply_add<T>(sum[i][j], a[i], b[0]);
-        multiply_add<T>(sum[i][j + 1], a[i], b[1]);
-      }
-    }
+    for (int i = 0; i < TILES_M; ++i) load_left<false, TILE>(a[i], stage, k, row + i * 16);
+    multiply_columns<false, TILE>(sum, a, stage + BK * CHUNKS, k, column);
   }
 }
 
 // Write a thread's sums to `parts`, of which `rows` x `columns` are left.
 __device__ __forceinline__ void store(float* parts, const Sums& sum, int rows, long long columns,
                                       long long width) {
-  const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
-  const int row = warp % WARPS_M * WM + lane / 4, column = warp / WARPS_M * WN + lane % 4 * 2;
+  const Lane<WARPS_M, WM, WN> lane;
 #pragma unroll
   for (int i = 0; i < 2 * TILES_M; ++i) {
 #pragma unroll
     for (int j = 0; j < TILES_N; ++j) {
-      if (row + i * 8 >= rows || column + j * 8 >= columns) continue;
+      const int row = lane.row + i * 8, column = lane.column + j * 8;
+      if (row >= rows || column >= columns) continue;
       const float (&four)[4] = sum[i / 2][j];
-      store_pair(parts + (row + i * 8) * width + column + j * 8, four[i % 2 * 2],
-                 four[i % 2 * 2 + 1], 2, true);
+      store_pair(parts + row * width + column, four[i % 2 * 2], four[i % 2 * 2 + 1], 2, true);
     }
   }
 }

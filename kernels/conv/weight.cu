@@ -2,11 +2,14 @@
 // (T, A): (float, float), (double, double), (__half, float), (__nv_bfloat16, float)
 // TILE: 64, 32
 // LAST: 0, 1
+// POINTWISE: 0, 1
 // BLOCK: 256
-#include "conv/windows.cuh"
+#include "conv/products.cuh"
 
 // A block computes TILE channels of the output by TILE columns of the filter, from BK positions at
 // a time; a thread SIDE x SIDE of them. Columns are channels and taps, the nearest in memory last.
+// POINTWISE: the filter has one element, stride 1 and no zeros around; all positions of an image
+// are along the last axis.
 constexpr int BK = 16, SIDE = TILE / 16, RESIDENT = sizeof(A) == 8 ? 1 : 2;
 constexpr int PIECE = SIDE < 4 ? SIDE : 4;  // neighbours of a thread, side by side in shared memory
 using Tile = A[BK][TILE + 4];               // 4 more, so that a warp writes to different banks
@@ -17,12 +20,70 @@ struct Column {
   int d, h, w;
 };
 
-// Positions that go up in equal steps; neighbours read neighbours: channels if they are last, else
-// positions.
+// A position of the output, which goes up in equal steps: where it lies in dy, what columns see.
+template <bool POINTWISE>
+struct Walker {
+  Odometer at;  // image and d, h, w
+  Gears gears;
+
+  __device__ __forceinline__ void start(const Geometry& geo, long long first, int by) {
+    gears.set(by, geo.out[0], geo.out[1], geo.out[2]);
+    at.start(first, gears);
+  }
+  __device__ __forceinline__ void advance() { at.advance(gears); }
+  __device__ __forceinline__ bool is_one(const Geometry& geo) const {
+    return at.digit[0] < geo.images;
+  }
+  __device__ __forceinline__ long long in_gradient(const Windows& win) const {
+    return at.digit[0] * win.y_image + at.digit[1] * win.y_d + at.digit[2] * win.y_h +
+           at.digit[3] * win.y_w;
+  }
+  __device__ __forceinline__ bool sees(const Windows& win, const Column& column) const {
+    return is_on(at.digit[1] * win.d.step + column.d, win.d.size) &&
+           is_on(at.digit[2] * win.h.step + column.h, win.h.size) &&
+           is_on(at.digit[3] * win.w.step + column.w, win.w.size);
+  }
+  __device__ __forceinline__ long long seen(const Windows& win) const {
+    const int d = at.digit[1] * win.d.step, h = at.digit[2] * win.h.step;
+    return at.digit[0] * win.x_image + d * win.x_d + h * win.x_h +
+           at.digit[3] * win.w.step * win.x_w;
+  }
+};
+
+// The same for a filter of one element, where every position sees itself, along one axis.
+template <>
+struct Walker<true> {
+  int image, w, images, rest, size;
+
+  __device__ __forceinline__ void start(const Geometry& geo, long long first, int by) {
+    size = geo.out[2];
+    images = by / size;
+    rest = by - images * size;
+    image = static_cast<int>(quotient(first, size));
+    w = static_cast<int>(first - static_cast<long long>(image) * size);
+  }
+  __device__ __forceinline__ void advance() {
+    w -= size - rest;
+    image += images;
+    if (w < 0)
+      w += size;
+    else
+      ++image;
+  }
+  __device__ __forceinline__ bool is_one(const Geometry& geo) const { return image < geo.images; }
+  __device__ __forceinline__ long long in_gradient(const Windows& win) const {
+    return image * win.y_image + w * win.y_w;
+  }
+  __device__ __forceinline__ bool sees(const Windows&, const Column&) const { return true; }
+  __device__ __forceinline__ long long seen(const Windows& win) const {
+    return image * win.x_image + w * win.x_w;
+  }
+};
+
+// Neighbours read neighbours: channels if they are last, else positions.
 struct Reader {
   static constexpr int STEP = LAST ? BLOCK / TILE : BLOCK / BK, COUNT = BK * TILE / BLOCK;
-  Odometer position;  // image and d, h, w of the output
-  Gears gears;
+  Walker<POINTWISE> place;
   A value[COUNT];
 
   __device__ __forceinline__ static int row(int i) {
@@ -33,8 +94,7 @@ struct Reader {
   }
 
   __device__ __forceinline__ void start(const Geometry& geo, long long first) {
-    gears.set(LAST ? STEP : BK, geo.out[0], geo.out[1], geo.out[2]);
-    position.start(first + row(0), gears);
+    place.start(geo, first + row(0), LAST ? STEP : BK);
   }
 
   __device__ __forceinline__ void put(Tile& tile) const {
@@ -48,13 +108,12 @@ struct GradientReader : Reader {
                                         int channel) {
 #pragma unroll
     for (int i = 0; i < COUNT; ++i) {
-      const int k = channel + lane(i), n = position.digit[0];
-      const long long at = n * win.y_image + k * win.y_channel + position.digit[1] * win.y_d +
-                           position.digit[2] * win.y_h + position.digit[3] * win.y_w;
-      value[i] = n < geo.images && k < geo.rows ? to_compute(dy[at]) : A(0);
-      if (LAST) position.advance(gears);
+      const int k = channel + lane(i);
+      const long long at = place.in_gradient(win) + k * win.y_channel;
+      value[i] = place.is_one(geo) && k < geo.rows ? to_compute(dy[at]) : A(0);
+      if (LAST) place.advance();
     }
-    if (!LAST) position.advance(gears);
+    if (!LAST) place.advance();
   }
 };
 
@@ -64,15 +123,11 @@ struct SeenReader : Reader {
 #pragma unroll
     for (int i = 0; i < COUNT; ++i) {
       const Column& column = columns[lane(i)];
-      const int n = position.digit[0], d = position.digit[1] * win.d.step;
-      const int h = position.digit[2] * win.h.step, w = position.digit[3] * win.w.step;
-      const bool is_seen = n < geo.images && lane(i) < count && is_on(d + column.d, win.d.size) &&
-                           is_on(h + column.h, win.h.size) && is_on(w + column.w, win.w.size);
-      const long long at = n * win.x_image + d * win.x_d + h * win.x_h + w * win.x_w + column.x;
-      value[i] = is_seen ? to_compute(x[at]) : A(0);
-      if (LAST) position.advance(gears);
+      const bool is_seen = place.is_one(geo) && lane(i) < count && place.sees(win, column);
+      value[i] = is_seen ? to_compute(x[place.seen(win) + column.x]) : A(0);
+      if (LAST) place.advance();
     }
-    if (!LAST) position.advance(gears);
+    if (!LAST) place.advance();
   }
 };
 

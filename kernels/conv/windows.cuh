@@ -223,33 +223,6 @@ struct Odometer {
   }
 };
 
-// The products that a result sums, in order: channels and taps, the nearest in memory last.
-struct Products {
-  Odometer number;
-  Gears gears;
-  bool last;
-
-  __device__ __forceinline__ void start(const Geometry& geo, const Windows& win, bool channels_last,
-                                        int first, int by) {
-    last = channels_last;
-    if (last)
-      gears.set(by, win.h.taps, win.w.taps, geo.depth);
-    else
-      gears.set(by, win.d.taps, win.h.taps, win.w.taps);
-    number.start(first, gears);
-  }
-
-  __device__ __forceinline__ int channel() const { return number.digit[last ? 3 : 0]; }
-  __device__ __forceinline__ void advance() { number.advance(gears); }
-  __device__ __forceinline__ int jd() const { return number.digit[last ? 0 : 1]; }
-  __device__ __forceinline__ int jh() const { return number.digit[last ? 1 : 2]; }
-  __device__ __forceinline__ int jw() const { return number.digit[last ? 2 : 3]; }
-
-  __device__ __forceinline__ bool is_one(const Geometry& geo, const Windows& win) const {
-    return number.digit[0] < (last ? win.d.taps : geo.depth);
-  }
-};
-
 struct Place {
   long long row_tile, column_tile;
   int group, part;

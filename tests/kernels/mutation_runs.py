@@ -20,6 +20,7 @@ from tests.emulator.launching import Kernels
 from tests.kernels import test_activation as activation
 from tests.kernels import test_attention as attention
 from tests.kernels import test_conv as conv
+from tests.kernels import test_conv_pointwise as conv_pointwise
 from tests.kernels import test_conv_tensor as conv_tensor
 from tests.kernels import test_ctc as ctc
 from tests.kernels import test_dropout as dropout
@@ -97,6 +98,7 @@ def _norm(*names: str) -> list[Run]:
     return [lambda row=row: run(row) for row in norm.RUNS if row[0] in names]
 
 
+HOLES = ((1, 2, 7, 6), (3, 2, 1, 2), ((3, 2), 1, (1, 2), 1))  # positions of the input that nothing sees
 WIDE = ((1, 9, 5, 5), (70, 9, 3, 3), (1, 1, 1, 1))  # more filters, and elements of one, than a tile takes
 
 
@@ -110,7 +112,9 @@ def _conv(name: str, *numbers: int) -> list[Run]:
                 patch.setattr(full_precision, constant, value)
             return conv.all_products(host, geo, last)
 
-    cases = conv.DEPTHWISE if name == "depthwise" else [conv.CASES[i] if i >= 0 else WIDE for i in numbers]
+    cases = conv.DEPTHWISE if name == "depthwise" else [{-1: WIDE, -2: HOLES}.get(i) or conv.CASES[i] for i in numbers]
+    if name == "tiles":
+        cases += conv.ONE_ELEMENT
     return [lambda s=s, last=last: run(s, last) for s in cases for last in (False, True)]
 
 
@@ -120,6 +124,28 @@ def _tensor_cores(dtype: str, tile: int) -> list[Run]:
         return conv_tensor.all_products(host, geo, True, tiles.choices()[tile])
 
     return [lambda s=s: run(s) for s in conv_tensor.SHAPES]
+
+
+def _one_element(dtype: str, tile: int) -> list[Run]:
+    """All three products of convolutions with a filter of one element, by tensor cores."""
+
+    def run(shapes: Any, last: bool) -> Any:
+        host, geo = conv.arrays(*shapes, conv_pointwise.SETTINGS, dtype)
+        return conv_pointwise.all_products(host, geo, last, tiles.choices()[tile])
+
+    return [lambda s=s, last=last: run(s, last) for s in conv_pointwise.SHAPES for last in (False, True)]
+
+
+def _epilogues() -> list[Run]:
+    """Bias, residual and ReLU after a product of matrices."""
+
+    def run(last: bool) -> Any:
+        host, geo = conv.arrays((2, 8, 4, 6), (11, 8, 1, 1), conv_pointwise.SETTINGS, "bfloat16")
+        x, w, bias = [conv.on_device(a, last) for a in host[:3]]
+        more = conv.on_device(host[3][::-1].copy(), last)
+        return conv_pointwise.pointwise.output(x, w, bias, geo, relu=True, residual=more, tile=tiles.choices()[0])
+
+    return [lambda last=last: run(last) for last in (False, True)]
 
 
 def _packed() -> list[Run]:
@@ -363,13 +389,17 @@ RUNS: dict[str, list[Run]] = {
     "common.cuh": [*_pointwise(F.relu, F.silu), _not_a_number],
     "conv/correlate.cu": _conv("tiles", 0, 2, 5) + _conv("high tiles", 9, 12),
     "conv/depthwise.cu": _conv("depthwise"),
+    "conv/matrix.cuh": _one_element("bfloat16", 0) + _one_element("float32", 1),
     "conv/pack.cu": [*_packed(), *_tensor_cores("bfloat16", 0)],
+    "conv/pointwise.cu": _one_element("bfloat16", 0) + _epilogues() + _one_element("float32", 1),
+    "conv/pointwise_weight.cu": _one_element("bfloat16", 0) + _one_element("float32", 3),
+    "conv/products.cuh": _conv("tiles", 0, 2, 5, -1),
     "conv/small.cu": _conv("small", 0, 2, 5, 9),
     "conv/tensor.cu": _tensor_cores("bfloat16", 0) + _statistics() + _tensor_cores("float32", 1),
-    "conv/tensor_core.cuh": _tensor_cores("bfloat16", 0) + _tensor_cores("float32", 1),
+    "conv/tensor_core.cuh": _tensor_cores("bfloat16", 0) + _tensor_cores("float32", 1) + _epilogues(),
     "conv/tensor_weight.cu": _tensor_cores("bfloat16", 0) + _tensor_cores("float32", 1),
     "conv/weight.cu": _conv("tiles", 0, 2, 5, -1) + _conv("high tiles", 9, 12),
-    "conv/windows.cuh": _conv("small", 0, 2, 5, 9) + _conv("tiles", 0, -1) + _conv("depthwise"),
+    "conv/windows.cuh": _conv("small", 0, 2, 5, 9, -2) + _conv("tiles", 0, -1) + _conv("depthwise"),
     "dropout.cu": [lambda: dropout.dropout((gp.float32,))],
     "embedding.cu": list(embedding.RUNS.values()),
     "image/colour.cu": _images("contrast", "saturation", "hue", "normalize"),

@@ -43,6 +43,13 @@ DEPTHWISE = [
     ((1, 2, 3, 4, 3), (2, 1, 2, 2, 2), (2, 1, 1, 2)),
 ]
 
+ONE_ELEMENT = [  # filters of one element: more products than a step takes, several tiles, images shorter than a step
+    ((3, 20, 5, 13), (70, 20, 1, 1), (1, 0, 1, 1)),
+    ((5, 3, 7), (9, 3, 1), (1, 0, 4, 1)),
+    ((2, 33, 2, 3, 3), (5, 33, 1, 1, 1), (1, 0, 1, 1)),
+    ((2, 3, 1, 1), (2, 3, 1, 1), (1, 0, 1, 1)),
+]
+
 
 def arrays(x, w, settings, dtype, seed=0):
     """x, weight, bias, dy and the geometry, on the host."""
@@ -133,6 +140,45 @@ def test_dtypes(name, number, dtype, monkeypatch):
     check_kernels(lambda: all_products(host, geo, False), orders=1)
     with emulator.enable():
         check_digits(host, geo, all_products(host, geo, True), dtype)
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("shapes", ONE_ELEMENT, ids=str)
+@pytest.mark.parametrize("name", ["tiles", "high tiles"])
+def test_filters_of_one_element(name, shapes, last, monkeypatch):
+    choose(monkeypatch, name)
+    host, geo = arrays(*shapes, "float32")
+    check_kernels(lambda: all_products(host, geo, last))
+    with emulator.enable():
+        check_digits(host, geo, all_products(host, geo, last), "float32")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_dtypes_of_filters_of_one_element(dtype, monkeypatch):
+    choose(monkeypatch, "tiles")
+    host, geo = arrays(*ONE_ELEMENT[0], dtype)
+    check_kernels(lambda: all_products(host, geo, False), orders=1)
+    with emulator.enable():
+        check_digits(host, geo, all_products(host, geo, True), dtype)
+
+
+def test_filters_of_one_element_look_for_no_windows(monkeypatch):
+    """They take the kernels without the arithmetic of windows; a stride, a zero or a group is enough not to."""
+    choose(monkeypatch, "tiles")
+    taken = set()
+
+    def launch(file, kernel, threads, args, constants=None, shared=0):
+        if "POINTWISE" in (constants or {}):
+            taken.add((file, constants["POINTWISE"]))
+
+    monkeypatch.setattr(full_precision.kernels, "launch", launch)
+    x, w, settings = ONE_ELEMENT[0]
+    for change, answer in (({}, 1), ({0: 2}, 0), ({1: 1}, 0), ({2: 3}, 1)):
+        taken.clear()
+        host, geo = arrays(x, w, tuple(change.get(i, n) for i, n in enumerate(settings)), "float32")
+        with emulator.enable():
+            all_products(host, geo, False)
+        assert taken == {("conv/correlate", answer), ("conv/weight", answer)}
 
 
 def test_long_sums_keep_their_digits(monkeypatch):

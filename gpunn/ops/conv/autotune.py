@@ -126,8 +126,9 @@ def _device(cupy: Any, number: int) -> tuple[str, int, int]:
 @cache
 def _sources() -> str:
     """A digest of the text of the kernels, headers included."""
-    file = kernel_file(tiles.FILE)
-    return hashlib.sha256(source(file, next(file.configurations())).encode()).hexdigest()[:16]
+    files = [kernel_file(stem) for stem in (tiles.FILE, tiles.POINTWISE)]
+    text = "".join([source(file, next(file.configurations())) for file in files])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def key_of(x: Array, name: str, *facts: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from gpunn import kernels
 from gpunn.backend import Array, array_module
-from gpunn.ops.conv.geometry import Geometry
+from gpunn.ops.conv.geometry import LARGEST, Geometry, flattened, is_pointwise
 from gpunn.ops.conv.memory import empty, filter_distances, is_channels_last, numbers, run_of_memory
 from gpunn.ops.reduction.accumulate import is_half
 
@@ -52,6 +52,7 @@ def _correlate(x: Array, w: Array, bias: Array | None, geo: Geometry, transposed
     if not y.size:
         return y
     weights = run_of_memory(w, is_channels_last(w))
+    plan = plan_of(x, y, geo, rows, depth, transposed)
     args = (
         memory,
         run_of_memory(x, last),
@@ -62,7 +63,6 @@ def _correlate(x: Array, w: Array, bias: Array | None, geo: Geometry, transposed
         *(w_row, w_depth, w_tap),
         *numbers(geo, x.shape[0], rows, depth),
     )
-    plan = plan_of(x, y, geo, rows, depth, transposed)
     kernels.launch(plan.file, plan.kernel, plan.blocks * BLOCK, args, {**plan.tile, "LAST": int(last)}, plan.shared)
     return y
 
@@ -91,7 +91,7 @@ def plan_of(x: Array, y: Array, geo: Geometry, rows: int, depth: int, transposed
     is_full = x.dtype == np.float32 and -rows % 128 < 32
     height = 128 if is_full and -(-rows // 128) * (positions // WIDTH) >= BLOCKS else 64
     blocks = tiles(geo, images, rows, height, WIDTH, transposed)
-    return Plan("conv/correlate", "correlate", blocks, {"TILE": height})
+    return Plan("conv/correlate", "correlate", blocks, {"TILE": height, "POINTWISE": int(is_pointwise(geo))})
 
 
 def tiles(geo: Geometry, images: int, rows: int, high: int, wide: int, transposed: bool) -> int:
@@ -107,7 +107,10 @@ def weight_gradient(g: Array, x: Array, geo: Geometry, w_last: bool) -> Array:
     """dw (K, C / G, *kernel), given the gradient `g` (N, K, *out) of the output; channels last if `w_last`."""
     last = is_channels_last(x) or is_channels_last(g)
     rows, depth = g.shape[1] // geo.groups, x.shape[1] // geo.groups
-    taps, images = math.prod(geo.kernel), x.shape[0]
+    shape, taps, images = (rows * geo.groups, depth, *geo.kernel), math.prod(geo.kernel), x.shape[0]
+    is_flat = is_pointwise(geo) and math.prod(geo.size) * images <= LARGEST
+    if is_flat:  # channels last, all positions are side by side
+        geo, images = flattened(geo, images, last)
     is_depthwise = geo.groups > 1 and max(rows, depth) <= FEW
     if is_depthwise:
         tile = 32 if last else 1
@@ -115,7 +118,7 @@ def weight_gradient(g: Array, x: Array, geo: Geometry, w_last: bool) -> Array:
     else:
         tile = 32 if rows <= 32 or depth * taps <= 32 else 64
         blocks = -(-rows // tile) * -(-depth * taps // tile) * geo.groups
-    length, slices = slices_of(g.shape[0] * math.prod(geo.out), blocks, rows * geo.groups * depth * taps)
+    length, slices = slices_of(images * math.prod(geo.out), blocks, rows * geo.groups * depth * taps)
     dtype = np.float32 if is_half(x) else x.dtype
     columns = (taps, depth) if last else (depth, taps)
     parts = array_module(x).empty((slices, geo.groups * rows, *columns), dtype)
@@ -127,9 +130,11 @@ def weight_gradient(g: Array, x: Array, geo: Geometry, w_last: bool) -> Array:
         *numbers(geo, images, rows, depth),
     )
     file, kernel = ("conv/depthwise", "weight_depthwise") if is_depthwise else ("conv/weight", "weight_parts")
-    constants = {"LAST": int(last)} if is_depthwise else {"TILE": tile, "LAST": int(last)}
+    constants = {"LAST": int(last)}
+    if not is_depthwise:
+        constants |= {"TILE": tile, "POINTWISE": int(is_flat)}
     kernels.launch(file, kernel, blocks * slices * BLOCK if parts.size else 0, args, constants)
-    return summed(parts, x, (g.shape[1], depth, *geo.kernel), last, w_last)
+    return summed(parts, x, shape, last, w_last)
 
 
 def summed(parts: Array, like: Array, shape: tuple[int, ...], last: bool, w_last: bool) -> Array:

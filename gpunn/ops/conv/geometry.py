@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any, NamedTuple
 
 from gpunn.errors import ArgumentError, IndexRangeError, ShapeError
@@ -31,6 +32,18 @@ def mirrored(geo: Geometry) -> Geometry:
     """The convolution that takes the output's gradient to the input's, for stride 1; its weight is flipped."""
     before = [d * (k - 1) - b for b, d, k in zip(geo.before, geo.dilation, geo.kernel, strict=True)]
     return geo._replace(before=tuple(before), size=geo.out, out=geo.size)
+
+
+def is_pointwise(geo: Geometry) -> bool:
+    """Whether each position sees itself alone, and all channels: a filter of one element, stride 1, no zeros around."""
+    return max(*geo.kernel, *geo.stride, geo.groups) == 1 and not any(geo.before) and geo.size == geo.out
+
+
+def flattened(geo: Geometry, images: int, joined: bool) -> tuple[Geometry, int]:
+    """A pointwise convolution as one along one axis, and how many images it has: one, if they are `joined`."""
+    length = math.prod(geo.size) * (images if joined else 1)
+    flat = Geometry(1, (1,), (1,), (1,), (0,), (length,), (length,))
+    return flat, min(images, 1) if joined else images
 
 
 def convolution(op: str, x: Any, weight: Any, bias: Any, settings: tuple[Any, ...], rank: int) -> Geometry:

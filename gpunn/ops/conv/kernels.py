@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from gpunn.backend import Array
-from gpunn.ops.conv import autotune, full_precision, tensor_cores
-from gpunn.ops.conv.geometry import Geometry
+from gpunn.ops.conv import autotune, full_precision, pointwise, tensor_cores
+from gpunn.ops.conv.geometry import Geometry, is_pointwise
 from gpunn.ops.conv.memory import is_channels_last
 from gpunn.ops.conv.tiles import Tile
 
@@ -15,9 +16,10 @@ def output(x: Array, w: Array, bias: Array | None, geo: Geometry) -> Array:
     """y (N, K, *out): the windows of `x` (N, C, *size), weighted with `w` (K, C / G, *kernel) and summed, plus bias."""
     if not tensor_cores.can_take(x, geo, w.shape[0] // geo.groups, w.shape[1], _work(x, w, geo)):
         return full_precision.output(x, w, bias, geo)
+    family = _family(geo)
 
     def run(tile: Tile) -> Array:
-        return tensor_cores.output(x, w, bias, geo, tile=tile)
+        return family.output(x, w, bias, geo, tile=tile)
 
     def reference() -> Array:
         return full_precision.output(x, w, bias, geo)
@@ -25,16 +27,17 @@ def output(x: Array, w: Array, bias: Array | None, geo: Geometry) -> Array:
     def key() -> dict[str, object]:
         return autotune.key_of(x, "output", w.shape, geo, is_channels_last(x), is_channels_last(w))
 
-    return run(autotune.tile_for(key, tensor_cores.candidates(x, w, geo, False), run, reference))
+    return run(autotune.tile_for(key, family.candidates(x, w, geo, False), run, reference))
 
 
 def input_gradient(g: Array, w: Array, bias: Array | None, geo: Geometry) -> Array:
     """dx (N, C, *size), given the gradient `g` (N, K, *out) of the output; plus `bias` (C,), or None."""
     if not tensor_cores.can_take(g, geo, w.shape[1], w.shape[0] // geo.groups, _work(g, w, geo)):
         return full_precision.input_gradient(g, w, bias, geo)
+    family = _family(geo)
 
     def run(tile: Tile) -> Array:
-        return tensor_cores.input_gradient(g, w, bias, geo, tile)
+        return family.input_gradient(g, w, bias, geo, tile)
 
     def reference() -> Array:
         return full_precision.input_gradient(g, w, bias, geo)
@@ -42,7 +45,7 @@ def input_gradient(g: Array, w: Array, bias: Array | None, geo: Geometry) -> Arr
     def key() -> dict[str, object]:
         return autotune.key_of(g, "input_gradient", w.shape, geo, is_channels_last(g), is_channels_last(w))
 
-    return run(autotune.tile_for(key, tensor_cores.candidates(g, w, geo, True), run, reference))
+    return run(autotune.tile_for(key, family.candidates(g, w, geo, True), run, reference))
 
 
 def weight_gradient(g: Array, x: Array, geo: Geometry, w_last: bool) -> Array:
@@ -50,8 +53,13 @@ def weight_gradient(g: Array, x: Array, geo: Geometry, w_last: bool) -> Array:
     rows, depth = g.shape[1] // geo.groups, x.shape[1] // geo.groups
     work = g.size * depth * math.prod(geo.kernel)
     if tensor_cores.can_take(x, geo, rows, depth, work):
-        return tensor_cores.weight_gradient(g, x, geo, w_last)
+        return _family(geo).weight_gradient(g, x, geo, w_last)
     return full_precision.weight_gradient(g, x, geo, w_last)
+
+
+def _family(geo: Geometry) -> Any:
+    """The module whose kernels on tensor cores take this convolution: products of matrices, or windows."""
+    return pointwise if is_pointwise(geo) else tensor_cores
 
 
 def _work(x: Array, w: Array, geo: Geometry) -> int:

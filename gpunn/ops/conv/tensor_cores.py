@@ -17,7 +17,7 @@ from gpunn.backend import Array, array_module
 from gpunn.kernels.settings import settings
 from gpunn.ops.conv import full_precision, tiles
 from gpunn.ops.conv.geometry import Geometry
-from gpunn.ops.conv.memory import empty, filter_distances, is_channels_last, numbers, run_of_memory
+from gpunn.ops.conv.memory import filter_distances, is_channels_last, numbers, run_of_memory
 from gpunn.ops.conv.tiles import Machine, Problem, Tile
 from gpunn.ops.reduction.accumulate import is_half
 
@@ -66,7 +66,7 @@ def packed_filter(w: Array, groups: int, transposed: bool) -> Array:
     if transposed:
         rows, depth, w_row, w_depth = depth, rows, w_depth, w_row
     target, memory = padded(w, depth), run_of_memory(w, last)
-    in_order = w_tap == depth * w_depth and w_depth == 1 and w_row == taps * depth
+    in_order = w_depth == 1 and w_row == taps * depth and (taps == 1 or w_tap == depth)
     if in_order and target == depth and memory.data.ptr % CHUNK == 0:
         return memory
     y = array_module(w).empty((groups, rows, taps, target), w.dtype)
@@ -116,9 +116,14 @@ def _correlate(
     _run(pixels, None, packed(x), filters, bias, more, None, geo, transposed, relu, tile)
     if last:
         return pixels.transpose(0, pixels.ndim - 1, *range(1, pixels.ndim - 1))
-    y, memory = empty(x, (x.shape[0], rows, *positions), False)
-    area = math.prod(positions)
-    _turn(memory, pixels, x.shape[0], area, rows, area)
+    return turned(pixels)
+
+
+def turned(pixels: Array) -> Array:
+    """`pixels` (N, *positions, K) as a new array (N, K, *positions), contiguous."""
+    n, *positions, rows = pixels.shape
+    y, area = array_module(pixels).empty((n, rows, *positions), pixels.dtype), math.prod(positions)
+    _turn(y, pixels, n, area, rows, area)
     return y
 
 

@@ -1,8 +1,8 @@
 """The tiles that a convolution on tensor cores is cut into, and a model of the time that each choice takes.
 
-The choices are those of the header of kernels/conv/tensor.cu. The model counts waves of blocks, how many fit on a
-multiprocessor, and what each step costs in products, reads of shared memory and fetches; it orders choices, and its
-seconds are no promise.
+The choices are those of the headers of kernels/conv/tensor.cu and pointwise.cu, which are the same. The model counts
+waves of blocks, how many fit on a multiprocessor, and what each step costs in products, reads of shared memory and
+fetches; it orders choices, and its seconds are no promise.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 from gpunn.kernels.source import kernel_file
 
 FILE: Final = "conv/tensor"
+POINTWISE: Final = "conv/pointwise"  # filters of one element
 ROW: Final = 128  # bytes of products that a step takes of each position and each channel
 
 
