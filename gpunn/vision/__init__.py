@@ -1,5 +1,6 @@
-"""gpunn.vision: image datasets and models, under torchvision's names."""
+"""gpunn.vision: datasets, transforms, models and grids of images, under torchvision's names."""
 
 from gpunn.vision import datasets as datasets
 from gpunn.vision import models as models
 from gpunn.vision import transforms as transforms
+from gpunn.vision import utils as utils

@@ -21,6 +21,8 @@ RUNS = {
     "crop": of_images(lambda x: T.crop_and_flip(x, [-1, 1], 2, 3, 4, [0, 1], 1)),
     "nearest": of_images(lambda x: T.rotate(x, [20, 200]), gp.float16),
     "bilinear": of_images(lambda x: T.rotate(x, [20, 200], "bilinear", fill=(1, 2, 3))),
+    "larger": of_images(lambda x: T.rotate(x, 30, "bilinear", expand=True)),
+    "parts": of_images(lambda x: T.resized_crop(x, [0, 1], [1, 0], [3, 1], [2, 5], (2, 4))),
     "erase": of_images(lambda x: T.erase(x, 1, [0, 3], 2, 2, 5)),
     "contrast": of_images(lambda x: T.adjust_contrast(x, [0.5, 1.5])),
     "saturation": of_images(lambda x: T.adjust_saturation(x, 0.5), gp.float32),
