@@ -132,6 +132,19 @@ def test_dropout_is_for_training(device):
     np.testing.assert_allclose(weights.detach().cpu().numpy(), 0.25, rtol=1e-6)
 
 
+@pytest.mark.parametrize(("dtype", "limit"), [("float32", 2e-7), ("float16", 2e-3), ("bfloat16", 1.5e-2)])
+@pytest.mark.parametrize("need_weights", [True, False])
+def test_short_types(need_weights, dtype, limit, device):
+    """With scores of a usual size, the output is right to about two roundings of its own type."""
+    layer, (x, _, _) = case(device)
+    layer.to(getattr(gp, dtype))
+    x = gp.tensor(x, device=device).to(getattr(gp, dtype))
+    y, _ = layer(x, x, x, need_weights=need_weights)
+    exact = x.double().cpu().numpy()
+    wanted, _ = formula(layer.double(), exact, exact, exact)
+    assert np.abs(y.detach().double().cpu().numpy() - wanted).max() < limit * np.abs(wanted).max()
+
+
 def test_static_keys_and_values():
     x, weight = gp.ones(3, 2, 4), gp.ones(12, 4)
     keys, values = gp.zeros(4, 5, 2), gp.tensor(np.arange(40.0).reshape(4, 5, 2), dtype=gp.float32)
