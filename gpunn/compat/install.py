@@ -31,6 +31,8 @@ PLACES: Final = {
     "torch.utils.tensorboard": "tensorboardX",  # another project's; the user installs it
     "torch.version": "gpunn.compat.version",
     "torchvision.datasets": "gpunn.vision.datasets",
+    "torchvision.datasets.folder": "gpunn.vision.datasets.folder",
+    "torchvision.datasets.vision": "gpunn.vision.datasets.vision",
     "torchvision.models": "gpunn.vision.models",
     "torchvision.transforms.transforms": "gpunn.vision.transforms",
 }

@@ -31,6 +31,9 @@ from torch.nn.parameter import Parameter
 from torch.optim.lr_scheduler import StepLR
 from torch.utils.data.dataloader import DataLoader, default_collate
 from torchvision.datasets.mnist import MNIST
+from torchvision.datasets.folder import IMG_EXTENSIONS, default_loader
+from torchvision.datasets.vision import StandardTransform, VisionDataset
+from torchvision.utils import make_grid, save_image
 assert nn is same is gpunn.nn and F is gpunn.nn.functional and Conv2d is nn.Conv2d
 assert MNIST is gpunn.vision.datasets.MNIST
 assert torch.cuda is gpunn.cuda and torchvision.models is gpunn.vision.models and torch.nn.modules.conv is nn
