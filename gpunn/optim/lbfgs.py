@@ -146,7 +146,7 @@ def _direction(state: dict[str, Any], gradient: Tensor, history_size: int) -> Te
         steps.append(step)
         inverses.append(1.0 / product)
         state["H_diag"] = product / _dot(change, change)
-    direction, parts = -gradient, [0.0] * len(changes)
+    direction, parts = -gradient, state.setdefault("al", [None] * history_size)  # in PyTorch's state, too
     for i in reversed(range(len(changes))):
         parts[i] = _dot(steps[i], direction) * inverses[i]
         direction = direction - parts[i] * changes[i]

@@ -16,6 +16,7 @@ from gpunn.errors import ArgumentError, ArgumentTypeError, GraphError, ShapeErro
 from gpunn.ops.creation import tensor
 from gpunn.optim import one_launch
 from gpunn.optim.one_launch import Job, OneLaunch
+from gpunn.optim.parameters import are_alike, check_params, fitted, listed
 from gpunn.tensor import Tensor
 
 Params: TypeAlias = "Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]"
@@ -93,8 +94,8 @@ class Optimizer:
         if not isinstance(param_group, dict):
             raise ArgumentTypeError(f"param_group must be a dict, but got {type(param_group)}")
         group = dict(param_group)
-        entries = self._without_names(_listed(group["params"]), group)
-        _check_params(entries, {id(p) for p in self._all_params()})
+        entries = self._without_names(listed(group["params"]), group)
+        check_params(entries, {id(p) for p in self._all_params()})
         group["params"] = entries
         for name, default in self.defaults.items():
             group.setdefault(name, default)
@@ -182,7 +183,7 @@ class Optimizer:
         """Raise before anything moves if a gradient does not fit its parameter, which may have got other data."""
         for number, group in enumerate(self.param_groups):
             for i, p in enumerate(group["params"]):
-                if p.grad is not None and not _are_alike(p.array, p.grad.array):
+                if p.grad is not None and not are_alike(p.array, p.grad.array):
                     raise ShapeError(
                         f"{type(self).__name__}.step: parameter {i} of group {number} has shape {p.array.shape}, "
                         f"its gradient {p.grad.array.shape}; {p.array.dtype} on {p.device} and {p.grad.array.dtype} "
@@ -225,7 +226,7 @@ class Optimizer:
                 )
         numbers = [n for g in groups for n in g["params"]]
         params = dict(zip(numbers, self._all_params(), strict=True))
-        state = {params[n]: _fitted(s, params[n], self.counts) for n, s in state_dict["state"].items() if n in params}
+        state = {params[n]: fitted(s, params[n], self.counts) for n, s in state_dict["state"].items() if n in params}
         options = [copy.deepcopy({k: v for k, v in g.items() if k != "params"}) for g in groups]
         self.param_groups = [{**mine, **theirs} for mine, theirs in zip(self.param_groups, options, strict=True)]
         self.state = defaultdict(dict, state)
@@ -259,47 +260,6 @@ class Optimizer:
         self._hooks = {}
         self._launches = {}
         self._seen = {}
-
-
-def _listed(params: Any) -> list[Any]:
-    if isinstance(params, Tensor):
-        return [params]
-    if isinstance(params, set):
-        raise ArgumentTypeError(
-            "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in "
-            "sets will change between runs. Please use a list instead."
-        )
-    return list(params)
-
-
-def _check_params(entries: list[Any], known: set[int]) -> None:
-    """Raise unless `entries` are distinct leaves that no other group has (`known`, by id)."""
-    for p in entries:
-        if not isinstance(p, Tensor):
-            raise ArgumentTypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p)}")
-        if not (p.is_leaf or p.retains_grad):
-            raise ArgumentError("can't optimize a non-leaf Tensor")
-        if id(p) in known:
-            raise ArgumentError("some parameters appear in more than one parameter group")
-    if len({id(p) for p in entries}) != len(entries):
-        raise ArgumentError("some parameters appear twice in one parameter group")
-
-
-def _are_alike(p: Array, grad: Array) -> bool:
-    """Whether the two agree in shape, dtype and device."""
-    return bool(p.shape == grad.shape and p.dtype == grad.dtype and type(p) is type(grad) and p.device == grad.device)
-
-
-def _fitted(state: dict[str, Any], p: Tensor, counts: tuple[str, ...]) -> dict[str, Any]:
-    """A copy of loaded state on the device and in the dtype of the parameter; the `counts` on the CPU as they are."""
-    result: dict[str, Any] = {}
-    for name, value in state.items():
-        if isinstance(value, Tensor) and name in (*counts, "step"):
-            value = value.to("cpu")
-        elif isinstance(value, Tensor):
-            value = value.to(p.device, p.dtype if p.is_floating_point() else value.dtype)
-        result[name] = value.detach().clone() if isinstance(value, Tensor) else copy.deepcopy(value)
-    return result
 
 
 def pieces(grad: Array, *changed: Array) -> Iterator[tuple[Array, ...]]:

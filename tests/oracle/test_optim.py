@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import warnings
 from typing import Any
 
@@ -21,6 +23,14 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWa
 STEPS = 20
 LIMIT = Tolerance(1e-12, 1e-14, 0)
 DIVERGED = 1e30  # from there on each step multiplies what rounding has done
+HISTORY = (
+    "al",
+    "ro",
+    "H_diag",
+    "t",
+    "old_dirs",
+    "old_stps",
+)  # of LBFGS: PyTorch has numbers in tensors; quotients of noise
 COUNTS = ("step", "mu_product", "eta", "mu")  # numbers that gpunn keeps on the CPU
 INFOS: dict[str, Any] = {f"optim.{info.name}": info for info in optim_db}
 PROMISES = promised.promises("Optimizer")
@@ -33,9 +43,23 @@ def test_trajectory(promise: promised.Promise, groups: int, tally: Tally) -> Non
     """With all parameters in one group, and with two groups of different settings."""
     with tally.about("Optimizer", promise.name, "trajectory"):
         info, ours = INFOS[promise.name], bridge.lookup(gp, promise.name)
+        one_group_only = groups == 2 and info.optim_cls is torch.optim.LBFGS
         for config in info.optim_inputs_func(device="cpu", dtype=FLOAT64):
             text = f"{config.desc}: {config.kwargs}"
-            tally.add("missing" if ours is None else judge(info.optim_cls, ours, config.kwargs, groups), text)
+            if ours is None:
+                tally.add("missing", text)
+            elif one_group_only:
+                tally.add(refusal(info.optim_cls, ours, config.kwargs), text)
+            else:
+                tally.add(judge(info.optim_cls, ours, config.kwargs, groups), text)
+
+
+def refusal(theirs: Any, ours: Any, settings: dict[str, Any]) -> str | None:
+    """Both take one group of parameters only."""
+    with pytest.raises(ValueError, match="parameter groups") as caught:
+        theirs(grouped([torch.zeros(1), torch.zeros(1)], 2), **settings)
+    mine = grouped([gp.zeros(1), gp.zeros(1)], 2)
+    return checks.must_raise(lambda: ours(mine, **Twins().of(settings)), caught.value, Twins())
 
 
 def judge(theirs: Any, ours: Any, settings: dict[str, Any], groups: int) -> str | None:
@@ -47,10 +71,8 @@ def judge(theirs: Any, ours: Any, settings: dict[str, Any], groups: int) -> str 
         optimizer = theirs(grouped(params, groups), **settings)
         mine = ours(grouped(my_params, groups), **Twins().of(settings))
         for step in range(STEPS):
-            for sgd, values in ((optimizer, params), (mine, my_params)):
-                sgd.zero_grad()
-                loss(values).backward()
-                sgd.step()
+            for each, values in ((optimizer, params), (mine, my_params)):
+                each.step(functools.partial(evaluated, each, values))
             for i, (a, b) in enumerate(zip(my_params, params, strict=True)):
                 if wrong := difference(a, b, tolerance=LIMIT):
                     return f"step {step}, parameter {i}: {wrong}"
@@ -59,6 +81,14 @@ def judge(theirs: Any, ours: Any, settings: dict[str, Any], groups: int) -> str 
     except Exception as error:
         return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
     return state_difference(mine.state_dict(), optimizer.state_dict())
+
+
+def evaluated(optimizer: Any, params: list[Any]) -> Any:
+    """The loss, with its gradients in the parameters. LBFGS asks for it several times in a step."""
+    optimizer.zero_grad()
+    result = loss(params)
+    result.backward()
+    return result
 
 
 def grouped(params: list[Any], groups: int) -> Any:
@@ -79,6 +109,10 @@ def state_difference(ours: dict[str, Any], theirs: dict[str, Any]) -> str | None
     for i, entry in theirs["state"].items():
         for key, b in entry.items():
             a = ours["state"][i].get(key)
+            if key in HISTORY:
+                if not np.allclose(numbers(a), numbers(b), rtol=1e-6, atol=1e-12, equal_nan=True):
+                    return f"state {i}, {key}: {a}, expected {b}"
+                continue
             a = a.to(Twins.device) if key in COUNTS and a is not None else a
             if wrong := difference(a, b, tolerance=LIMIT):
                 return f"state {i}, {key}: {wrong}"
@@ -87,6 +121,61 @@ def state_difference(ours: dict[str, Any], theirs: dict[str, Any]) -> str | None
             if key in b and not isinstance(b[key], torch.Tensor) and a.get(key) != b[key]:
                 return f"param_groups {key}: {a.get(key)!r}, expected {b[key]!r}"
     return None
+
+
+def numbers(value: Any) -> list[float]:
+    """All numbers in a nest of lists and tensors; None is NaN."""
+    if isinstance(value, (list, tuple)):
+        return [x for v in value for x in numbers(v)]
+    if isinstance(value, (torch.Tensor, gp.Tensor)):
+        return [float(x) for x in value.detach().reshape(-1).tolist()]
+    return [float("nan") if value is None else float(value)]
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=[p.name for p in PROMISES])
+@pytest.mark.parametrize("target", ["gpunn", "torch"])
+def test_state_moves(promise: promised.Promise, target: str, tally: Tally) -> None:
+    """An optimizer that gets its state from the other library goes on as with one from its own."""
+    with tally.about("Optimizer", promise.name, f"state to {target}"):
+        info, ours = INFOS[promise.name], bridge.lookup(gp, promise.name)
+        for config in info.optim_inputs_func(device="cpu", dtype=FLOAT64):
+            text = f"{config.desc}: {config.kwargs}"
+            tally.add("missing" if ours is None else moved(info.optim_cls, ours, config.kwargs, target), text)
+
+
+def moved(theirs: Any, ours: Any, settings: dict[str, Any], target: str) -> str | None:
+    torch.manual_seed(0)
+    start = [torch.randn(5, 3, dtype=FLOAT64), torch.randn(3, dtype=FLOAT64), torch.randn((), dtype=FLOAT64)]
+    settings = {**settings, "max_iter": 3} if theirs is torch.optim.LBFGS else settings
+    to_ours = target == "gpunn"
+    make = functools.partial(ours, **Twins().of(settings)) if to_ours else functools.partial(theirs, **settings)
+    convert = Twins().of if to_ours else to_torch
+    results = []
+    for kind in (theirs, ours):  # the source of the state
+        params = from_torch(start) if kind is ours else [x.clone().requires_grad_() for x in start]
+        optimizer = kind(params, **(Twins().of(settings) if kind is ours else settings))
+        for _ in range(5):
+            optimizer.step(functools.partial(evaluated, optimizer, params))
+        copies = [convert(p.detach()).clone().requires_grad_() for p in params]
+        other = make(copies)
+        other.load_state_dict(convert(copy.deepcopy(optimizer.state_dict())))
+        for _ in range(5):
+            other.step(functools.partial(evaluated, other, copies))
+        results.append([x for p in copies for x in numbers(p)])
+    same = np.allclose(*results, rtol=LIMIT.rtol, atol=LIMIT.atol)
+    return None if same else f"{results[1]}, expected {results[0]}"
+
+
+def from_torch(values: list[Any]) -> list[Any]:
+    return [gp.tensor(x.tolist(), dtype=gp.float64, device=Twins.device, requires_grad=True) for x in values]
+
+
+def to_torch(state: Any) -> Any:
+    if isinstance(state, gp.Tensor):
+        return torch.tensor(state.tolist(), dtype=getattr(torch, state.dtype.name))
+    if isinstance(state, (list, tuple)):
+        return type(state)(to_torch(s) for s in state)
+    return {k: to_torch(v) for k, v in state.items()} if isinstance(state, dict) else state
 
 
 LBFGS = [{"lr": 1e-3}, {"line_search_fn": "strong_wolfe"}, {"line_search_fn": "strong_wolfe", "history_size": 3}]
