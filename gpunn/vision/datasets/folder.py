@@ -145,7 +145,7 @@ class DatasetFolder(VisionDataset):
         path, target = self.samples[index]
         if self._archive is None:
             return self.transformed(self.loader(path), target)
-        name = os.path.relpath(path, self._archive.path).replace(os.sep, "/")
+        name = path.removeprefix(f"{self._archive.path}{os.sep}").replace(os.sep, "/")
         return self.transformed(self.loader(NamedBytes(self._archive.read(name), path)), target)
 
     def __len__(self) -> int:

@@ -16,12 +16,9 @@ Numbers = Any  # a number, or one for each image: a sequence, an array or a tens
 
 
 def apply(transform: Function, img: Tensor) -> Tensor:
-    """What `transform` makes of the images (N, C, H, W), or of one image (C, H, W). No gradient goes through."""
-    if img.dim() == 4:
-        whole: Tensor = transform(img.detach())
-        return whole
-    result: Tensor = transform(img.detach()[None])
-    return result[0]
+    """What `transform` makes of the images (N, C, H, W), or of one image (C, H, W)."""
+    result: Tensor = transform(img if img.dim() == 4 else img[None])
+    return result if img.dim() == 4 else result[0]
 
 
 def images(op: str, img: Any) -> tuple[int, int, int, int]:

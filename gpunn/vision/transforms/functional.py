@@ -2,6 +2,9 @@
 
 Images are tensors (N, C, H, W) or (C, H, W), of bytes or of a floating type, on either device; their parameters may be
 given for each image of a batch. Images of Pillow give images of Pillow.
+
+Gradients go through what cuts, flips, pads, erases, resizes, normalizes and makes gray; `affine`, `rotate`,
+`gaussian_blur` and the `adjust_` functions are not differentiable.
 """
 
 from __future__ import annotations

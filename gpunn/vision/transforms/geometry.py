@@ -28,6 +28,7 @@ class _CropAndFlip(Function):
 
     def forward_numpy(self, x: Array) -> Array:
         (n, c, height, width), (out_h, out_w) = x.shape, self.size
+        self.before = (height, width)
         tops, lefts, is_down, is_mirrored = self.boxes.T[..., None]
         rows, columns = np.arange(out_h), np.arange(out_w)
         rows = tops + np.where(is_down, out_h - 1 - rows, rows)
@@ -40,11 +41,18 @@ class _CropAndFlip(Function):
         return np.where(outside[:, None], x.dtype.type(0), y)
 
     def forward_cuda(self, x: Array) -> Array:
-        xp = array_module(x)
+        xp, self.before = array_module(x), x.shape[2:]
         y = xp.empty((*x.shape[:2], *self.size), x.dtype)
         args = (y, xp.ascontiguousarray(x), table(x, self.boxes, np.int32), *x.shape, *self.size)
         launch(FILE, "crop_and_flip", y.size, args)
         return y
+
+    def backward(self, grad: Tensor) -> Tensor:
+        # Row r of the image is row r - top of the result, or, upside down, row top + H' - 1 - r of it.
+        starts, flips = self.boxes[:, :2], self.boxes[:, 2:]
+        back = np.where(flips, starts + np.array(self.size) - np.array(self.before), -starts)
+        result: Tensor = _CropAndFlip(np.concatenate([back, flips], 1), self.before)(grad)
+        return result
 
 
 class _Affine(Function):
@@ -103,6 +111,10 @@ class _Erase(Function):
         tables = (table(x, self.boxes, np.int32), table(x, self.value, compute_type(x)))
         launch(FILE, "erase", y.size, (y, xp.ascontiguousarray(x), *tables, *x.shape))
         return y
+
+    def backward(self, grad: Tensor) -> Tensor:
+        result: Tensor = _Erase(self.boxes, np.zeros_like(self.value))(grad)
+        return result
 
 
 def _channels(op: str, name: str, given: Any, channels: int) -> np.ndarray[Any, Any]:

@@ -20,23 +20,31 @@ from gpunn.vision.transforms.interpolation import InterpolationMode, tensor_mode
 from gpunn.vision.transforms.sizes import resized
 
 MODES: Final = ("nearest", "nearest-exact", "bilinear", "bicubic")
+Size = tuple[int, int]
 KINDS: Final = {"bilinear": "linear", "bicubic": "cubic"}  # of the axes
 
 
 class _Parts(Function):
-    """The part `boxes` (N, 4: top, left, height, width) of each image, in one size; bytes are rounded twice.
+    """The part `boxes` (N, 4: top, left, height, width) of each image of size `before`, in one `size`; or the gradient.
 
-    An axis at a time, the row first, as one long axis of all images: N images of C planes of n elements each.
+    Bytes are rounded after each axis. An axis at a time, the row first, as one long axis of all images: N images of C
+    planes of n elements each.
     """
 
-    def __init__(self, boxes: np.ndarray[Any, Any], size: tuple[int, int], kind: str) -> None:
-        self.boxes, self.size, self.kind = boxes, size, kind
+    def __init__(
+        self, boxes: np.ndarray[Any, Any], before: Size, size: Size, kind: str, is_transposed: bool = False
+    ) -> None:
+        self.boxes, self.before, self.size, self.kind, self.is_transposed = boxes, before, size, kind, is_transposed
 
     def forward_numpy(self, x: Array) -> Array:
         return self._both(x, _sums_numpy)
 
     def forward_cuda(self, x: Array) -> Array:
         return self._both(x, _sums_cuda)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        result: Tensor = _Parts(self.boxes, self.before, self.size, self.kind, not self.is_transposed)(grad)
+        return result
 
     def _both(self, x: Array, sums: Any) -> Array:
         wide = x if x.dtype in (np.uint8, np.float64) else x.astype(np.float32)
@@ -46,25 +54,28 @@ class _Parts(Function):
     def _resized(self, x: Array, is_row: bool, sums: Any) -> Array:
         """Images (N, C, H, W) with one axis resized by `sums` along the middle of a stack (1, long axis, inner)."""
         xp, (n, c, h, w) = array_module(x), x.shape
+        taps = self._taps(n, c, is_row, str(x.dtype))
         lines = xp.ascontiguousarray(x.transpose(0, 1, 3, 2) if is_row else x)
-        found = sums(lines.reshape(1, n * c * (w if is_row else h), h if is_row else w), self._taps(x, is_row))
-        found = found.reshape(n, c, self.size[is_row], h if is_row else w)
+        lines = lines.reshape(1, n * c * (w if is_row else h), h if is_row else w)
+        found = sums(lines, taps.transposed() if self.is_transposed else taps)
+        out = (self.before if self.is_transposed else self.size)[is_row]
+        found = found.reshape(n, c, out, h if is_row else w)
         return found.transpose(0, 1, 3, 2) if is_row else found
 
-    def _taps(self, x: Array, is_row: bool) -> Taps:
+    def _taps(self, n: int, c: int, is_row: bool, dtype: str) -> Taps:
         """What each place of the long axis is made of."""
-        (n, c, *lengths), out = x.shape, self.size[is_row]
+        length, out = self.before[is_row], self.size[is_row]
         starts, sizes = self.boxes[:, int(is_row)], self.boxes[:, 2 + is_row]
-        each = [taps_of(Axis(size, out, self.kind), str(x.dtype), False) for size in sizes.tolist()]
+        each = [taps_of(Axis(size, out, self.kind), dtype, False) for size in sizes.tolist()]
         width = max([taps.width for taps in each])
         weights = np.zeros((n, c, out, width), each[0].weights.dtype)
         for its, taps in zip(weights, each, strict=True):
             its[..., : taps.width] = taps.weights
-        planes = np.arange(n * c).reshape(n, c, 1) * lengths[is_row]
+        planes = np.arange(n * c).reshape(n, c, 1) * length
         first = planes + starts[:, None, None] + np.stack([taps.first for taps in each])[:, None]
         count = np.broadcast_to(np.stack([taps.count for taps in each])[:, None], first.shape)
         flat = [np.ascontiguousarray(table, np.int32).reshape(-1) for table in (first, count)]
-        return Taps(flat[0], flat[1], weights.reshape(-1, width), n * c * lengths[is_row])
+        return Taps(flat[0], flat[1], weights.reshape(-1, width), n * c * length)
 
 
 def _sums_numpy(stack: Array, taps: Taps) -> Array:
@@ -130,4 +141,4 @@ def resized_crop(
     if isinstance(size, int) or len(size) != 2:
         raise ArgumentError(f"resized_crop: size must be (height, width) for boxes of many shapes, got {size!r}")
     kind = KINDS.get(name, name) + ("-antialias" if antialias and name in KINDS else "")
-    return apply(_Parts(boxes, resized(rows, columns, size, None), kind), img)
+    return apply(_Parts(boxes, (rows, columns), resized(rows, columns, size, None), kind), img)

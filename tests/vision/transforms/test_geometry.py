@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 import gpunn as gp
-from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
+from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError, UnsupportedError
 from gpunn.nn import functional as F
 from gpunn.vision.transforms import functional as T
+from tests.harness import check_op
 
 TYPES = ("uint8", "float32", "float16", "bfloat16", "float64")
 
@@ -136,6 +137,31 @@ def test_erase_with_a_tensor(device):
     each = T.erase(t, 1, 2, 2, 2, gp.tensor([7, 8, 9]).reshape(3, 1, 1))
     assert each[0, :, 1, 2].tolist() == [7, 8, 9]
     assert T.erase(t, 0, 0, 9, 9, 5, inplace=True) is t and t.unique().tolist() == [5]
+
+
+def test_gradients(device):
+    """Of all that moves pixels to other places or replaces them; twice. What has none says so."""
+    tops, lefts, flips, mirrors = [1, -2, 4], [0, 3, -1], [True, False, True], [False, True, True]
+    boxes = np.array([[1, 2], [0, 9], [4, 1]])
+
+    def moved(x):
+        rows = []
+        for n in range(3):
+            wide = np.pad(x[n], [(0, 0), (9, 9), (9, 9)])
+            part = wide[:, tops[n] + 9 : tops[n] + 13, lefts[n] + 9 : lefts[n] + 12]
+            part = part[:, ::-1] if flips[n] else part
+            rows.append(part[..., ::-1] if mirrors[n] else part)
+        return np.stack(rows)
+
+    def erased(x):
+        x[0, :, 1:3, 2:4] = x[1, :, 0:9, 2:4] = x[2, :, 4:5, 2:4] = 0.5
+        return x
+
+    check_op(lambda x: T.crop_and_flip(x, tops, lefts, 4, 3, mirrors, flips), moved, [(3, 2, 5, 6)], device)
+    check_op(lambda x: T.erase(x, boxes[:, 0], 2, boxes[:, 1], 2, 0.5), erased, [(3, 2, 5, 6)], device)
+    check_op(lambda x: T.center_crop(x, 3), lambda x: x[..., 1:4, 2:5], [(2, 5, 7)], device)
+    with pytest.raises(UnsupportedError, match="_Affine is not differentiable"):
+        T.rotate(gp.ones(1, 3, 4, 4, device=device, requires_grad=True), 3).sum().backward()
 
 
 def test_nothing(device):

@@ -3,6 +3,7 @@ import pytest
 
 from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError
 from gpunn.vision.transforms import functional as T
+from tests.harness import check_op
 from tests.vision.transforms.test_geometry import TYPES, host, pictures
 
 MODES = ("constant", "edge", "reflect", "symmetric")
@@ -25,6 +26,14 @@ def test_negative_amounts_cut_off(mode, device):
     x, t = pictures((1, 1, 5, 6), device=device)
     y = host(T.pad(t, (-1, -2, 2, 1), 0, mode))
     np.testing.assert_array_equal(y, np.pad(x[..., 2:, 1:], [(0, 0), (0, 0), (0, 1), (0, 2)], mode))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_gradients(mode, device):
+    def padded(x):
+        return np.pad(x, [(0, 0), (2, 1), (1, 2)], mode)
+
+    check_op(lambda x: T.pad(x, (1, 2, 2, 1), 0, mode), padded, [(2, 4, 3)], device)
 
 
 def test_errors():

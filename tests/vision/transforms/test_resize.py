@@ -6,6 +6,7 @@ from gpunn.errors import ArgumentError
 from gpunn.nn import functional as F
 from gpunn.vision.transforms import InterpolationMode
 from gpunn.vision.transforms import functional as T
+from tests.harness import check_op
 from tests.vision.transforms.test_geometry import TYPES, host, pictures
 
 MODES = ("nearest", "nearest-exact", "bilinear", "bicubic")
@@ -60,6 +61,23 @@ def test_parts_of_many_shapes(mode, dtype, device):
     limit = {"uint8": 0, "float64": 1e-15, "float32": 2e-7, "float16": 1e-3, "bfloat16": 8e-3}[dtype]
     assert y.dtype is t.dtype
     np.testing.assert_allclose(host(y), np.stack([host(one) for one in each]), rtol=limit, atol=limit)
+
+
+def test_gradients(device):
+    check_op(
+        lambda x: T.resize(x, (3, 4)),
+        lambda x: np.einsum("ih,jw,chw->cij", weights(5, 3, 1), weights(6, 4, 1), x),
+        [(2, 5, 6)],
+        device,
+    )
+    boxes = [[0, 1], [1, 0], [3, 4], [4, 2]]
+
+    def parts(x):
+        one, two = x[0, :, :3, 1:5], x[1, :, 1:5, :2]
+        first = np.einsum("ih,jw,chw->cij", weights(3, 2, 1), weights(4, 3, 1), one)
+        return np.stack([first, np.einsum("ih,jw,chw->cij", weights(4, 2, 1), weights(2, 3, 1), two)])
+
+    check_op(lambda x: T.resized_crop(x, *boxes, (2, 3)), parts, [(2, 2, 5, 6)], device)
 
 
 def test_without_antialias(device):
