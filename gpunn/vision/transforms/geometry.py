@@ -27,18 +27,17 @@ class _CropAndFlip(Function):
         self.boxes, self.size = boxes, size
 
     def forward_numpy(self, x: Array) -> Array:
-        (n, c, height, width), (out_h, out_w) = x.shape, self.size
+        (height, width), (out_h, out_w) = x.shape[2:], self.size
         self.before = (height, width)
-        tops, lefts, is_down, is_mirrored = self.boxes.T[..., None]
-        rows, columns = np.arange(out_h), np.arange(out_w)
-        rows = tops + np.where(is_down, out_h - 1 - rows, rows)
-        columns = lefts + np.where(is_mirrored, out_w - 1 - columns, columns)
-        outside = ((rows < 0) | (rows >= height))[:, :, None] | ((columns < 0) | (columns >= width))[:, None]
-        if min(height, width) == 0:
-            return np.zeros((n, c, out_h, out_w), x.dtype)
-        place = (rows.clip(0, height - 1)[:, None, :, None], columns.clip(0, width - 1)[:, None, None, :])
-        y = x[np.arange(n)[:, None, None, None], np.arange(c)[None, :, None, None], *place]
-        return np.where(outside[:, None], x.dtype.type(0), y)
+        y = np.zeros((*x.shape[:2], out_h, out_w), x.dtype)
+        for image, found, box in zip(x, y, self.boxes.tolist(), strict=True):  # slices: ten times faster than an index
+            top, left, is_down, is_mirrored = box
+            rows, columns = (max(top, 0), min(top + out_h, height)), (max(left, 0), min(left + out_w, width))
+            if rows[0] < rows[1] and columns[0] < columns[1]:
+                seen = found[:, :: -1 if is_down else 1, :: -1 if is_mirrored else 1]
+                seen = seen[:, rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left]
+                seen[...] = image[:, slice(*rows), slice(*columns)]
+        return y
 
     def forward_cuda(self, x: Array) -> Array:
         xp, self.before = array_module(x), x.shape[2:]
@@ -64,22 +63,28 @@ class _Affine(Function):
         self.matrices, self.fill, self.is_bilinear, self.size = matrices, fill, is_bilinear, size
 
     def forward_numpy(self, x: Array) -> Array:
-        (n, c, height, width), number = x.shape, compute_type(x)
-        a, b, right, d, e, down = self.matrices.astype(number).T[..., None, None]
+        y = np.empty((*x.shape[:2], *self.size), x.dtype)
+        for image, found, matrix in zip(x, y, self.matrices.astype(compute_type(x)), strict=True):
+            found[...] = rounded(self._moved(image.astype(matrix.dtype), *matrix), x.dtype)
+        return y
+
+    def _moved(self, image: Array, a: Any, b: Any, right: Any, d: Any, e: Any, down: Any) -> Array:
+        """One image (C, H, W), small enough for the cache."""
+        (c, height, width), number = image.shape, image.dtype.type
         w, h = np.arange(self.size[1], dtype=number), np.arange(self.size[0], dtype=number)[:, None]
         column, row = (a * w + b * h) + right, (d * w + e * h) + down
         left, top = (np.floor(column), np.floor(row)) if self.is_bilinear else (np.rint(column), np.rint(row))
         shares = ((1 - (row - top), row - top), (1 - (column - left), column - left))
-        y = np.zeros((n, c, *self.size), number)
+        flat, fill = image.reshape(c, height * width), self.fill.astype(number)[:, None, None]
+        y = np.zeros((c, *self.size), number)
         for k in range(1 + self.is_bilinear):
             for j in range(1 + self.is_bilinear):
                 at_h, at_w = top + number(k), left + number(j)
                 inside = (at_h >= 0) & (at_h < height) & (at_w >= 0) & (at_w < width)
-                place = np.where(inside, at_h, 0).astype(int)[:, None], np.where(inside, at_w, 0).astype(int)[:, None]
-                found = x[np.arange(n)[:, None, None, None], np.arange(c)[:, None, None], *place].astype(number)
-                found = np.where(inside[:, None], found, self.fill.astype(number)[:, None, None])
-                y = y + (shares[0][k] * shares[1][j])[:, None] * found if self.is_bilinear else found
-        return rounded(y, x.dtype)
+                place = np.where(inside, at_h, 0).astype(int) * width + np.where(inside, at_w, 0).astype(int)
+                found = np.where(inside, flat.take(place, 1), fill) if flat.size else fill
+                y = y + (shares[0][k] * shares[1][j]) * found if self.is_bilinear else found
+        return y
 
     def forward_cuda(self, x: Array) -> Array:
         xp, number = array_module(x), compute_type(x)
