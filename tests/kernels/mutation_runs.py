@@ -21,6 +21,7 @@ from tests.kernels import test_activation as activation
 from tests.kernels import test_attention as attention
 from tests.kernels import test_conv as conv
 from tests.kernels import test_conv_pointwise as conv_pointwise
+from tests.kernels import test_conv_small_weight as conv_small
 from tests.kernels import test_conv_tensor as conv_tensor
 from tests.kernels import test_ctc as ctc
 from tests.kernels import test_dropout as dropout
@@ -124,6 +125,16 @@ def _tensor_cores(dtype: str, tile: int) -> list[Run]:
         return conv_tensor.all_products(host, geo, True, tiles.choices()[tile])
 
     return [lambda s=s: run(s) for s in conv_tensor.SHAPES]
+
+
+def _small_weight() -> list[Run]:
+    """The weight's gradient with few channels, by three plans each."""
+
+    def run(shapes: Any, last: bool) -> Any:
+        host, geo = conv.arrays(*shapes, "float32")
+        return [conv_small.gradient(host, geo, last, plan) for plan in conv_small.plans(geo, host)]
+
+    return [lambda s=s, last=last: run(s, last) for s in conv_small.SHAPES for last in (False, True)]
 
 
 def _one_element(dtype: str, tile: int) -> list[Run]:
@@ -395,6 +406,7 @@ RUNS: dict[str, list[Run]] = {
     "conv/pointwise_weight.cu": _one_element("bfloat16", 0) + _one_element("float32", 3),
     "conv/products.cuh": _conv("tiles", 0, 2, 5, -1),
     "conv/small.cu": _conv("small", 0, 2, 5, 9),
+    "conv/small_weight.cu": _small_weight(),
     "conv/tensor.cu": _tensor_cores("bfloat16", 0) + _statistics() + _tensor_cores("float32", 1),
     "conv/tensor_core.cuh": _tensor_cores("bfloat16", 0) + _tensor_cores("float32", 1) + _epilogues(),
     "conv/tensor_weight.cu": _tensor_cores("bfloat16", 0) + _tensor_cores("float32", 1),

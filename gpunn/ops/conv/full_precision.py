@@ -67,6 +67,11 @@ def _correlate(x: Array, w: Array, bias: Array | None, geo: Geometry, transposed
     return y
 
 
+def is_depthwise(geo: Geometry, rows: int, depth: int) -> bool:
+    """Whether groups have so few channels, `rows` and `depth`, that there is one thread for each element."""
+    return geo.groups > 1 and max(rows, depth) <= FEW
+
+
 class Plan(NamedTuple):
     """A launch of one of the kernels that correlate."""
 
@@ -80,7 +85,7 @@ class Plan(NamedTuple):
 def plan_of(x: Array, y: Array, geo: Geometry, rows: int, depth: int, transposed: bool) -> Plan:
     """The kernel for a correlation of `x` with `rows` channels in a group of the output from `depth` of the input."""
     images, positions = x.shape[0], y.size // (rows * geo.groups)
-    if geo.groups > 1 and max(rows, depth) <= FEW:
+    if is_depthwise(geo, rows, depth):
         parts = math.prod([min(s, n) for s, n in zip(geo.stride, geo.size, strict=True)]) if transposed else 1
         most = tiles(geo, images, 1, 1, 1, transposed) // (parts * geo.groups)  # positions of the largest part
         return Plan("conv/depthwise", "correlate_depthwise", -(-most * rows * geo.groups // BLOCK) * parts, {})
@@ -111,12 +116,12 @@ def weight_gradient(g: Array, x: Array, geo: Geometry, w_last: bool) -> Array:
     is_flat = is_pointwise(geo) and math.prod(geo.size) * images <= LARGEST
     if is_flat:  # channels last, all positions are side by side
         geo, images = flattened(geo, images, last)
-    is_depthwise = geo.groups > 1 and max(rows, depth) <= FEW
-    if is_depthwise:
+    depthwise = is_depthwise(geo, rows, depth)
+    if depthwise:
         tile = 32 if last else 1
         blocks = -(-rows * geo.groups // tile) * depth * -(-taps // TAPS)
     else:
-        tile = 32 if rows <= 32 or depth * taps <= 32 else 64
+        tile = weight_tile(rows, depth * taps)
         blocks = -(-rows // tile) * -(-depth * taps // tile) * geo.groups
     length, slices = slices_of(images * math.prod(geo.out), blocks, rows * geo.groups * depth * taps)
     dtype = np.float32 if is_half(x) else x.dtype
@@ -129,12 +134,17 @@ def weight_gradient(g: Array, x: Array, geo: Geometry, w_last: bool) -> Array:
         *(length, slices),
         *numbers(geo, images, rows, depth),
     )
-    file, kernel = ("conv/depthwise", "weight_depthwise") if is_depthwise else ("conv/weight", "weight_parts")
+    file, kernel = ("conv/depthwise", "weight_depthwise") if depthwise else ("conv/weight", "weight_parts")
     constants = {"LAST": int(last)}
-    if not is_depthwise:
+    if not depthwise:
         constants |= {"TILE": tile, "POINTWISE": int(is_flat)}
     kernels.launch(file, kernel, blocks * slices * BLOCK if parts.size else 0, args, constants)
     return summed(parts, x, shape, last, w_last)
+
+
+def weight_tile(rows: int, columns: int) -> int:
+    """The side of the tiles that sum a weight of `rows` by `columns`."""
+    return 32 if rows <= 32 or columns <= 32 else 64
 
 
 def summed(parts: Array, like: Array, shape: tuple[int, ...], last: bool, w_last: bool) -> Array:
@@ -155,8 +165,12 @@ def slices_of(positions: int, blocks: int, size: int) -> tuple[int, int]:
 
     They depend on the shapes only, so the same sum always has the same bits.
     """
-    most = max(1, WORKSPACE // max(1, 4 * size))
-    wanted = min(most, max(-(-BLOCKS // max(1, blocks)), -(-positions // LONGEST)))
-    length = max(STEP, -(-positions // wanted))
+    length = max(STEP, -(-positions // slices_wanted(positions, blocks, size)))
     length += -length % STEP
     return length, max(1, -(-positions // length))
+
+
+def slices_wanted(positions: int, blocks: int, size: int) -> int:
+    """How many slices keep the GPU busy and the sums short, if the workspace holds them."""
+    most = max(1, WORKSPACE // max(1, 4 * size))
+    return min(most, max(-(-BLOCKS // max(1, blocks)), -(-positions // LONGEST), 1))

@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 from gpunn.backend import Array
-from gpunn.ops.conv import autotune, full_precision, pointwise, tensor_cores
+from gpunn.ops.conv import autotune, full_precision, pointwise, small_weight, tensor_cores
 from gpunn.ops.conv.geometry import Geometry, is_pointwise
 from gpunn.ops.conv.memory import is_channels_last
 from gpunn.ops.conv.tiles import Tile
+from gpunn.ops.conv.weight_choice import small_plan
 
 
 def output(x: Array, w: Array, bias: Array | None, geo: Geometry) -> Array:
@@ -52,7 +53,11 @@ def weight_gradient(g: Array, x: Array, geo: Geometry, w_last: bool) -> Array:
     """dw (K, C / G, *kernel), given the gradient `g` (N, K, *out) of the output; channels last if `w_last`."""
     rows, depth = g.shape[1] // geo.groups, x.shape[1] // geo.groups
     work = g.size * depth * math.prod(geo.kernel)
-    if tensor_cores.can_take(x, geo, rows, depth, work):
+    on_tensor_cores = tensor_cores.can_take(x, geo, rows, depth, work)
+    plan = small_plan(g, x, geo, on_tensor_cores)
+    if plan is not None:
+        return small_weight.weight_gradient(g, x, geo, w_last, plan)
+    if on_tensor_cores:
         return _family(geo).weight_gradient(g, x, geo, w_last)
     return full_precision.weight_gradient(g, x, geo, w_last)
 

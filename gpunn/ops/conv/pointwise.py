@@ -18,7 +18,7 @@ from gpunn.backend import Array, array_module
 from gpunn.ops.conv import full_precision, tiles
 from gpunn.ops.conv.geometry import Geometry
 from gpunn.ops.conv.memory import empty, is_channels_last, run_of_memory
-from gpunn.ops.conv.tensor_cores import CHUNK, machine_of, packed, packed_filter, padded, turned
+from gpunn.ops.conv.tensor_cores import CHUNK, machine_of, packed, packed_filter, padded, turned, weight_side
 from gpunn.ops.conv.tiles import ROW, Problem, Tile
 
 WEIGHT_FILE: Final = "conv/pointwise_weight"
@@ -107,8 +107,7 @@ def weight_gradient(g: Array, x: Array, geo: Geometry, w_last: bool, side: int |
     else:
         gradient, seen = run_of_memory(g, False), run_of_memory(x, False)
         rows, depth = shape[:2]
-    if side is None:
-        side = 128 if rows >= 128 and depth >= 512 else 64
+    side = side or weight_side(rows, depth)
     tile = Tile(*SIDES[side])
     blocks, step = -(-rows // side) * -(-depth // side), ROW // int(x.dtype.itemsize)
     steps = images * -(-positions // step)

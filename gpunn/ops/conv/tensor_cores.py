@@ -218,13 +218,17 @@ def can_take(x: Array, geo: Geometry, rows: int, depth: int, work: int) -> bool:
     return machine_of(backend.cuda_module(), int(x.device.id)).capability >= OLDEST
 
 
+def weight_side(rows: int, columns: int) -> int:
+    """The side of the tiles that sum a weight of `rows` by `columns`."""
+    return 128 if rows >= 128 and columns >= 512 else 64
+
+
 def weight_gradient(g: Array, x: Array, geo: Geometry, w_last: bool, side: int | None = None) -> Array:
     """dw (K, C / G, *kernel), given the gradient `g` (N, K, *out) of the output; channels last if `w_last`."""
     shape = (g.shape[1], x.shape[1] // geo.groups, *geo.kernel)
     gradient, images, taps = packed(g), packed(x), math.prod(geo.kernel)
     rows, depth = gradient.shape[-1] // geo.groups, images.shape[-1] // geo.groups
-    if side is None:
-        side = 128 if rows >= 128 and depth * taps >= 512 else 64
+    side = side or weight_side(rows, depth * taps)
     blocks = -(-rows // side) * -(-depth * taps // side) * geo.groups
     length, slices = full_precision.slices_of(x.shape[0] * math.prod(geo.out), blocks, rows * geo.groups * depth * taps)
     parts = array_module(x).empty((slices, rows * geo.groups, taps, depth), "float32")

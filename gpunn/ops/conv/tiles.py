@@ -31,6 +31,9 @@ class Machine:
     products: float = 3.1e14  # multiply-adds of 16-bit elements of the whole GPU by mma.sync; half as many of tf32
     shared_bytes: float = 128 * 1.7e9  # read from shared memory, by one multiprocessor
     fetched_bytes: float = 5.5e12  # from the L2 cache, by the whole GPU
+    moved_bytes: float = 3e12  # from and to its memory
+    instructions: float = 132 * 128 * 1.7e9  # of single threads, by the whole GPU
+    launch: float = 3e-6  # seconds until the next kernel works
 
 
 @dataclass(frozen=True)
