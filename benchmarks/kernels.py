@@ -47,8 +47,12 @@ class _Device:
     compute_capability = "90"
 
 
+_products = SimpleNamespace(COMPUTE_TYPE_DEFAULT=1, COMPUTE_TYPE_TF32=7, set_compute_type=lambda dtype, chosen: None)
+
+
 class _CuPy:
     ndarray, RawModule = _Array, _Module
+    _core = SimpleNamespace(_routines_linalg=_products)
     cuda = SimpleNamespace(Device=_Device, runtime=SimpleNamespace(getDeviceCount=lambda: 1))
 
 

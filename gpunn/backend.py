@@ -25,6 +25,7 @@ _real: Any = None  # CuPy itself, once imported
 _forked = False  # this process was forked from one that had used the GPU
 _count: int | None = None  # of GPUs
 _when_synchronized: list[Callable[[], None]] = []
+_tf32_in_products = False
 _cuda_array: type[Any] | None = None  # the array class of CUDA tensors; None until CuPy is in use
 
 
@@ -106,6 +107,8 @@ def install_cuda(module: Any) -> None:
     _installed, _count = module, None
     in_use = _real if module is None else module
     _cuda_array = None if in_use is None else in_use.ndarray
+    if module is not None:
+        _tell_about_tf32(module)
 
 
 def installed_cuda() -> Any:
@@ -156,7 +159,33 @@ def cuda_module() -> Any:
             raise DeviceError(f'device "cuda" is not available: {problem}')
         _real = importlib.import_module("cupy")
         _cuda_array = _real.ndarray
+        _tell_about_tf32(_real)
     return _real
+
+
+def allow_tf32_in_products(allowed: bool) -> None:
+    """Let cuBLAS round the operands of products of float32 to TF32, or not: from now on, in all threads, as CuPy does.
+
+    False at the start, also where the variable CUPY_TF32 says otherwise. GPUs older than compute capability 8.0 have
+    no TF32 and compute in float32.
+    """
+    global _tf32_in_products
+    _tf32_in_products = allowed
+    for module in (_real, _installed):
+        if module is not None:
+            _tell_about_tf32(module)
+
+
+def is_tf32_in_products() -> bool:
+    """Whether operands of products of float32 may be rounded to TF32."""
+    return _tf32_in_products
+
+
+def _tell_about_tf32(cupy: Any) -> None:
+    products = cupy._core._routines_linalg  # CuPy 14 has no public function for it
+    has_tf32 = _tf32_in_products and int(cupy.cuda.Device().compute_capability) >= 80
+    chosen = products.COMPUTE_TYPE_TF32 if has_tf32 else products.COMPUTE_TYPE_DEFAULT
+    products.set_compute_type(np.dtype(np.float32), chosen)
 
 
 def is_cuda(array: Array) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from gpunn import backend
 from gpunn.errors import ArgumentError, ArgumentTypeError
 from gpunn.kernels.settings import MODES, settings
 
@@ -53,12 +54,16 @@ class Products:
 
     @property
     def allow_tf32(self) -> bool:
-        """Whether operands of float32 may be rounded to TF32, 10 digits after the point; False at the start."""
-        return settings.tf32_in_products
+        """Whether operands of float32 may be rounded to TF32, 10 digits after the point; False at the start.
+
+        Holds for matmul, mm, bmm, addmm, linear, einsum and the like, for attention, and for products that other code
+        of this process computes with CuPy.
+        """
+        return backend.is_tf32_in_products()
 
     @allow_tf32.setter
     def allow_tf32(self, value: bool) -> None:
-        settings.tf32_in_products = _checked("cuda.matmul.allow_tf32", value)
+        backend.allow_tf32_in_products(_checked("cuda.matmul.allow_tf32", value))
 
 
 class Cuda:

@@ -74,6 +74,10 @@ def test_with_cupy_without_driver(no_cuda, monkeypatch):
 
     runtime = types.SimpleNamespace(getDeviceCount=fails)
     cupy = types.SimpleNamespace(__version__="14.2", cuda=types.SimpleNamespace(runtime=runtime), ndarray=list)
+    told = []
+    products = types.SimpleNamespace(set_compute_type=lambda *choice: told.append(choice), COMPUTE_TYPE_DEFAULT=1)
+    products.COMPUTE_TYPE_TF32 = 7
+    cupy._core = types.SimpleNamespace(_routines_linalg=products)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     assert "no usable NVIDIA driver (cudaErrorInsufficientDriver)" in backend.cuda_problem()
     runtime.getDeviceCount = lambda: 0
@@ -81,6 +85,7 @@ def test_with_cupy_without_driver(no_cuda, monkeypatch):
     runtime.getDeviceCount = lambda: 1
     assert backend.cuda_problem() is None
     assert backend.cuda_module() is cupy and backend.is_cuda([])
+    assert told == [("float32", 1)], "the switch of TF32 holds, and not the variable CUPY_TF32"
 
 
 def test_a_forked_child_cannot_use_the_gpu_of_its_parent(no_cuda, monkeypatch):

@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 
 import gpunn as gp
-from gpunn import backends
+from gpunn import backend, backends, emulator
 from gpunn.kernels.settings import Settings, settings
 
 
@@ -10,6 +11,7 @@ def restored():
     before = dict(vars(settings))
     yield
     vars(settings).update(before)
+    backends.cuda.matmul.allow_tf32 = False
 
 
 def test_switches_have_pytorchs_values_at_the_start():
@@ -21,7 +23,7 @@ def test_switches_have_pytorchs_values_at_the_start():
 
 def test_they_set_what_kernels_read():
     backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32 = False, True
-    assert not settings.tf32_in_convolutions and settings.tf32_in_products
+    assert not settings.tf32_in_convolutions and backend.is_tf32_in_products()
     backends.cudnn.benchmark = True
     assert settings.tuning == backends.cudnn.tuning == "tune"
     backends.cudnn.tuning = "read"
@@ -38,3 +40,36 @@ def test_wrong_values():
     with pytest.raises(ValueError, match=r"cudnn.tuning: expected one of .*'tune'.*, got 'always'"):
         backends.cudnn.tuning = "always"
     assert vars(settings) == vars(Settings())
+
+
+def test_products_of_matrices_in_tf32():
+    """Operands lose all but 10 of their 23 digits, on the GPU alone and only while it is allowed."""
+    a = 1 + np.float32(2**-11) * np.arange(1, 13, dtype=np.float32).reshape(3, 4)
+    b = np.eye(4, dtype=np.float32)
+    short = np.floor(a * 2**10 + 0.5) / 2**10  # ties go away from zero
+
+    def products(device):
+        x, y = gp.tensor(a, device=device), gp.tensor(b, device=device)
+        batch = gp.bmm(x[None], y[None])[0]
+        found = [x @ y, gp.mm(x, y), batch, gp.addmm(gp.zeros(3, 4, device=device), x, y)]
+        found += [gp.nn.functional.linear(x, y), gp.einsum("ij,jk->ik", x, y)]
+        return [backend.asnumpy(z.array) for z in found]
+
+    with emulator.enable():
+        full = products("cuda")
+        backends.cuda.matmul.allow_tf32 = True
+        rounded = products("cuda")
+        assert all(np.array_equal(z, a) for z in products("cpu"))
+        doubles = gp.tensor(a, dtype=gp.float64, device="cuda") @ gp.eye(4, dtype=gp.float64, device="cuda")
+        assert np.array_equal(backend.asnumpy(doubles.array), a)
+        backends.cuda.matmul.allow_tf32 = False
+        again = products("cuda")
+    assert all(np.array_equal(z, a) for z in full + again)
+    assert len(rounded) == 6 and all(np.array_equal(z, short) for z in rounded)
+
+
+def test_the_switch_may_be_set_before_there_is_a_gpu():
+    backends.cuda.matmul.allow_tf32 = True
+    with emulator.enable():
+        x = gp.full((2, 2), 1 + 2**-12, device="cuda")
+        assert (x @ x)[0, 0].item() == 2.0

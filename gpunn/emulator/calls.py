@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.emulator import catalogue
+from gpunn.emulator.products import round_operands
 from gpunn.emulator.storage import (
     BFLOAT16,
     EmulatorError,
@@ -187,7 +188,7 @@ def _with_manners(name: str, compute: Call) -> Call:
     if name in catalogue.ACCUMULATING:
         compute = _accumulate_in_float32(compute)
     if name in catalogue.CONTRACTING:
-        compute = _contract_in_float32(compute)
+        compute = round_operands(_contract_in_float32(compute))
     if name in catalogue.UNBATCHED:
         compute = _refuse_batches_of_bfloat16(compute)
     if name in catalogue.WIDENING:

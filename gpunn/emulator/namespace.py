@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.emulator import catalogue, functions
+from gpunn.emulator import catalogue, functions, products
 from gpunn.emulator.array import ndarray
 from gpunn.emulator.calls import function
 from gpunn.emulator.cuda import cuda
@@ -71,6 +71,9 @@ class _PinnedPool:
 
 _pinned_pool = _PinnedPool()
 
+_routines_linalg = SimpleNamespace(
+    set_compute_type=products.set_compute_type, get_compute_type=products.get_compute_type, **products.COMPUTE_TYPES
+)
 
 _OWN = (
     *(
@@ -101,6 +104,7 @@ def _build() -> Namespace:
         ufunc=ufunc,
         RawModule=RawModule,
         cuda=cuda,
+        _core=SimpleNamespace(_routines_linalg=_routines_linalg),
         linalg=Namespace(np.linalg, "linalg."),
         fft=Namespace(np.fft, "fft."),
         lib=SimpleNamespace(stride_tricks=stride_tricks),

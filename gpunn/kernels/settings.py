@@ -12,7 +12,6 @@ class Settings:
     """The switches, and their values at the start."""
 
     tf32_in_convolutions: bool = True  # float32 rounded to 10 digits for the tensor cores; as in PyTorch
-    tf32_in_products: bool = False
     tuning: str = "off"  # of the tiles of convolutions: by a model, from the cache of measurements, or by measuring
 
 
