@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from gpunn.compat import accelerator, old_names, version
 from gpunn.errors import UnsupportedError
+from gpunn.nn import DataParallel
 
 ROOTS: Final = {"torch": "gpunn", "torchvision": "gpunn.vision"}
 # Where PyTorch keeps what gpunn has elsewhere. A module below one of these is the same module.
@@ -49,6 +50,7 @@ OF_ITS_OWN: Final[dict[str, dict[str, Any]]] = {
 EMPTY: Final[dict[str, dict[str, Any]]] = {
     "torch.distributed": {"is_available": lambda: False, "is_initialized": lambda: False},
     "torch.jit": {},
+    "torch.nn.parallel": {"DataParallel": DataParallel},
     "torch.onnx": {},
     "torch.profiler": {},
 }

@@ -49,6 +49,7 @@ from gpunn.nn.conv.forward import Conv3d as Conv3d
 from gpunn.nn.conv.transposed import ConvTranspose1d as ConvTranspose1d
 from gpunn.nn.conv.transposed import ConvTranspose2d as ConvTranspose2d
 from gpunn.nn.conv.transposed import ConvTranspose3d as ConvTranspose3d
+from gpunn.nn.data_parallel import DataParallel as DataParallel
 from gpunn.nn.dropout import AlphaDropout as AlphaDropout
 from gpunn.nn.dropout import ClassicDropout as ClassicDropout
 from gpunn.nn.dropout import Dropout as Dropout
@@ -135,3 +136,8 @@ from gpunn.nn.resize import PixelUnshuffle as PixelUnshuffle
 from gpunn.nn.resize import Upsample as Upsample
 from gpunn.nn.resize import UpsamplingBilinear2d as UpsamplingBilinear2d
 from gpunn.nn.resize import UpsamplingNearest2d as UpsamplingNearest2d
+from gpunn.nn.transformer.layers import TransformerDecoderLayer as TransformerDecoderLayer
+from gpunn.nn.transformer.layers import TransformerEncoderLayer as TransformerEncoderLayer
+from gpunn.nn.transformer.stacks import Transformer as Transformer
+from gpunn.nn.transformer.stacks import TransformerDecoder as TransformerDecoder
+from gpunn.nn.transformer.stacks import TransformerEncoder as TransformerEncoder
