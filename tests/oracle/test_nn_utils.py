@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import gpunn as gp
+from tests.oracle import bridge
 from tests.oracle.bridge import Twins
 from tests.oracle.compare import Tolerance, difference
 
@@ -97,6 +98,13 @@ NORMED: list[tuple[str, dict[str, Any]]] = [
     ("spectral_norm", {}),
     ("spectral_norm", {"n_power_iterations": 3, "dim": 1, "eps": 1e-3}),
     ("spectral_norm", {"name": "bias", "dim": 0}),
+    ("parametrizations.weight_norm", {}),
+    ("parametrizations.weight_norm", {"dim": 1}),
+    ("parametrizations.weight_norm", {"dim": None}),
+    ("parametrizations.weight_norm", {"name": "bias"}),
+    ("parametrizations.spectral_norm", {}),
+    ("parametrizations.spectral_norm", {"n_power_iterations": 3, "dim": -1, "eps": 1e-3}),
+    ("parametrizations.spectral_norm", {"name": "bias", "dim": 0}),
 ]
 
 
@@ -107,7 +115,7 @@ def test_normalised_weights(layer: str, norm: str, settings: dict[str, Any]) -> 
     torch.manual_seed(0)
     theirs, mine = LAYERS[layer](torch).double(), LAYERS[layer](gp).to(Twins.device, gp.float64)
     for lib, m in ((torch, theirs), (gp, mine)):
-        assert getattr(lib.nn.utils, norm)(m, **settings) is m
+        assert bridge.lookup(lib.nn.utils, norm)(m, **settings) is m
     twins = Twins()
     mine.load_state_dict(twins.of(dict(theirs.state_dict())))
     assert list(mine.state_dict()) == list(theirs.state_dict())
@@ -126,7 +134,9 @@ def test_normalised_weights(layer: str, norm: str, settings: dict[str, Any]) -> 
                 p.sub_(0.01 * p.grad)
                 q.sub_(0.01 * q.grad)
     for lib, m in ((torch, theirs), (gp, mine)):
-        getattr(lib.nn.utils, f"remove_{norm}")(m, settings.get("name", "weight"))
+        is_old = "." not in norm
+        remove = getattr(lib.nn.utils, f"remove_{norm}") if is_old else lib.nn.utils.parametrize.remove_parametrizations
+        remove(m, settings.get("name", "weight"))
     assert list(mine.state_dict()) == list(theirs.state_dict())
     for name, value in theirs.state_dict().items():
         assert difference(mine.state_dict()[name], value, tolerance=LIMIT) is None, name

@@ -1,5 +1,7 @@
 """What PyTorch keeps in torch.nn.utils, and penalties and limits for weights."""
 
+from gpunn.nn.utils import parametrizations as parametrizations
+from gpunn.nn.utils import parametrize as parametrize
 from gpunn.nn.utils import rnn as rnn
 from gpunn.nn.utils.clip_grad import clip_grad_norm_ as clip_grad_norm_
 from gpunn.nn.utils.clip_grad import clip_grad_value_ as clip_grad_value_

@@ -16,6 +16,17 @@ from gpunn.tensor import Tensor
 M = TypeVar("M", bound=Module)
 
 
+def matrix_of(weight: Tensor, dim: int) -> Tensor:
+    """The weight with `dim` in front and all others in one, (h, w)."""
+    weight = weight.movedim(dim, 0)
+    return weight.reshape(weight.shape[0], -1)
+
+
+def usual_dim(module: Module) -> int:
+    """The dimension of output channels: 1 for transposed convolutions, else 0."""
+    return int(isinstance(module, (ConvTranspose1d, ConvTranspose2d, ConvTranspose3d)))
+
+
 class SpectralNorm:
     """The hook that computes the weight before each forward; in training it makes u and v better first."""
 
@@ -26,15 +37,10 @@ class SpectralNorm:
             )
         self.name, self.n_power_iterations, self.dim, self.eps = name, n_power_iterations, dim, eps
 
-    def matrix(self, weight: Tensor) -> Tensor:
-        """The weight with `dim` in front and all others in one, (h, w)."""
-        weight = weight.movedim(self.dim, 0)
-        return weight.reshape(weight.shape[0], -1)
-
     def compute_weight(self, module: Module, improve: bool) -> Tensor:
         """W / (uᵀ W v)"""
         weight, u, v = (getattr(module, f"{self.name}_{part}") for part in ("orig", "u", "v"))
-        matrix = self.matrix(weight)
+        matrix = matrix_of(weight, self.dim)
         if improve:
             with engine.no_grad():
                 for _ in range(self.n_power_iterations):
@@ -58,14 +64,13 @@ def spectral_norm(
     """
     if name in hooks_of(module, SpectralNorm):
         raise GraphError(f"Cannot register two spectral_norm hooks on the same parameter {name}")
-    if dim is None:
-        dim = int(isinstance(module, (ConvTranspose1d, ConvTranspose2d, ConvTranspose3d)))
+    dim = usual_dim(module) if dim is None else dim
     hook = SpectralNorm(name, n_power_iterations, dim, eps)
     weight = module._parameters[name]
     if weight is None:
         raise ArgumentError(f"`SpectralNorm` cannot be applied as parameter `{name}` is None")
     with engine.no_grad():
-        u, v = (F.normalize(weight.new_empty(n).normal_(), dim=0, eps=eps) for n in hook.matrix(weight).shape)
+        u, v = (F.normalize(weight.new_empty(n).normal_(), dim=0, eps=eps) for n in matrix_of(weight, dim).shape)
     delattr(module, name)
     module.register_parameter(f"{name}_orig", weight)
     setattr(module, name, weight.data)  # there from the beginning, but not as a parameter

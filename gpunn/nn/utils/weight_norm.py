@@ -23,7 +23,7 @@ class WeightNorm:
     def compute_weight(self, module: Module) -> Any:
         """g v / ‖v‖"""
         length, direction = getattr(module, f"{self.name}_g"), getattr(module, f"{self.name}_v")
-        return direction * (length / _norm_except(direction, self.dim))
+        return direction * (length / norm_except(direction, self.dim))
 
     def __call__(self, module: Module, inputs: Any) -> None:
         setattr(module, self.name, self.compute_weight(module))
@@ -39,7 +39,7 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
         raise GraphError(f"Cannot register two weight_norm hooks on the same parameter {name}")
     hook = WeightNorm(name, -1 if dim is None else dim)
     weight = getattr(module, name)
-    length = Parameter(_norm_except(weight.detach(), hook.dim))
+    length = Parameter(norm_except(weight.detach(), hook.dim))
     del module._parameters[name]
     module.register_parameter(f"{name}_g", length)
     module.register_parameter(f"{name}_v", Parameter(weight.data))
@@ -58,7 +58,7 @@ def remove_weight_norm(module: M, name: str = "weight") -> M:
     return module
 
 
-def _norm_except(x: Tensor, dim: int) -> Tensor:
+def norm_except(x: Tensor, dim: int) -> Tensor:
     """The norms over all dimensions but `dim`, which stay as 1; for -1 over all, a 0-d tensor."""
     if dim == -1:
         return norm(x, 2)
