@@ -1,4 +1,4 @@
-// Images cut out, flipped, turned and erased. Launched by gpunn/vision/transforms/geometry.py.
+// Images cut, flipped, turned, erased. Launched by gpunn/vision/transforms/geometry.py, affine.py.
 // (T, C): (unsigned char, float), (float, float), (double, double), (__half, float), (__nv_bfloat16, float)
 // BLOCK: 256
 #include "image/exact.cuh"

@@ -54,6 +54,14 @@ def whole_numbers(op: str, name: str, given: Numbers, count: int) -> np.ndarray[
     return numbers.astype(np.int64)
 
 
+def for_channels(op: str, name: str, given: Any, channels: int) -> np.ndarray[Any, Any]:
+    """A number for each channel, from one for all or one for each."""
+    numbers = np.asarray(0.0 if given is None else given, np.float64)
+    if numbers.shape not in ((), (1,), (channels,)):
+        raise ArgumentError(f"{op}: {name} must be a number or one for each of {channels} channels, got {given!r}")
+    return np.broadcast_to(numbers.reshape(-1), (channels,))
+
+
 def compute_type(x: Array) -> Any:
     """The type that the values of `x` are computed in."""
     return np.float64 if x.dtype == np.float64 else np.float32

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
@@ -12,17 +12,21 @@ from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ArgumentError, ShapeError
 from gpunn.kernels import launch
-from gpunn.ops import cat
+from gpunn.ops import cat, minimum, where, zeros_like
+from gpunn.ops import tensor as new_tensor
 from gpunn.tensor import Tensor
 from gpunn.vision.transforms.batch import Numbers, apply, brightest, compute_type, each, images, table
 
 FILE: Final = "image/colour"  # of the kernels
 BLOCK: Final = 256
+SHARES: Final = (0.2989, 0.587, 0.114)  # of red, green and blue in how bright a pixel is
 OTHERS: Final = ("black", "mean", "gray")  # by their number in the file
 
 
 class _Blend(Function):
     """factor · x + (1 - factor) · other, where `other` is "black", the "mean" of the image, or "gray"."""
+
+    saves: ClassVar = {0: (0,)}
 
     def __init__(self, factors: np.ndarray[Any, Any], other: str) -> None:
         self.factors, self.other = factors, other
@@ -46,8 +50,27 @@ class _Blend(Function):
         launch(FILE, "blend", n * pixels, (y, source, factors, means, n, c, pixels, OTHERS.index(self.other)))
         return y
 
+    def backward(self, grad: Tensor) -> Tensor:
+        """Where the result is not bounded: factor · g, and what the other image gives back to each channel."""
+        x = self.saved(0).detach()
+        channels, factors = x.array.shape[1], new_tensor(self.factors, dtype=x.dtype, device=x.device)
+        factors = factors.reshape(-1, 1, 1, 1)
+        shares = new_tensor(SHARES if channels == 3 else (1.0,), dtype=x.dtype, device=x.device).reshape(-1, 1, 1)
+        gray = (shares * x).sum(1, keepdim=True)
+        other = {"black": 0 * gray, "gray": gray, "mean": gray.mean((1, 2, 3), keepdim=True)}[self.other]
+        free = factors * x + (1 - factors) * other
+        g = grad * ((free >= 0) & (free <= 1)).to(grad.dtype)
+        if self.other == "black":
+            return factors * g
+        back = g.sum(1, keepdim=True) if self.other == "gray" else g.sum((1, 2, 3), keepdim=True) / gray[0].numel()
+        return factors * g + (1 - factors) * shares * back
+
 
 class _Hue(Function):
+    """Hues moved by `shifts` (N,), parts of the circle."""
+
+    saves: ClassVar = {0: (0,)}
+
     def __init__(self, shifts: np.ndarray[Any, Any]) -> None:
         self.shifts = shifts
 
@@ -63,6 +86,29 @@ class _Hue(Function):
         args = (y, xp.ascontiguousarray(x), table(x, self.shifts, compute_type(x)), len(x), pixels)
         launch(FILE, "shift_hue", len(x) * pixels, args)
         return y
+
+    def backward(self, grad: Tensor) -> Tensor:
+        """Channel n of the result is top - spread · φ, φ = min(k, 4 - k) within [0, 1], k = (5 - 2n + 6 hue) mod 6.
+
+        6 hue is 2m + ratio + 6 shift, where m is the number of the largest channel and the ratio the difference of the
+        next two, on the circle of channels, over the spread.
+        """
+        x = self.saved(0)
+        most, least = x.argmax(1, keepdim=True), 2 - x.flip(1).argmin(1, keepdim=True)
+        top, low = x.gather(1, most), x.gather(1, least)
+        after, last = x.gather(1, (most + 1) % 3), x.gather(1, (most + 2) % 3)
+        spread = top - low
+        is_gray = spread == 0
+        ratio = (after - last) / where(is_gray, 1.0, spread)
+        shifts = new_tensor(self.shifts, dtype=x.dtype, device=x.device).reshape(-1, 1, 1, 1)
+        starts = new_tensor([5.0, 3.0, 1.0], dtype=x.dtype, device=x.device).reshape(3, 1, 1)
+        k = (starts + 2 * most.to(x.dtype) + ratio + 6 * shifts) % 6
+        ramp = minimum(k, 4 - k).clamp(0, 1)
+        slope = (k < 1).to(x.dtype) - ((k > 3) & (k < 4)).to(x.dtype)
+        turned = where(is_gray, 0.0, (grad * slope).sum(1, keepdim=True))
+        taken = (grad * ramp).sum(1, keepdim=True) - turned * ratio
+        dx = zeros_like(x).scatter_add(1, most, grad.sum(1, keepdim=True) - taken).scatter_add(1, least, taken)
+        return dx.scatter_add(1, (most + 1) % 3, -turned).scatter_add(1, (most + 2) % 3, turned)
 
 
 def _turned(image: Array, shift: Any, dtype: Any) -> Array:
@@ -90,7 +136,7 @@ def _gray(x: Array) -> Array:
     wide = x.astype(compute_type(x))
     if x.shape[1] == 1:
         return wide
-    r, g, b = (wide[:, c : c + 1] * wide.dtype.type(share) for c, share in enumerate((0.2989, 0.587, 0.114)))
+    r, g, b = (wide[:, c : c + 1] * wide.dtype.type(share) for c, share in enumerate(SHARES))
     return np.floor((r + g) + b) if x.dtype == np.uint8 else ((r + g) + b).astype(x.dtype).astype(wide.dtype)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -12,7 +14,9 @@ from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ArgumentError, ShapeError
 from gpunn.kernels import launch
+from gpunn.nn import functional
 from gpunn.ops import tensor as new_tensor
+from gpunn.ops.resize.pad import Edge, PadBackward
 from gpunn.tensor import Tensor
 from gpunn.vision.transforms.batch import apply, brightest, compute_type, each, images, rounded, table
 
@@ -39,6 +43,9 @@ class _Blur(Function):
         launch(FILE, "blur_rows", x.size, args)
         launch(FILE, "blur_columns", x.size, (y, middle, down, n, c, h, w, down.shape[1]))
         return y
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return _spread(_spread(grad, self.down, 2), self.across, 3)
 
 
 class _Normalize(Function):
@@ -72,6 +79,19 @@ def _sums(image: Array, weights: Array, axis: int) -> Array:
     for k, weight in enumerate(weights):
         y += weight * wide[(slice(None),) * axis + (slice(k, k + size),)]
     return y
+
+
+def _spread(grad: Tensor, weights: np.ndarray[Any, Any], axis: int) -> Tensor:
+    """The transpose of `_sums` of images (N, C, H, W): each element to its neighbours, mirrored at the edges."""
+    taps, size = weights.shape[1], grad.array.shape[axis]
+    shares = new_tensor(weights.reshape(-1, taps, 1, 1, 1), dtype=grad.dtype, device=grad.device)
+    around = [(k, taps - 1 - k) if axis == 3 else (0, 0, k, taps - 1 - k) for k in range(taps)]
+    parts = [shares[:, k] * functional.pad(grad, amounts) for k, amounts in enumerate(around)]
+    wide = functools.reduce(operator.add, parts)
+    edges = [Edge(n, n, 0) for n in grad.array.shape]
+    edges[axis] = Edge(size, size + taps - 1, taps // 2)
+    result: Tensor = PadBackward(tuple(edges), "reflect")(wide)
+    return result
 
 
 def gaussian_blur(img: Tensor, kernel_size: int | Sequence[int], sigma: Any = None) -> Tensor:

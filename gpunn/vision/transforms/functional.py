@@ -2,9 +2,6 @@
 
 Images are tensors (N, C, H, W) or (C, H, W), of bytes or of a floating type, on either device; their parameters may be
 given for each image of a batch. Images of Pillow give images of Pillow.
-
-Gradients go through what cuts, flips, pads, erases, resizes, normalizes and makes gray; `affine`, `rotate`,
-`gaussian_blur` and the `adjust_` functions are not differentiable.
 """
 
 from __future__ import annotations
@@ -15,6 +12,7 @@ from typing import Any, ParamSpec
 
 from gpunn.errors import ArgumentError, ArgumentTypeError
 from gpunn.tensor import Tensor
+from gpunn.vision.transforms import affine as turning
 from gpunn.vision.transforms import colour, filters, geometry, pillow
 from gpunn.vision.transforms import pad as padding
 from gpunn.vision.transforms import resize as resizing
@@ -48,8 +46,8 @@ crop_and_flip = _either(geometry.crop_and_flip)
 center_crop = _either(geometry.center_crop)
 hflip = _either(geometry.hflip)
 vflip = _either(geometry.vflip)
-affine = _either(geometry.affine)
-rotate = _either(geometry.rotate)
+affine = _either(turning.affine)
+rotate = _either(turning.rotate)
 pad = _either(padding.pad)
 resize = _either(resizing.resize)
 resized_crop = _either(resizing.resized_crop)

@@ -6,6 +6,7 @@ import pytest
 import gpunn as gp
 from gpunn.errors import ArgumentError, ShapeError
 from gpunn.vision.transforms import functional as T
+from tests.harness import check_op
 from tests.vision.transforms.test_geometry import TYPES, host, pictures
 
 LIMIT = {"uint8": 1.01, "float32": 1e-5, "float16": 2e-3, "bfloat16": 1.6e-2, "float64": 1e-12}
@@ -83,6 +84,43 @@ def test_grayscale(dtype, device):
         T.rgb_to_grayscale(t, 2)
     with pytest.raises(ShapeError, match="1 or 3 channels"):
         T.rgb_to_grayscale(t[:, :2])
+
+
+def positive(shape, seed=0):
+    """Distinct values from 0.1 to 0.9, so that no pixel is gray or has two largest channels."""
+    size = int(np.prod(shape))
+    return 0.1 + 0.8 * np.random.default_rng(seed).permutation(size).reshape(shape) / size
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", ["black", "mean", "gray"])
+def test_gradients_of_blends(name, channels, device):
+    op = {"black": T.adjust_brightness, "mean": T.adjust_contrast, "gray": T.adjust_saturation}[name]
+    factors, x = np.array([0.4, 1.9]), positive((2, channels, 3, 4))
+
+    def reference(x):
+        gray = (x * GRAY).sum(1, keepdims=True) if channels == 3 else x
+        other = {"black": 0.0, "mean": gray.mean((1, 2, 3), keepdims=True), "gray": gray}[name]
+        return blended(x, factors, other, 1)
+
+    assert name == "gray" or np.isin(reference(x), (0, 1)).any()  # some are bounded, and have no gradient
+    check_op(lambda x: op(x, factors), reference, [x], device)
+
+
+def test_gradients_of_hue(device):
+    shifts = (0.3, -0.2)
+
+    def reference(x):
+        y = np.empty(x.shape)
+        for n, i, j in np.ndindex(2, 3, 4):
+            h, s, v = colorsys.rgb_to_hsv(*x[n, :, i, j])
+            y[n, :, i, j] = colorsys.hsv_to_rgb((h + shifts[n]) % 1, s, v)
+        return y
+
+    check_op(lambda x: T.adjust_hue(x, shifts), reference, [positive((2, 3, 3, 4))], device)
+    gray = gp.full((1, 3, 1, 1), 0.5, device=device, requires_grad=True)
+    T.adjust_hue(gray, 0.1).sum().backward()
+    assert gray.grad.sum().item() == 3
 
 
 def test_errors():

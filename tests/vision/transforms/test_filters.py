@@ -55,6 +55,18 @@ def test_the_gradient_of_normalize(device):
     check_op(lambda x: T.normalize(x, mean, std), normalized, [(2, 3, 2, 3)], device)
 
 
+def test_the_gradient_of_blur(device):
+    def blurred(x):
+        wide = np.pad(x, [(0, 0), (0, 0), (2, 2), (1, 1)], "reflect")
+        y = np.empty(x.shape)
+        for n, sigma in enumerate((0.5, 1.3)):
+            seen = np.lib.stride_tricks.sliding_window_view(wide[n], (5, 3), (1, 2))
+            y[n] = (seen * np.outer(bell(5, sigma), bell(3, sigma))).sum((-2, -1))
+        return y
+
+    check_op(lambda x: T.gaussian_blur(x, (3, 5), np.array([0.5, 1.3])), blurred, [(2, 2, 4, 3)], device)
+
+
 def test_errors():
     t = pictures()[1]
     for size in (2, (3, 0), (3, 3, 3)):

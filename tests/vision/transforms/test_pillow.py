@@ -7,7 +7,7 @@ import pytest
 
 import gpunn as gp
 from gpunn.errors import ArgumentError, ArgumentTypeError
-from gpunn.vision.transforms import InterpolationMode, colour, filters, geometry, pad, pillow, resize
+from gpunn.vision.transforms import InterpolationMode, affine, colour, filters, geometry, pad, pillow, resize
 from gpunn.vision.transforms import functional as T
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
@@ -134,6 +134,6 @@ def test_errors(call, error, text, picture):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_one_signature_for_both(name):
-    of_tensors = next(vars(m)[name] for m in (geometry, colour, filters, pad, resize) if name in vars(m))
+    of_tensors = next(vars(m)[name] for m in (geometry, affine, colour, filters, pad, resize) if name in vars(m))
     ours, theirs = (inspect.signature(f).parameters.values() for f in (of_tensors, getattr(pillow, name)))
     assert [p.name for p in ours] == [p.name for p in theirs]
