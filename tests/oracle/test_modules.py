@@ -11,7 +11,7 @@ from torch.testing import make_tensor
 from torch.testing._internal.common_modules import FunctionInput, ModuleErrorEnum, ModuleInput, module_db
 
 import gpunn as gp
-from tests.oracle import bridge, checks, promised
+from tests.oracle import bridge, checks, layers, promised
 from tests.oracle.bridge import Twins
 from tests.oracle.compare import Tolerance, difference, flat
 from tests.oracle.scores import Tally
@@ -44,7 +44,9 @@ def inputs(case: Case) -> list[Any]:
         return list(own_inputs(case, dtype))
     info = INFOS[case.promise.name]
     torch.manual_seed(0)
-    return list(info.module_inputs_func(info, device="cpu", dtype=dtype, requires_grad=True, training=case.training))
+    found = info.module_inputs_func(info, device="cpu", dtype=dtype, requires_grad=True, training=case.training)
+    more = layers.causal(dtype) if case.promise.name == "nn.Transformer" else ()
+    return [*found, *more]
 
 
 RESIZING: dict[str, list[tuple[Any, ...]]] = {
@@ -65,6 +67,9 @@ def own_inputs(case: Case, dtype: torch.dtype) -> Iterator[ModuleInput]:
             yield ModuleInput(FunctionInput(5, 3, mode=mode, padding_idx=2), FunctionInput(index, offsets))
             yield ModuleInput(FunctionInput(5, 3, 1.5, mode=mode), FunctionInput(index.reshape(2, 3)))
             yield ModuleInput(FunctionInput(5, 3, mode=mode, include_last_offset=True), FunctionInput(index, offsets))
+        return
+    if case.promise.name == "nn.TransformerDecoder":
+        yield from layers.decoders(dtype, case.training)
         return
     if case.promise.name.endswith("Loss"):
         yield from inputs_of_losses(case.promise.name, x)
@@ -111,7 +116,7 @@ def judge(case: Case, theirs: Any, ours: Any, sample: Any) -> str | None:
     made, settings = sample.constructor_input, Twins()
     try:
         layer = theirs(*made.args, **made.kwargs).to(getattr(torch, case.dtype)).train(case.training)
-        mine = ours(*settings.of(made.args), **settings.of(made.kwargs))
+        mine = ours(*layers.twin(made.args, settings), **layers.twin(made.kwargs, settings))
         mine = mine.to(getattr(gp, case.dtype)).train(case.training)
         if wrong := copy_state(layer, mine):
             return wrong
@@ -149,9 +154,14 @@ def forward_backward(case: Case, layer: Any, mine: Any, call: Any) -> str | None
     for i, (a, b) in enumerate(zip(ours_now, theirs_now, strict=True)):
         if (a is None) != (b is None):
             return f"gradient {i}: {a}, expected {b}"
-        if b is not None and (wrong := difference(a, b, tolerance=limit)):
+        if b is not None and (wrong := difference(a, b, tolerance=sized(limit, b))):
             return f"gradient {i}: {wrong}"
     return None
+
+
+def sized(limit: Tolerance, gradient: torch.Tensor) -> Tolerance:
+    """`limit` for a tensor whose elements are sums that cancel: they are as exact as its largest element allows."""
+    return limit._replace(atol=limit.atol * max(1.0, float(gradient.abs().max()) if gradient.numel() else 1.0))
 
 
 def fresh(x: Any) -> Any:
