@@ -182,6 +182,25 @@ def test_what_does_not_fit_changes_nothing(wrong, text):
         assert len(layer.parametrizations.weight) == 1
 
 
+def test_what_returns_too_much_later():
+    """A right inverse need not always return the same number of tensors, or know what to do at all."""
+    gives = [1]
+    column = Wrong(lambda x: x, lambda y: [y] * gives[0])
+    layer = P.register_parametrization(nn.Linear(2, 2), "weight", column)
+    gives[0] = 2
+    with pytest.raises(ValueError, match=r"must return 1 tensors\. Got 2"):
+        layer.weight = gp.ones(2, 2)
+
+    def refuse(y):
+        raise NotImplementedError("no inverse")
+
+    P.register_parametrization(layer, "bias", Wrong(lambda x: x, refuse))
+    P.register_parametrization(layer, "bias", Wrong(lambda x: x * 2, refuse))
+    with pytest.raises(NotImplementedError, match="no inverse"):
+        layer.bias = gp.ones(2)
+    assert len(layer.parametrizations.bias) == 2
+
+
 def test_names_are_checked():
     layer = nn.Linear(2, 2)
     with pytest.raises(ValueError, match="with name 'other'"):
