@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from gpunn.compat import accelerator, old_names, version
+from gpunn.compat.absent import EMPTY
 from gpunn.errors import UnsupportedError
-from gpunn.nn import DataParallel
 
 ROOTS: Final = {"torch": "gpunn", "torchvision": "gpunn.vision"}
 # Where PyTorch keeps what gpunn has elsewhere. A module below one of these is the same module.
@@ -45,14 +45,6 @@ OF_ITS_OWN: Final[dict[str, dict[str, Any]]] = {
         "version": version,
     },
     "torchvision": {"__version__": version.TORCHVISION},
-}
-# Imported by programs that go on without it: there, but for these names empty.
-EMPTY: Final[dict[str, dict[str, Any]]] = {
-    "torch.distributed": {"is_available": lambda: False, "is_initialized": lambda: False},
-    "torch.jit": {},
-    "torch.nn.parallel": {"DataParallel": DataParallel},
-    "torch.onnx": {},
-    "torch.profiler": {},
 }
 
 

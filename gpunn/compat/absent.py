@@ -1,0 +1,43 @@
+"""Modules that programs import and go on without: there, and but for a few names empty."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from gpunn.errors import UnsupportedError
+from gpunn.nn import DataParallel
+
+
+def no() -> bool:
+    """False."""
+    return False
+
+
+def init_process_group(*arguments: Any, **options: Any) -> None:
+    """Raises UnsupportedError: there is only this process."""
+    raise UnsupportedError("distributed.init_process_group: gpunn trains in one process; start the program as one")
+
+
+class DistributedDataParallel:
+    """Raises UnsupportedError: there is only this process."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        raise UnsupportedError("DistributedDataParallel: gpunn trains in one process; start the program as one")
+
+
+def destroy_process_group() -> None:
+    """Nothing: there is no group."""
+
+
+EMPTY: Final[dict[str, dict[str, Any]]] = {
+    "torch.distributed": {
+        "is_available": no,
+        "is_initialized": no,
+        "init_process_group": init_process_group,
+        "destroy_process_group": destroy_process_group,
+    },
+    "torch.jit": {},
+    "torch.nn.parallel": {"DataParallel": DataParallel, "DistributedDataParallel": DistributedDataParallel},
+    "torch.onnx": {},
+    "torch.profiler": {},
+}
