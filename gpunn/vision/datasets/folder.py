@@ -70,10 +70,13 @@ def make_dataset(
     numbers = find_classes(directory)[1] if class_to_idx is None else class_to_idx
     if not numbers:
         raise ArgumentError("'class_to_idx' must have at least one entry to collect any samples.")
+    where = archive.split(directory)
+    tar = None if where is None else archive.shared(where[0])
     check = is_valid_file or (lambda path: has_file_allowed_extension(path, extensions or ()))
     samples, empty = [], []
     for name in sorted(numbers):
-        paths = [path for path in _files(directory, name) if check(path)]
+        found = _files(directory, name) if tar is None or where is None else _members(tar, where[1], name)
+        paths = [path for path in found if check(path)]
         samples += [(path, numbers[name]) for path in paths]
         empty += [] if paths else [name]
     if empty and not allow_empty:
@@ -86,12 +89,14 @@ def _listed(extensions: str | tuple[str, ...]) -> str:
     return extensions if isinstance(extensions, str) else ", ".join(extensions)
 
 
+def _members(tar: archive.Archive, folder: str, name: str) -> list[str]:
+    """The paths of all files of a class in an archive, by folder and name."""
+    files = tar.files(f"{folder}/{name}" if folder else name)
+    return [os.path.join(tar.path, *file.split("/")) for file in files]
+
+
 def _files(directory: str, name: str) -> list[str]:
     """The paths of all files of a class that are not hidden, by folder and name."""
-    where = archive.split(directory)
-    if where is not None:
-        folder = f"{where[1]}/{name}" if where[1] else name
-        return [os.path.join(where[0], *file.split("/")) for file in archive.shared(where[0]).files(folder)]
     paths = []
     for place, folders, files in os.walk(os.path.join(directory, name), followlinks=True):
         folders[:] = [folder for folder in folders if not folder.startswith(".")]
@@ -103,9 +108,10 @@ class DatasetFolder(VisionDataset):
     """Samples that `loader` reads, a folder for each class: root/class/…/file.
 
     `root` is a folder, a tar archive, gzipped or not, or a folder in one: "data.tar.gz/train". Files have one of
-    `extensions`, or `is_valid_file(path)`. `loader` gets the path of a file, or for an archive an open file in memory
-    with its `name`. `classes` are the names of the folders, sorted, `class_to_idx` their numbers, `samples` the
-    (path, class) of all files, `targets` the classes. Nothing is extracted to disk; see `archive`.
+    `extensions`, or `is_valid_file(path)`; hidden files and folders are left out. `loader` gets the path of a file, or
+    for an archive an open file in memory with its `name`. `classes` are the names of the folders, sorted,
+    `class_to_idx` their numbers, `samples` the (path, class) of all files, `targets` the classes. Nothing is extracted
+    to disk; see `archive`.
     """
 
     def __init__(

@@ -26,8 +26,6 @@ def is_pillow(img: Any) -> bool:
 def _planes(pic: Any) -> np.ndarray[Any, Any]:
     """The elements of an image of Pillow: (C, H, W)."""
     array = np.asarray(pic)
-    if pic.mode == "1":
-        array = array.astype(np.uint8) * np.uint8(255)
     if pic.mode == "I;16":
         array = array.astype(np.int16)
     return np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
@@ -46,7 +44,7 @@ def to_tensor(pic: Any) -> Tensor:
     Bytes become floating-point numbers of the default type from 0 to 1; other types stay as they are.
     """
     if is_pillow(pic):
-        planes = _planes(pic)
+        planes = _planes(pic) if pic.mode != "1" else _planes(pic.convert("L"))
     elif isinstance(pic, np.ndarray) and pic.ndim in (2, 3):
         planes = np.ascontiguousarray(pic[None] if pic.ndim == 2 else pic.transpose(2, 0, 1))
     else:

@@ -7,7 +7,7 @@ import pytest
 
 from gpunn.errors import ArgumentError, FileFormatError
 from gpunn.utils.data import DataLoader
-from gpunn.vision.datasets import DatasetFolder, ImageFolder, folder
+from gpunn.vision.datasets import DatasetFolder, ImageFolder, archive, folder
 from gpunn.vision.datasets.vision import MissingFilesError
 from gpunn.vision.transforms import ToTensor
 
@@ -117,6 +117,14 @@ def test_errors(tmp_path):
             folder.make_dataset(tmp_path, **wrong)
     with pytest.raises(ArgumentError, match="at least one entry"):
         folder.make_dataset(tmp_path, {}, (".png",))
+
+
+def test_an_archive_is_read_once(root, monkeypatch):
+    counted = []
+    whole = archive.Archive.__init__
+    monkeypatch.setattr(archive.Archive, "__init__", lambda self, *args: counted.append(1) or whole(self, *args))
+    assert len(folder.make_dataset(root, {"cat": 0, "dog": 1}, (".png",))) == 3
+    assert len(counted) == (root.name != "tree")
 
 
 def test_names():

@@ -89,6 +89,7 @@ def test_attributes_and_repr(tmp_path):
         f"Dataset MNIST\n    Number of datapoints: 12\n    Root location: {tmp_path}\n    Split: Train\n"
         "    StandardTransform\nTransform: ToTensor()"
     )
+    pytest.importorskip("PIL", reason="Pillow is not installed")
     image, _ = found[0]
     assert image.shape == (1, 28, 28) and image.dtype is gp.float32
 

@@ -63,7 +63,9 @@ def test_there_and_back(mode, image):
 
 
 def test_black_and_white(image):
-    assert T.to_tensor(image.new("1", (2, 1), 1)).tolist() == [[[1.0, 1.0]]]
+    white = image.new("1", (2, 1), 1)
+    assert T.to_tensor(white).tolist() == [[[1.0, 1.0]]]
+    assert T.pil_to_tensor(white).tolist() == [[[True, True]]]
 
 
 def test_to_pil_image_of_arrays(image):
