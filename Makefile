@@ -29,14 +29,14 @@ format: $(VENV)/installed-test
 	$(BIN)/clang-format -i $(CUDA_SOURCES)
 
 oracle: $(VENV)/installed-oracle
-	$(PYTEST) -n 2 tests/oracle -m oracle @tests/oracle/open.txt # which is to become empty
+	$(PYTEST) -n 2 tests/oracle -m oracle
 
 long: $(VENV)/installed-long
 	$(PYTEST) -n 2 -m long
 	$(ONE_THREAD) $(BIN)/python -m coverage run --branch --source=gpunn/engine -m pytest $(ENGINE_TESTS)
 	$(BIN)/python -m coverage report -m --fail-under=98 # the engine's lines and branches
 
-# What takes about an hour: kernels in a thousand orders, all cases of convolutions, mutants, CUDA 13, the oracle on the
+# What takes about twenty minutes: kernels in a thousand orders, all cases of convolutions, mutants, CUDA 13, the oracle on the
 # emulated GPU.
 sweep: $(VENV)/installed-long $(VENV)/installed-oracle
 	$(PYTEST) -n 2 -m sweep
