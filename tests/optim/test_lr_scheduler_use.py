@@ -74,6 +74,15 @@ def test_a_step_of_ones_own_counts_as_one():
         schedulers[1].step()
 
 
+def test_a_step_that_was_replaced_before():
+    optimizer, calls = sgd(), []
+    optimizer.step = lambda closure=None: calls.append(closure)
+    scheduler = lrs.StepLR(optimizer, 1)
+    optimizer.step(7)
+    scheduler.step()
+    assert calls == [7]
+
+
 class Own(lrs._LRScheduler):
     """What users write: get_lr alone."""
 

@@ -198,14 +198,15 @@ def _watch_steps(optimizer: Optimizer) -> None:
     """Let the optimizer note in `_opt_called` that a step was made, also where a subclass has its own `step`."""
     if hasattr(optimizer.step, "_wrapped_by_lr_sched"):
         return
-    function: Callable[..., Any] = optimizer.step.__func__  # type: ignore[attr-defined]
+    is_method = isinstance(optimizer.step, types.MethodType)  # or the user has put a function of his own there
+    function: Callable[..., Any] = optimizer.step.__func__ if is_method else optimizer.step  # type: ignore[attr-defined]
     here = weakref.ref(optimizer)  # the optimizer holds the wrapper
 
     @functools.wraps(function)
     def step(*args: Any, **kwargs: Any) -> Any:
         this = here()
         this._opt_called = True  # type: ignore[union-attr]
-        return function(this, *args, **kwargs)
+        return function(this, *args, **kwargs) if is_method else function(*args, **kwargs)
 
     step._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
     optimizer.step = step  # type: ignore[method-assign]
