@@ -1,6 +1,5 @@
 // Attention, forward, on tensor cores. Launched by gpunn/ops/attention/launches.py.
-// T: __half, __nv_bfloat16
-// (D, STEP): (32, 64), (64, 64), (96, 64), (128, 64), (192, 32), (256, 32)
+// (T, D, STEP): (__half, 32, 64), (__half, 64, 64), (__half, 96, 64), (__half, 128, 64), (__half, 192, 32), (__half, 256, 32), (__nv_bfloat16, 32, 64), (__nv_bfloat16, 64, 64), (__nv_bfloat16, 96, 64), (__nv_bfloat16, 128, 64), (__nv_bfloat16, 192, 32), (__nv_bfloat16, 256, 32), (float, 32, 64), (float, 64, 64), (float, 96, 32), (float, 128, 32), (float, 192, 16), (float, 256, 16)
 // BLOCK: 128
 // arch: 80
 #include "attention/tensor_tiles.cuh"

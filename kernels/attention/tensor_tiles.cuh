@@ -49,7 +49,9 @@ __device__ __forceinline__ void fetch(uint4* tile, int count, const Rows& x, int
   }
 }
 
-// score = a bᵀ for the 16 rows of this warp in the tile `a` and the STEP rows of the tile `b`.
+// score = a bᵀ for the 16 rows of this warp in the tile `a` and the STEP rows of the tile `b`. Rows
+// of floats are for ldmatrix twice as many 16-bit elements, which it leaves where mma_tf32 wants
+// them.
 __device__ __forceinline__ void multiply(Scores& score, uint4* a, uint4* b) {
   const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
 #pragma unroll
@@ -61,10 +63,12 @@ __device__ __forceinline__ void multiply(Scores& score, uint4* a, uint4* b) {
   for (int k = 0; k < CHUNKS; k += 2) {
     unsigned left[4];
     ldmatrix_x4(left, chunk_of(a, warp * 16 + lane % 16, k + lane / 16));
+    rounded<T>(left);
 #pragma unroll
     for (int j = 0; j < STEP / 8; j += 2) {
       unsigned two[4];
       ldmatrix_x4(two, chunk_of(b, j * 8 + lane / 16 * 8 + lane % 8, k + lane / 8 % 2));
+      rounded<T>(two);
       const unsigned even[2] = {two[0], two[1]}, odd[2] = {two[2], two[3]};
       multiply_add<T>(score[j], left, even);
       multiply_add<T>(score[j + 1], left, odd);
@@ -80,8 +84,8 @@ __device__ __forceinline__ unsigned packed(float first, float second) {
   return bits;
 }
 
-// sum += weight x for the STEP rows of the tile x. The weights are rounded to T.
-__device__ __forceinline__ void add_product(Sums& sum, const Scores& weight, uint4* x) {
+// sum += weight x for the STEP rows of the tile x, 16-bit elements. The weights are rounded to T.
+__device__ __forceinline__ void add_halves(Sums& sum, const Scores& weight, uint4* x) {
   const int lane = threadIdx.x % WARP;
 #pragma unroll
   for (int k = 0; k < STEP / 8; k += 2) {
@@ -97,6 +101,35 @@ __device__ __forceinline__ void add_product(Sums& sum, const Scores& weight, uin
       multiply_add<T>(sum[c + 1], left, odd);
     }
   }
+}
+
+// The same for floats, as tf32. A thread has columns 2 t and 2 t + 1 of the weights, t = lane % 4,
+// where mma_tf32 wants t and t + 4: so rows 2 t and 2 t + 1 of x take the places of t and t + 4. A
+// warp's words are in 32 different banks.
+__device__ __forceinline__ void add_floats(Sums& sum, const Scores& weight, uint4* x) {
+  const int lane = threadIdx.x % WARP, row = lane % 4 * 2, column = lane / 4;
+#pragma unroll
+  for (int k = 0; k < STEP / 8; ++k) {
+    const unsigned left[4] = {to_tf32(weight[k][0]), to_tf32(weight[k][2]), to_tf32(weight[k][1]),
+                              to_tf32(weight[k][3])};
+#pragma unroll
+    for (int c = 0; c < D / 8; ++c) {
+      unsigned right[2];
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        const uint4* chunk = chunk_of(x, k * 8 + row + i, c * 2 + column / 4);
+        right[i] = to_tf32(reinterpret_cast<const float*>(chunk)[column % 4]);
+      }
+      multiply_add<T>(sum[c], left, right);
+    }
+  }
+}
+
+__device__ __forceinline__ void add_product(Sums& sum, const Scores& weight, uint4* x) {
+  if constexpr (sizeof(T) == 4)
+    add_floats(sum, weight, x);
+  else
+    add_halves(sum, weight, x);
 }
 
 // Store the sums from row `first` of the tile on, each row times its factor.

@@ -45,6 +45,18 @@ def test_faults_and_orders(shape, keys, heads, options, dtype):
     check_kernels(lambda: results(shape, keys, heads, dtype, **options), orders=2)
 
 
+@pytest.fixture
+def tf32():
+    gp.backends.cuda.matmul.allow_tf32 = True
+    yield
+    gp.backends.cuda.matmul.allow_tf32 = False
+
+
+@pytest.mark.parametrize(("shape", "keys", "heads", "options"), RUNS)
+def test_faults_and_orders_of_tf32(shape, keys, heads, options, tf32):
+    check_kernels(lambda: results(shape, keys, heads, "float32", **options), orders=2)
+
+
 def test_half_types_without_tensor_cores(monkeypatch):
     monkeypatch.setattr(launches, "has_tensor_cores", lambda xp: False)
     shape, keys, heads, options = RUNS[2]
@@ -63,6 +75,34 @@ def test_digits_of_tensor_cores(width, dtype):
     for i, (mine, exact) in enumerate(zip(found, wanted, strict=True)):
         limit = (1 if i == 0 else 4) * unit * np.abs(exact).max()
         np.testing.assert_allclose(mine, exact, rtol=2 * unit, atol=limit)
+
+
+@pytest.mark.parametrize("width", [20, 61, 88, 125, 160, 250])
+def test_digits_of_tf32(width, tf32):
+    """Every tile: other bits than in float32, and errors of a few roundings to 10 digits after the point."""
+    options = {"is_causal": width % 2 == 0, "enable_gqa": True, "dropout_p": 0.2}
+    with emulator.enable():
+        found = on_host(results((1, 2, 70, width), 100, 1, "float32", **options))
+        gp.backends.cuda.matmul.allow_tf32 = False
+        full = on_host(results((1, 2, 70, width), 100, 1, "float32", **options))
+    wanted = on_host(results((1, 2, 70, width), 100, 1, "float64", device="cpu", **options))
+    for mine, other, exact in zip(found, full, wanted, strict=True):
+        np.testing.assert_allclose(other, exact, rtol=2e-5, atol=2e-5 * np.abs(exact).max())
+        assert 2.0**-16 < np.abs(mine - exact).max() / np.abs(exact).max() < 2.0**-9
+
+
+def test_gradients_that_do_not_fit(tf32, monkeypatch):
+    """Of GPUs with 99 KiB for a block: the output comes from tensor cores, gradients in float32."""
+    launched = []
+    launch = launches.kernels.launch
+    monkeypatch.setattr(launches, "shared_memory", lambda xp: 99 << 10)
+    monkeypatch.setattr(launches.kernels, "launch", lambda file, *more: (launched.append(file), launch(file, *more)))
+    with emulator.enable():
+        for width in (128, 250):
+            results((1, 1, 8, width), 8, 1, "float32", wider=0)
+    tensor = ["attention/tensor_forward", "attention/delta", *["attention/tensor_backward"] * 3]
+    plain = ["attention/tensor_forward", "attention/delta", *["attention/backward"] * 2, "attention/tensor_backward"]
+    assert launched == [*tensor, *plain]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

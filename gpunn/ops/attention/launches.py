@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from gpunn import kernels
-from gpunn.backend import Array, array_module
+from gpunn.backend import Array, array_module, is_tf32_in_products
 from gpunn.kernels.source import C_TYPES, kernel_file
 from gpunn.ops.attention.memory import Laid, empty_in_order_of, laid
 from gpunn.ops.attention.rule import Rule
@@ -88,14 +88,15 @@ def _run(
     heads, length = (shape[1], shape[2]) if by_query else (k.shape[1], shape[3])
     blocks = shape[0] * heads * -(-length // SIDE) if columns else 0
     word = C_TYPES[q.dtype.name]
-    tensor = tiles(f"attention/tensor_{file}", word)
+    tensor = tiles(f"attention/tensor_{file}", word) if q.dtype != np.float32 or is_tf32_in_products() else ()
     width = max(q.shape[3], v.shape[3])
     if tensor and width <= tensor[-1]["D"] and has_tensor_cores(xp):
         tile = next(t for t in tensor if t["D"] >= width)
         stays = 2 if kernel in ("attention_query_gradient", "attention_key_gradient") else 1
         shared = (stays * SIDE + 2 * tile["STEP"]) * tile["D"] * q.dtype.itemsize
-        kernels.launch(f"attention/tensor_{file}", kernel, blocks * tile["BLOCK"], args, tile, shared)
-        return
+        if shared <= shared_memory(xp):  # GPUs of 99 KiB have too little for gradients of float32 with D > 128
+            kernels.launch(f"attention/tensor_{file}", kernel, blocks * tile["BLOCK"], args, tile, shared)
+            return
     plain = tiles(f"attention/{file}", word)
     tile = next((t for t in plain if t["D"] >= columns), plain[-1])
     shared = np.dtype(_accumulator(q)).itemsize * (SIDE * PITCH + DEPTH * max(tile["D"], 2 * PITCH))
@@ -114,6 +115,12 @@ def tiles(file: str, word: str) -> tuple[dict[str, int], ...]:
 def has_tensor_cores(xp: Any) -> bool:
     """Whether the GPU has cp.async and mma.sync for bfloat16."""
     return int(xp.cuda.Device().compute_capability) >= kernel_file("attention/tensor_forward").arch
+
+
+@functools.cache
+def shared_memory(xp: Any) -> int:
+    """The bytes of shared memory that a block of the GPU may have."""
+    return int(xp.cuda.runtime.getDeviceProperties(xp.cuda.Device().id)["sharedMemPerBlockOptin"])
 
 
 def _accumulator(x: Array) -> Any:
