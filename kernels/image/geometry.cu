@@ -23,14 +23,16 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
   }
 }
 
-// y = x at the place (a, b, c; d, e, f) · (w, h, 1) for row h and column w: the nearest pixel, or
-// interpolated between four; `fill` outside. x, y: (images, channels, height, width) and (images,
-// channels, out_h, out_w); matrices: (images, 6); fill: (channels,). A thread makes one pixel.
-// Bytes: images * channels * (height * width + out_h * out_w) * sizeof(T).
+// y = x at the place (a, b, c; d, e, f) · (w, h, 1) for row h and column w: the nearest pixel,
+// `fill` outside; or the sum of four with their shares, those outside being 0. If `filled`, the
+// share `seen` that is inside weighs that sum against the fill: seen · sum + (1 - seen) · fill, as
+// in torchvision. x, y: (images, channels, height, width) and (images, channels, out_h, out_w);
+// matrices: (images, 6); fill: (channels,). A thread makes one pixel. Bytes: images * channels *
+// (height * width + out_h * out_w) * sizeof(T).
 extern "C" __global__ void __launch_bounds__(BLOCK, 2)
     affine(T* __restrict__ y, const T* __restrict__ x, const C* __restrict__ matrices,
            const C* __restrict__ fill, long long images, int channels, int height, int width,
-           int out_h, int out_w, bool bilinear) {
+           int out_h, int out_w, bool bilinear, bool filled) {
   const long long n = images * out_h * out_w, plane = static_cast<long long>(height) * width;
   for (long long i = thread_index(); i < n; i += thread_count()) {
     const Position p = position_of(i, 1, out_h, out_w, 1);
@@ -43,20 +45,22 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 2)
     const int taps = bilinear ? 2 : 1;
     for (int c = 0; c < channels; ++c) {
       const T* source = x + (p.plane * channels + c) * plane;
-      C sum = 0;
+      C sum = bilinear ? C(0) : fill[c], seen = 0;
 #pragma unroll
       for (int k = 0; k < 2; ++k) {
 #pragma unroll
         for (int l = 0; l < 2; ++l) {
-          if (k >= taps || l >= taps) continue;
           const C at_h = top + k, at_w = left + l;
-          C value = fill[c];
-          if (at_h >= 0 && at_h < C(height) && at_w >= 0 && at_w < C(width))
-            value =
-                to_compute(source[static_cast<long long>(at_h) * width + static_cast<int>(at_w)]);
-          sum = bilinear ? plus(sum, times(times(shares_h[k], shares_w[l]), value)) : value;
+          const bool is_inside = at_h >= 0 && at_h < C(height) && at_w >= 0 && at_w < C(width);
+          if (k >= taps || l >= taps || !is_inside) continue;
+          const C value =
+              to_compute(source[static_cast<long long>(at_h) * width + static_cast<int>(at_w)]);
+          const C share = times(shares_h[k], shares_w[l]);
+          sum = bilinear ? plus(sum, times(share, value)) : value;
+          seen = plus(seen, share);
         }
       }
+      if (filled) sum = plus(times(sum, seen), times(1 - seen, fill[c]));
       y[((p.plane * channels + c) * out_h + p.h) * out_w + p.w] = from_compute<T>(sum);
     }
   }

@@ -21,12 +21,22 @@ FILE = "image/geometry"  # of the kernels
 
 
 class _Affine(Function):
-    """The place of each pixel is (a, b, c; d, e, f) · (w, h, 1); `matrices` (N, 6), `fill` (C,)."""
+    """The place of each pixel is (a, b, c; d, e, f) · (w, h, 1); `matrices` (N, 6), `fill` (C,).
+
+    Bilinear, pixels outside are 0; if `is_filled` the share s that is inside counts twice, as in torchvision:
+    s · sum + (1 - s) · fill.
+    """
 
     def __init__(
-        self, matrices: np.ndarray[Any, Any], fill: np.ndarray[Any, Any], is_bilinear: bool, size: tuple[int, int]
+        self,
+        matrices: np.ndarray[Any, Any],
+        fill: np.ndarray[Any, Any],
+        size: tuple[int, int],
+        is_bilinear: bool,
+        is_filled: bool,
     ) -> None:
-        self.matrices, self.fill, self.is_bilinear, self.size = matrices, fill, is_bilinear, size
+        self.matrices, self.fill, self.size = matrices, fill, size
+        self.is_bilinear, self.is_filled = is_bilinear, is_filled and is_bilinear
 
     def forward_numpy(self, x: Array) -> Array:
         y, self.before = np.empty((*x.shape[:2], *self.size), x.dtype), x.shape[2:]
@@ -37,11 +47,13 @@ class _Affine(Function):
     def _moved(self, image: Array, matrix: Array) -> Array:
         """One image (C, H, W), small enough for the cache."""
         (c, height, width), fill = image.shape, self.fill.astype(image.dtype)[:, None, None]
-        flat, y = image.reshape(c, height * width), np.zeros((c, *self.size), image.dtype)
+        flat, sums = image.reshape(c, height * width), np.zeros((c, *self.size), image.dtype)
+        outside, seen = np.zeros_like(fill) if self.is_bilinear else fill, image.dtype.type(0)
         for place, inside, share in self._seen(matrix, height, width):
-            found = np.where(inside, flat.take(place, 1), fill) if flat.size else fill
-            y = y + share * found if self.is_bilinear else found
-        return y
+            found = np.where(inside, flat.take(place, 1), outside) if flat.size else outside
+            sums = sums + share * found if self.is_bilinear else found
+            seen = seen + np.where(inside, share, image.dtype.type(0))
+        return sums * seen + (1 - seen) * fill if self.is_filled else sums
 
     def _seen(self, matrix: Array, height: int, width: int) -> Iterator[tuple[Array, Array, Array]]:
         """The one or four pixels that each place (H', W') shows: their numbers, whether they are inside, and shares."""
@@ -61,7 +73,7 @@ class _Affine(Function):
         xp, number, self.before = array_module(x), compute_type(x), x.shape[2:]
         y = xp.empty((*x.shape[:2], *self.size), x.dtype)
         tables = (table(x, self.matrices, number), table(x, self.fill, number))
-        args = (y, xp.ascontiguousarray(x), *tables, *x.shape, *self.size, self.is_bilinear)
+        args = (y, xp.ascontiguousarray(x), *tables, *x.shape, *self.size, self.is_bilinear, self.is_filled)
         launch(FILE, "affine", x.shape[0] * math.prod(self.size), args)
         return y
 
@@ -70,9 +82,11 @@ class _Affine(Function):
         (n, c), (height, width) = grad.array.shape[:2], self.before
         seen = [list(self._seen(matrix, height, width)) for matrix in self.matrices.astype(compute_type(grad.array))]
         flat, dx = grad.reshape(n, c, -1), zeros(n, c, height * width, dtype=grad.dtype, device=grad.device)
+        totals = [sum([np.where(inside, share, 0) for _, inside, share in taps]) for taps in seen]
+        weights = np.stack(totals).reshape(n, 1, -1) if self.is_filled else 1
         for taps in zip(*seen, strict=True):
             places = np.stack([place.reshape(1, -1) for place, _, _ in taps])
-            shares = np.stack([np.where(inside, share, 0).reshape(1, -1) for _, inside, share in taps])
+            shares = np.stack([np.where(inside, share, 0).reshape(1, -1) for _, inside, share in taps]) * weights
             index = as_tensor(places, device=grad.device).expand(n, c, places.shape[2])
             dx = dx.scatter_add(2, index, flat * as_tensor(shares, device=grad.device).to(grad.dtype))
         return dx.reshape(n, c, height, width)
@@ -92,7 +106,7 @@ def affine(
 
     `translate` is (right, down) in pixels and `shear` (x, y) in degrees, or x alone; each of their numbers, the angle
     and the scale may be one for each image. `interpolation` is NEAREST or BILINEAR. `fill`, a number or one for each
-    channel, is what is outside.
+    channel, is what is outside; at the edges bilinear images fade to it, without one to 0.
     """
     _, _, height, width = images("affine", img)
     matrices = _inverses("affine", img, angle, translate, scale, shear, center)
@@ -170,4 +184,5 @@ def _turned(
     moved = matrices.copy()
     moved[:, 2] += (width - 1) / 2 - matrices[:, :2] @ middle
     moved[:, 5] += (height - 1) / 2 - matrices[:, 3:5] @ middle
-    return apply(_Affine(moved, for_channels(op, "fill", fill, channels), name == "bilinear", size), img)
+    values = for_channels(op, "fill", fill, channels)
+    return apply(_Affine(moved, values, size, name == "bilinear", fill is not None), img)

@@ -51,6 +51,16 @@ def test_affine_is_grid_sample(dtype, device):
     np.testing.assert_allclose(y, wanted, atol=limit)
 
 
+def test_the_edge_as_in_torchvision(device):
+    """Moved by a quarter of a pixel, 3/4 of the first is inside: with a fill that share counts twice."""
+    x = gp.tensor([[[8.0, 16.0]]], dtype=gp.float64, device=device)
+    moved = (0.25, 0)
+    assert T.affine(x, 0, moved, 1.0, 0, "bilinear").tolist() == [[[6, 14]]]
+    assert T.affine(x, 0, moved, 1.0, 0, "bilinear", fill=100).tolist() == [[[6 * 0.75 + 25, 14]]]
+    assert T.affine(x, 0, moved, 1.0, 0, "bilinear", fill=0).tolist() == [[[6 * 0.75, 14]]]
+    assert T.affine(x, 0, (1, 0), 1.0, 0, "nearest", fill=100).tolist() == [[[100, 8]]]
+
+
 def test_expand(device):
     """The whole image is to be seen: turned by a quarter it is as wide as it was high.
 
@@ -76,12 +86,13 @@ def test_a_quarter_turn_about_a_corner(device):
     np.testing.assert_array_equal(y, wanted)
 
 
+@pytest.mark.parametrize("fill", [None, 0.25])
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
-def test_gradients_of_affine(interpolation, device):
+def test_gradients_of_affine(interpolation, fill, device):
     """Linear in the image: the response to each pixel is the reference."""
 
     def moved(x, where=device):
-        return T.affine(x.to(where), [20.0, -50], (0.5, [1, 0]), [0.8, 1.3], 5, interpolation, 0.25)
+        return T.affine(x.to(where), [20.0, -50], (0.5, [1, 0]), [0.8, 1.3], 5, interpolation, fill)
 
     units = gp.tensor(np.eye(20).reshape(20, 1, 1, 4, 5))
     base = moved(gp.zeros(2, 1, 4, 5, dtype=gp.float64), "cpu")
