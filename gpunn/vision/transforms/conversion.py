@@ -116,4 +116,4 @@ def _largest(dtype: dtypes.dtype) -> int:
 
 
 def _what(pic: Any) -> str:
-    return f"an array of shape {pic.shape}" if isinstance(pic, np.ndarray) else repr(pic)[:80]
+    return f"{type(pic).__name__} of shape {tuple(pic.shape)}" if hasattr(pic, "shape") else repr(pic)[:80]

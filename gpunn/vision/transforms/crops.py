@@ -122,7 +122,7 @@ def _places(img: Any, size: tuple[int, int], count: int) -> tuple[np.ndarray[Any
     _, height, width = F.get_dimensions(img)
     if height < size[0] or width < size[1]:
         raise ArgumentError(
-            f"RandomCrop: Required crop size {tuple(size)} is larger than input image size {(height, width)}; use "
+            f"Required crop size {tuple(size)} is larger than input image size {(height, width)}; use "
             "padding or pad_if_needed"
         )
     if (height, width) == tuple(size):

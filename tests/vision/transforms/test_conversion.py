@@ -21,6 +21,8 @@ def test_arrays():
     for wrong in (3, [[1]], np.zeros((1, 2, 3, 4)), gp.zeros(2, 2)):
         with pytest.raises(ArgumentTypeError, match="must be an image"):
             T.to_tensor(wrong)
+    with pytest.raises(ArgumentTypeError, match=r"got Tensor of shape \(2, 2\)"):
+        T.to_tensor(gp.zeros(2, 2))
     assert not is_pillow(x)
 
 
