@@ -9,8 +9,10 @@ from gpunn import autograd as autograd
 from gpunn import backends as backends
 from gpunn import compat as compat
 from gpunn import cuda as cuda
+from gpunn import linalg as linalg
 from gpunn import nn as nn
 from gpunn import optim as optim
+from gpunn import serialization as serialization
 from gpunn import train as train
 from gpunn import utils as utils
 from gpunn import vision as vision

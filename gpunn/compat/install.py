@@ -11,18 +11,22 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Final
 
+from gpunn import nn
 from gpunn.compat import accelerator, old_names, version
 from gpunn.compat.absent import EMPTY
 from gpunn.errors import UnsupportedError
 
 ROOTS: Final = {"torch": "gpunn", "torchvision": "gpunn.vision"}
+# The modules in torch.nn.modules.
+LAYERS: Final = """activation adaptive batchnorm channelshuffle container conv distance dropout flatten fold
+    instancenorm linear loss module normalization padding pixelshuffle pooling rnn sparse transformer upsampling
+    utils"""
 # Where PyTorch keeps what gpunn has elsewhere. A module below one of these is the same module.
 PLACES: Final = {
     "torch.accelerator": "gpunn.compat.accelerator",
     "torch.autograd.function": "gpunn.autograd",
     "torch.autograd.grad_mode": "gpunn.engine",
     "torch.multiprocessing": "multiprocessing",
-    "torch.nn.modules": "gpunn.nn",
     "torch.optim.optimizer": "gpunn.optim",
     "torch.tensor": "gpunn",
     "torch.types": "gpunn",
@@ -76,6 +80,16 @@ class Face(ModuleType):
         return sorted({*dir(vars(self)["_target"]), *vars(self)})
 
 
+class Layers(Face):
+    """torch.nn.modules and each module in it: all of gpunn.nn, wherever PyTorch defines what."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, nn, {"NonDynamicallyQuantizableLinear": nn.Linear})
+
+    def __getattr__(self, name: str) -> Any:
+        return Layers(f"{self.__name__}.{name}") if name in LAYERS.split() else super().__getattr__(name)
+
+
 class Finder(MetaPathFinder, Loader):
     """Answers `import torch...` and `import torchvision...` with the modules of gpunn."""
 
@@ -111,6 +125,7 @@ def install_as_torch() -> None:
             "call install_as_torch() before the first import of it"
         )
     sys.meta_path.insert(0, Finder())
+    importlib.import_module("torch.nn.modules")  # an attribute of torch.nn, for those who do not import it
 
 
 def _module(name: str) -> ModuleType:
@@ -119,6 +134,8 @@ def _module(name: str) -> ModuleType:
         return Face(name, importlib.import_module(ROOTS[name]), OF_ITS_OWN[name])
     if name in EMPTY:
         return Face(name, None, EMPTY[name])
+    if name == "torch.nn.modules" or name.removeprefix("torch.nn.modules.") in LAYERS.split():
+        return Layers(name)
     found = _place(name)
     if importlib.util.find_spec(found) is not None:
         return importlib.import_module(found)

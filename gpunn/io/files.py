@@ -40,10 +40,12 @@ _DTYPES: dict[str, Any] = {
 
 
 def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
-    """Write `obj`, tensors in any nesting of dicts, lists, tuples and plain values, to a path or a binary file.
+    """Write `obj`, tensors and modules in any nesting of dicts, lists, tuples and plain values, to a path or a file.
 
-    The file is safetensors; of a state dict, every tool that reads safetensors sees the tensors by their names.
-    Gradients are not saved. Raises ArgumentTypeError, and writes nothing, for objects of other types.
+    The file is safetensors; of a state dict or a module, every tool that reads safetensors sees the tensors by their
+    names. Of a module the file holds all attributes and the name of its class, so that only a program that has the
+    class can load it; state_dict() lasts longer. Gradients are not saved. Raises ArgumentTypeError, and writes
+    nothing, for objects of other types, modules with hooks, and classes and functions without a name in a module.
     """
     encoder = Encoder()
     tree = encoder.encode(obj)
@@ -68,16 +70,19 @@ def load(
     """What `save` wrote to a path or a binary file; also other safetensors files and PyTorch's zip files of tensors.
 
     `map_location` says where tensors go: a device, a dict from saved to wanted devices, or a function of the CPU
-    tensor and the name of its saved device. Nothing is ever unpickled, so `weights_only` and `mmap` change nothing
-    and a `pickle_module` is refused. Raises FileFormatError for a file that is damaged, cut short or of another
-    format, DeviceError for tensors of a GPU that is not there.
+    tensor and the name of its saved device. Nothing is ever unpickled: `mmap` changes nothing, a `pickle_module` is
+    refused. A module is rebuilt from its attributes, without a call of its __init__. If its class is the program's
+    own, that must be among the safe ones (`serialization.add_safe_globals`), or `weights_only` be False: then classes
+    and functions are looked up, by their names, in the modules that the program has imported. Raises FileFormatError
+    for a file that is damaged, cut short or of another format, or that names what is not safe, DeviceError for
+    tensors of a GPU that is not there.
     """
     if pickle_module is not None:
         raise ArgumentError("load: files are never read through pickle; leave out pickle_module")
     content = Path(f).read_bytes() if isinstance(f, (str, os.PathLike)) else f.read()
     place = _Placing(map_location)
     try:
-        return load_zip(content, place) if is_zip(content) else _load_safetensors(content, place)
+        return load_zip(content, place) if is_zip(content) else _load_safetensors(content, place, weights_only is False)
     except Exception as error:  # a damaged file may break the reading of it in any way
         if error is place.error or isinstance(error, (FileFormatError, MemoryError)):
             raise
@@ -90,7 +95,7 @@ def _facts(array: np.ndarray[Any, Any]) -> list[Any]:
     return [array.dtype.name, list(array.shape), zlib.crc32(raw)]
 
 
-def _load_safetensors(content: bytes, place: Callable[[Tensor, str], Tensor]) -> Any:
+def _load_safetensors(content: bytes, place: Callable[[Tensor, str], Tensor], trusting: bool) -> Any:
     try:
         entries: Any = deserialize(content)  # type: ignore[no-untyped-call]
     except Exception as error:  # the library's own error class, which is not a subclass of anything narrower
@@ -113,7 +118,7 @@ def _load_safetensors(content: bytes, place: Callable[[Tensor, str], Tensor]) ->
     for name, array in arrays.items():
         if _facts(array) != described["tensors"][name]:
             raise FileFormatError(f"load: the file is damaged: the checksum of tensor {name!r} does not match")
-    return Decoder(arrays, place).decode(described["tree"])
+    return Decoder(arrays, place, trusting).decode(described["tree"])
 
 
 def _array(name: str, entry: dict[str, Any]) -> np.ndarray[Any, Any]:

@@ -1,4 +1,4 @@
-"""Nested structures as JSON: dicts, lists, tuples and plain values, with tensors by name."""
+"""Nested structures as JSON: dicts, lists, tuples, modules and plain values, with tensors by name."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import numpy as np
 
 from gpunn import backend, dtypes
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, FileFormatError
+from gpunn.io import names
+from gpunn.nn.module import TABLES, Module
 from gpunn.nn.parameter import Parameter
 from gpunn.tensor import Size, Tensor
 
@@ -35,6 +37,8 @@ class Encoder:
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray[Any, Any]] = {}
         self._names: dict[int, str] = {}
+        self._modules: dict[int, int] = {}  # the number of each module, by its identity
+        self._inside = 0  # so many modules, whose attributes may be classes and functions
 
     def encode(self, obj: Any, path: tuple[str, ...] = ()) -> Any:
         """`obj` as JSON can hold it: itself if it is None, a bool, a string or a usual number, else a tagged dict."""
@@ -74,14 +78,41 @@ class Encoder:
             return {"dtype": obj.name}
         if isinstance(obj, backend.device):
             return {"device": str(obj)}
+        if isinstance(obj, Module):
+            return self._module(obj, path)
+        if self._inside and isinstance(obj, names.KINDS):
+            return {"name": self._name(obj, path)}
         raise self._refusal(f"a {type(obj).__name__}", path)
 
     @staticmethod
     def _refusal(what: str, path: tuple[str, ...]) -> ArgumentTypeError:
         return ArgumentTypeError(
             f"save: cannot store {what} at {'.'.join(path) or 'the top'}; files hold tensors, numbers, strings, "
-            "lists, tuples, sets and dicts of them. Of a module or optimizer save its state_dict()"
+            "lists, tuples, sets and dicts of them, and modules. Of an optimizer save its state_dict()"
         )
+
+    def _name(self, thing: Any, path: tuple[str, ...]) -> str:
+        name = names.name_of(thing)
+        if not name:
+            raise self._refusal(f"{thing!r}, which cannot be found by its name,", path)
+        return name
+
+    def _module(self, module: Module, path: tuple[str, ...]) -> Any:
+        """The class by its name, and all attributes; of a module that was met before, its number."""
+        if id(module) in self._modules:
+            return {"same": self._modules[id(module)]}
+        number = self._modules[id(module)] = len(self._modules)
+        own: dict[str, Any] = module.__getstate__()  # type: ignore[assignment]  # its attributes, or a refusal
+        if any(own.get("_hooks", {}).values()):
+            raise self._refusal(f"{type(module).__name__} with hooks, which are functions,", path)
+        self._inside += 1
+        tables = [[self._entry(k, v, path) for k, v in own[table].items()] for table in TABLES]
+        rest = [self._entry(k, v, path) for k, v in own.items() if k not in (*TABLES, "_hooks")]
+        self._inside -= 1
+        return {"module": self._name(type(module), path), "number": number, "tables": tables, "rest": rest}
+
+    def _entry(self, key: str, value: Any, path: tuple[str, ...]) -> list[Any]:
+        return [key, self.encode(value, (*path, key))]
 
     def _tensor(self, tensor: Tensor, path: tuple[str, ...]) -> Any:
         name = self._names.get(id(tensor))
@@ -111,9 +142,12 @@ class Encoder:
 class Decoder:
     """Makes the object again from JSON and arrays."""
 
-    def __init__(self, arrays: dict[str, np.ndarray[Any, Any]], place: Callable[[Tensor, str], Tensor]) -> None:
-        self.arrays, self._place = arrays, place
+    def __init__(
+        self, arrays: dict[str, np.ndarray[Any, Any]], place: Callable[[Tensor, str], Tensor], trusting: bool = False
+    ) -> None:
+        self.arrays, self._place, self._trusting = arrays, place, trusting
         self._made: dict[str, Tensor] = {}
+        self._modules: dict[int, Module] = {}
 
     def decode(self, code: Any) -> Any:
         """The object that `Encoder.encode` made `code` of."""
@@ -132,7 +166,26 @@ class Decoder:
         if kind == "numpy":
             array = self.arrays[str(content)]
             return array[()] if code.get("scalar") else array
+        if kind == "module":
+            return self._module(code)
+        if kind == "same":
+            return self._modules[content]
+        if kind == "name":
+            return names.find(content, self._trusting)
         return _leaf(kind, str(content))
+
+    def _module(self, code: dict[str, Any]) -> Module:
+        """A module of the class that `code` names, with its attributes; no __init__ runs."""
+        made = names.find(code["module"], self._trusting)
+        if not (isinstance(made, type) and issubclass(made, Module)):
+            raise FileFormatError(f"load: the file has {code['module']} as a module, which is none")
+        module: Module = made.__new__(made)
+        self._modules[code["number"]] = module
+        state: dict[str, Any] = {key: self.decode(value) for key, value in code["rest"]}
+        for table, entries in zip(TABLES, code["tables"], strict=True):
+            state[table] = {key: self.decode(value) for key, value in entries}
+        vars(module).update(state, _hooks={})
+        return module
 
     def _dict(self, code: dict[str, Any], pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
         if "dict" in code:

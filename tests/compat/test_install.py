@@ -36,7 +36,9 @@ from torchvision.datasets.vision import StandardTransform, VisionDataset
 from torchvision.utils import make_grid, save_image
 assert nn is same is gpunn.nn and F is gpunn.nn.functional and Conv2d is nn.Conv2d
 assert MNIST is gpunn.vision.datasets.MNIST
-assert torch.cuda is gpunn.cuda and torchvision.models is gpunn.vision.models and torch.nn.modules.conv is nn
+assert torch.cuda is gpunn.cuda and torchvision.models is gpunn.vision.models and torch.nn.modules.conv.Conv2d is Conv2d
+assert torch.nn.modules.linear.NonDynamicallyQuantizableLinear is torch.nn.modules.Linear is nn.Linear
+assert torch.serialization.safe_globals is gpunn.serialization.safe_globals
 assert gpunn.nn.__spec__.name == "gpunn.nn" and gpunn.nn.functional.__name__ == "gpunn.nn.functional"
 assert torch.__version__ >= "2" and torch.version.__version__ == torch.__version__ and gpunn.__version__ < "1"
 cudnn.benchmark = True

@@ -19,7 +19,7 @@ FLOORS = (
     ("ops",),
     ("tensor",),
     ("nn",),
-    ("amp", "autograd", "backends", "compat", "compile", "cuda", "io", "linalg", "optim", "utils"),
+    ("amp", "autograd", "backends", "compat", "compile", "cuda", "io", "linalg", "optim", "serialization", "utils"),
     ("vision",),
     ("train", "viz", "distributed"),
     ("cli",),

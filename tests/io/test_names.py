@@ -1,0 +1,62 @@
+import builtins
+import os
+
+import pytest
+
+import gpunn as gp
+from gpunn import nn
+from gpunn.errors import ArgumentTypeError, FileFormatError
+from gpunn.io import names
+
+
+class Own(nn.Module):
+    class Inner(nn.Module):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def clean():
+    yield
+    names.clear_safe_globals()
+
+
+def test_names_lead_back_to_what_they_name():
+    for thing in (Own, Own.Inner, nn.Linear, nn.functional.relu, os.getcwd):
+        assert names.find(names.name_of(thing), trusting=True) is thing
+    assert names.name_of(Own.Inner) == f"{__name__}:Own.Inner"
+
+
+def test_what_cannot_be_found_again_has_no_name():
+    class Local(nn.Module):
+        pass
+
+    assert names.name_of(Local) == "" and names.name_of(lambda x: x) == ""
+
+
+def test_layers_and_operations_are_known_and_nothing_else():
+    for thing in (nn.Linear, nn.functional.relu, gp.vision.models.LeNet5):
+        assert names.find(names.name_of(thing), trusting=False) is thing
+    for thing in (Own, os.getcwd, builtins.exec, gp.save, dict):
+        with pytest.raises(FileFormatError, match="not among the safe ones"):
+            names.find(f"{thing.__module__}:{thing.__qualname__}", trusting=False)
+
+
+@pytest.mark.parametrize(
+    "name", ["no_such_module:f", "os:no_such", "os.path", "", ":", "os:path.join.__code__", "os:environ"]
+)
+def test_nothing_is_imported_or_invented(name):
+    for trusting in (False, True):
+        with pytest.raises(FileFormatError, match="has not imported"):
+            names.find(name, trusting)
+
+
+def test_safe_names():
+    names.add_safe_globals([Own])
+    with names.safe_globals([Own.Inner]):
+        assert names.get_safe_globals() == [Own, Own.Inner]
+        assert names.find(f"{__name__}:Own.Inner", trusting=False) is Own.Inner
+    assert names.get_safe_globals() == [Own]
+    names.clear_safe_globals()
+    assert names.get_safe_globals() == []
+    with pytest.raises(ArgumentTypeError, match="expected classes and functions, got 3"):
+        names.add_safe_globals([3])
