@@ -247,13 +247,28 @@ def integers(xp: Any, generator: Generator, shape: tuple[int, ...], dtype: Any, 
 
 
 def bernoulli(xp: Any, generator: Generator, shape: tuple[int, ...], p: float | Array) -> Array:
-    """True with probability p, a number or an array that broadcasts to `shape`: `uniform` in float32 < p."""
+    """True with probability p, a number or an array that broadcasts to `shape`: `uniform` in float32 < p.
+
+    A GPU answers an array with 1 and 0 of the array's floating dtype.
+    """
     if isinstance(p, float | int):
         if not 0 <= p <= 1:
             raise ArgumentError(f"bernoulli: expected a probability p from 0 to 1, got {p}")
         if is_cuda_module(xp):
             return _drawn("bernoulli", "bernoulli_draw", xp.empty(shape, np.bool_), generator, float(p), per_block=4)
         p = xp.float32(p)
+    elif is_cuda_module(xp):
+        chances = xp.broadcast_to(p if p.dtype.kind in "fV" else p.astype(np.float32), shape)
+        return _drawn(
+            "chances",
+            "chances_draw",
+            xp.empty(shape, chances.dtype),
+            generator,
+            xp.ascontiguousarray(chances),
+            per_block=4,
+        )
+    elif p.dtype.itemsize == 2:
+        p = p.astype(np.float32)
     return as_array(uniform(xp, generator, shape, xp.float32) < p)
 
 
@@ -268,22 +283,25 @@ def permutation(xp: Any, generator: Generator, n: int, dtype: Any) -> Array:
     if n - 1 > min(exact, _integer_range(dtype)[1]):
         raise ArgumentError(f"randperm: {np.dtype(dtype).name} does not hold all integers below n={n}")
     bits = max(n - 1, 0).bit_length()
-    keys = _words(xp, generator, n, 64)
-    keys >>= bits
-    keys <<= bits
-    keys |= xp.arange(n, dtype=xp.uint64)
+    if is_cuda_module(xp):
+        keys = _drawn("keys", "keys_draw", xp.empty(n, np.uint64), generator, bits, per_block=2)
+    else:
+        keys = _words(xp, generator, n, 64)
+        keys >>= bits
+        keys <<= bits
+        keys |= xp.arange(n, dtype=xp.uint64)
     keys.sort()
     keys &= xp.uint64((1 << bits) - 1)
     return keys.astype(dtype)
 
 
 def _drawn(
-    file: str, kernel: str, y: Array, generator: Generator | Place, *numbers: float, per_block: int | None = None
+    file: str, kernel: str, y: Array, generator: Generator | Place, *given: Any, per_block: int | None = None
 ) -> Array:
     """`y`, filled by a kernel of kernels/random with what the next blocks give, `per_block` elements each."""
     length = per_block or (2 if y.dtype.itemsize == 8 else 4)
     blocks = -(-y.size // length)
-    kernels.launch(f"random/{file}", kernel, blocks, (y, *numbers, *generator.reserve(blocks), y.size))
+    kernels.launch(f"random/{file}", kernel, blocks, (y, *given, *generator.reserve(blocks), y.size))
     return y
 
 

@@ -3,6 +3,7 @@
 A kernel that takes indices cannot raise. It does not use an index that is out of bounds, and notes it in a slot that
 the launch has for itself; of several offenders the one at the lowest position stays, in any order of threads. The
 slots are read after the next copy to the host or `synchronize()`, and the first offender becomes an IndexRangeError.
+Numbers that must lie in a range are noted in the same way, and become an ArgumentError.
 
 ```
 faults, slot = bounds.slot("embedding", index, size)
@@ -12,18 +13,22 @@ kernels.launch("embedding", "embedding_forward", n, (y, table, index, …, fault
 
 from __future__ import annotations
 
+import struct
 import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 
 from gpunn import backend
 from gpunn.backend import Array, array_module
-from gpunn.errors import IndexRangeError
+from gpunn.errors import ArgumentError, IndexRangeError
 
 SLOTS: Final = 256  # launches between two reads that are told apart
 WORDS: Final = 3  # of a slot: position << 24 | 24 bits of the value each, the lowest bits first
 _EMPTY: Final = np.uint64(2**64 - 1)
+
+Describe = Callable[[str, int], Exception]  # the error for " at position 3" and the 64 bits of what is there
 
 
 class _Faults:
@@ -31,21 +36,19 @@ class _Faults:
 
     def __init__(self, cupy: Any) -> None:
         self.array = cupy.full((SLOTS, WORDS), _EMPTY, np.uint64)
-        self.launches: list[tuple[str, tuple[int, ...], int, int]] = []  # op, shape of the index, dimension, size
+        self.launches: list[tuple[tuple[int, ...], Describe]] = []  # the shape of what is looked at; its error
 
-    def read(self) -> str | None:
-        """The text for the first offender of all launches since the last read; forgets them."""
+    def read(self) -> Exception | None:
+        """The error for the first offender of all launches since the last read; forgets them."""
         launches, self.launches = self.launches, []
         words = self.array.get()
         found = np.flatnonzero(words[: len(launches), 0] != _EMPTY)
         if not len(found):
             return None
         self.array.fill(_EMPTY)
-        op, shape, dim, size = launches[found[0]]
-        position, value = _decoded(words[found[0]])
-        place = tuple(int(i) for i in np.unravel_index(position, shape)) if shape else ()
-        at = f" at position {place[0] if len(place) == 1 else place}" if place else ""
-        return f"{op}: index {value}{at} is out of bounds for dimension {dim} with size {size}"
+        shape, describe = launches[found[0]]
+        position, bits = _decoded(words[found[0]])
+        return describe(at_position(position, shape), bits)
 
 
 _faults: dict[tuple[Any, int], _Faults] = {}
@@ -58,34 +61,62 @@ def slot(op: str | None, index: Array, dim: int, size: int) -> tuple[Array, int]
     Without `op` the number is -1: the index has been seen before, and the kernel has nothing to note.
     After `SLOTS` launches without a read, the last slot is shared.
     """
-    cupy = array_module(index)
+
+    def describe(at: str, bits: int) -> Exception:
+        value = bits - 2**64 if bits >= 2**63 else bits
+        return IndexRangeError(f"{op}: index {value}{at} is out of bounds for dimension {dim} with size {size}")
+
+    return _slot(index, None if op is None else describe)
+
+
+def range_slot(values: Array, text: str) -> tuple[Array, int]:
+    """The same for a launch that looks whether `values` lie in a range; `text` says what is wrong if not."""
+
+    def describe(at: str, bits: int) -> Exception:
+        return out_of_range(text, struct.unpack("<d", struct.pack("<Q", bits))[0], at)
+
+    return _slot(values, describe)
+
+
+def out_of_range(text: str, value: float, at: str) -> ArgumentError:
+    """The error for a number out of its range; `at` is that of `at_position`."""
+    return ArgumentError(f"{text}; got {value}{at}")
+
+
+def at_position(position: int, shape: tuple[int, ...]) -> str:
+    """The words " at position (1, 2)" for the element of this number in an array of `shape`."""
+    place = tuple(int(i) for i in np.unravel_index(position, shape)) if shape else ()
+    return f" at position {place[0] if len(place) == 1 else place}" if place else ""
+
+
+def _slot(array: Array, describe: Describe | None) -> tuple[Array, int]:
+    cupy = array_module(array)
     with _lock:
-        known = _faults.get((cupy, index.device.id))
+        known = _faults.get((cupy, array.device.id))
         if known is None:
-            known = _faults[cupy, index.device.id] = _Faults(cupy)
-        if op is None:
+            known = _faults[cupy, array.device.id] = _Faults(cupy)
+        if describe is None:
             return known.array, -1
         if len(known.launches) < SLOTS:
-            known.launches.append((op, index.shape, dim, size))
+            known.launches.append((array.shape, describe))
         return known.array, len(known.launches) - 1
 
 
 def check() -> None:
-    """Raise IndexRangeError if a kernel has met an index out of bounds since the last check. The device is idle."""
+    """Raise the error for what a kernel has met out of bounds since the last check. The device is idle."""
     if not _faults:
         return
     with _lock:
-        texts = [faults.read() for faults in _faults.values() if faults.launches]
-    text = next((t for t in texts if t is not None), None)
-    if text is not None:
-        raise IndexRangeError(text)
+        errors = [faults.read() for faults in _faults.values() if faults.launches]
+    error = next((e for e in errors if e is not None), None)
+    if error is not None:
+        raise error
 
 
 def _decoded(words: Any) -> tuple[int, int]:
-    """Position and value from the three words of a slot."""
+    """Position and the 64 bits of the value from the three words of a slot."""
     position = int(words[0]) >> 24
-    value = sum((int(word) & 0xFFFFFF) << (24 * i) for i, word in enumerate(words)) & (2**64 - 1)
-    return position, value - 2**64 if value >= 2**63 else value
+    return position, sum((int(word) & 0xFFFFFF) << (24 * i) for i, word in enumerate(words)) & (2**64 - 1)
 
 
 backend.on_synchronize(check)

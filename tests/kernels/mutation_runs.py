@@ -36,6 +36,7 @@ from tests.kernels import test_recurrent as recurrent
 from tests.kernels import test_reduce as reduce
 from tests.kernels import test_resize as resize
 from tests.kernels import test_softmax as softmax
+from tests.kernels import test_value_range as value_range
 
 F = gp.nn.functional
 Run = Callable[[], Any]
@@ -393,7 +394,7 @@ RUNS: dict[str, list[Run]] = {
     "attention/rule.cuh": _attention("float32", 1, 2, 3, 4),
     "attention/tensor_backward.cu": _attention("bfloat16", 5, 2, 3, 1),
     "attention/tensor_forward.cu": _attention("bfloat16", 5, 2, 3),
-    "attention/tensor_tiles.cuh": _attention("bfloat16", 5, 1, 4),
+    "attention/tensor_tiles.cuh": _attention("bfloat16", 5, 1, 4) + _attention("tf32", 5),
     "attention/tiles.cuh": _attention("float32", 1, 2, 3, 4),
     "bounds.cuh": [_out_of_bounds],
     "bytes.cuh": [*_images("bilinear", "contrast"), *_resize("bilinear")],
@@ -463,11 +464,13 @@ RUNS: dict[str, list[Run]] = {
     "pool/windows.cuh": _pool("median", "average", "power", "adaptive", "max", but=("300", "halves", "indices")),
     "random.cuh": [*_draws(gp.rand, gp.float32, gp.float64), *_draws(gp.randn, gp.float32, gp.float64)],
     "random/bernoulli.cu": [_drawn(lambda n=n: gp.empty(n, device="cuda").bernoulli_(0.3)) for n in (5001, 5000)],
+    "random/chances.cu": [_drawn(lambda n=n: gp.bernoulli(gp.linspace(0, 1, n, device="cuda"))) for n in (5001, 5000)],
     "random/integers.cu": [
         _drawn(lambda: gp.randint(-3, 9, (1101,), device="cuda")),
         _drawn(lambda: gp.randint(-3, 9, (1100,), device="cuda")),
         _drawn(lambda: gp.randint(-(2**63), 2**63 - 1, (37,), device="cuda")),
     ],
+    "random/keys.cu": [_drawn(lambda n=n: gp.randperm(n, device="cuda")) for n in (5001, 5000, 7)],
     "random/real.cu": _draws(gp.rand, gp.float32, gp.float64, gp.float16) + _draws(gp.randn, gp.float32),
     "recurrent/cells.cuh": _recurrent(),
     "recurrent/persistent.cu": _layers(),
@@ -482,6 +485,7 @@ RUNS: dict[str, list[Run]] = {
     "resize/resample.cu": _resize("nearest", "bilinear", "bicubic", "trilinear"),
     "resize/sample.cu": _resize("grid"),
     "softmax.cu": _softmax(),
+    "value_range.cu": [value_range.noted],
 }
 
 # Files whose mutants would say nothing.

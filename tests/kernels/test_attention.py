@@ -20,7 +20,9 @@ RUNS = [
 
 
 def results(shape, keys, heads, dtype, mask=None, device="cuda", wider=3, **options):
-    """The output and the gradients of query, key and value."""
+    """The output and the gradients of query, key and value; of float32 on tensor cores for the dtype "tf32"."""
+    gp.backends.cuda.matmul.allow_tf32 = dtype == "tf32"
+    dtype = dtype.replace("tf32", "float32")
     rng = np.random.default_rng(0)
     batch, _, length, width = shape
     shapes = [shape, (batch, heads, keys, width), (batch, heads, keys, width + wider)]
@@ -39,22 +41,16 @@ def results(shape, keys, heads, dtype, mask=None, device="cuda", wider=3, **opti
     return y, q.grad, k.grad, v.grad
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize(("shape", "keys", "heads", "options"), RUNS)
-def test_faults_and_orders(shape, keys, heads, options, dtype):
-    check_kernels(lambda: results(shape, keys, heads, dtype, **options), orders=2)
-
-
-@pytest.fixture
-def tf32():
-    gp.backends.cuda.matmul.allow_tf32 = True
+@pytest.fixture(autouse=True)
+def full_precision():
     yield
     gp.backends.cuda.matmul.allow_tf32 = False
 
 
+@pytest.mark.parametrize("dtype", ["float32", "tf32", "bfloat16"])
 @pytest.mark.parametrize(("shape", "keys", "heads", "options"), RUNS)
-def test_faults_and_orders_of_tf32(shape, keys, heads, options, tf32):
-    check_kernels(lambda: results(shape, keys, heads, "float32", **options), orders=2)
+def test_faults_and_orders(shape, keys, heads, options, dtype):
+    check_kernels(lambda: results(shape, keys, heads, dtype, **options), orders=2)
 
 
 def test_half_types_without_tensor_cores(monkeypatch):
@@ -78,12 +74,11 @@ def test_digits_of_tensor_cores(width, dtype):
 
 
 @pytest.mark.parametrize("width", [20, 61, 88, 125, 160, 250])
-def test_digits_of_tf32(width, tf32):
+def test_digits_of_tf32(width):
     """Every tile: other bits than in float32, and errors of a few roundings to 10 digits after the point."""
     options = {"is_causal": width % 2 == 0, "enable_gqa": True, "dropout_p": 0.2}
     with emulator.enable():
-        found = on_host(results((1, 2, 70, width), 100, 1, "float32", **options))
-        gp.backends.cuda.matmul.allow_tf32 = False
+        found = on_host(results((1, 2, 70, width), 100, 1, "tf32", **options))
         full = on_host(results((1, 2, 70, width), 100, 1, "float32", **options))
     wanted = on_host(results((1, 2, 70, width), 100, 1, "float64", device="cpu", **options))
     for mine, other, exact in zip(found, full, wanted, strict=True):
@@ -91,7 +86,7 @@ def test_digits_of_tf32(width, tf32):
         assert 2.0**-16 < np.abs(mine - exact).max() / np.abs(exact).max() < 2.0**-9
 
 
-def test_gradients_that_do_not_fit(tf32, monkeypatch):
+def test_gradients_that_do_not_fit(monkeypatch):
     """Of GPUs with 99 KiB for a block: the output comes from tensor cores, gradients in float32."""
     launched = []
     launch = launches.kernels.launch
@@ -99,7 +94,7 @@ def test_gradients_that_do_not_fit(tf32, monkeypatch):
     monkeypatch.setattr(launches.kernels, "launch", lambda file, *more: (launched.append(file), launch(file, *more)))
     with emulator.enable():
         for width in (128, 250):
-            results((1, 1, 8, width), 8, 1, "float32", wider=0)
+            results((1, 1, 8, width), 8, 1, "tf32", wider=0)
     tensor = ["attention/tensor_forward", "attention/delta", *["attention/tensor_backward"] * 3]
     plain = ["attention/tensor_forward", "attention/delta", *["attention/backward"] * 2, "attention/tensor_backward"]
     assert launched == [*tensor, *plain]
@@ -130,7 +125,7 @@ def on_host(tensors):
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "tf32", "float16", "bfloat16"])
 @pytest.mark.parametrize(("shape", "keys", "heads", "options"), RUNS)
 def test_every_type(shape, keys, heads, options, dtype):
     check_kernels(lambda: results(shape, keys, heads, dtype, **options), orders=5)

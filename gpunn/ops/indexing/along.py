@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from gpunn.backend import Array
-from gpunn.engine import Function
+from gpunn.engine import Function, is_grad_enabled
 from gpunn.errors import UnsupportedError
 from gpunn.ops.arithmetic.elementwise import zeros_like
 from gpunn.ops.arithmetic.selection import where
@@ -110,9 +110,7 @@ class ScatterProd(Along):
         without = ScatterProd(self.dim)(x, part.masked_fill(alone, 1), index)
         quotient = self.gathered(grad * self.saved_output()) / part.masked_fill(is_zero, 1)
         found = where(alone, self.gathered(grad * without), quotient)
-        if (zeros > 1).any():
-            found = OnceDifferentiable("scatter_reduce with two zeros at one place")(found)
-        return self.whole(found)
+        return self.whole(TwiceDifferentiable()(found, zeros) if is_grad_enabled() else found)
 
 
 class ScatterExtreme(Along):
@@ -137,14 +135,20 @@ class ScatterExtreme(Along):
         )
 
 
-class OnceDifferentiable(Function):
-    """The input as it is; differentiating it once more is an error that names `what`."""
+class TwiceDifferentiable(Function):
+    """The input as it is; differentiating it once more is an error if one of `zeros`, those at its place, is above 1.
 
-    def __init__(self, what: str) -> None:
-        self.what = what
+    The host looks at them when the second derivative is asked for, and so waits for a GPU then and not before.
+    """
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, zeros: Array) -> Array:
+        self.kept = zeros
         return x.copy()
 
-    def backward(self, grad: Tensor) -> Tensor:
-        raise UnsupportedError(f"{self.what}: the second derivative is not supported")
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        if bool((self.kept > 1).any()):
+            raise UnsupportedError(
+                "scatter_reduce with two zeros at one place: the second derivative is not supported; it would need the "
+                "product of all other factors of each pair"
+            )
+        return grad, None

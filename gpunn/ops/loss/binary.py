@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gpunn.engine import is_grad_enabled
-from gpunn.errors import ArgumentError, DtypeError
+from gpunn.errors import DtypeError
 from gpunn.ops.arithmetic.promotion import broadcast_shape, promoted
 from gpunn.ops.loss.arguments import must_be_tensors, reduced, reduction_name, same_shape
 from gpunn.ops.loss.formulas import Formula, LogisticLoss, Logits, Probability
 from gpunn.ops.loss.pointwise import pointwise
+from gpunn.ops.value_range import check_range
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -26,17 +27,15 @@ def binary_cross_entropy(
     """-(target log(input) + (1 - target) log(1 - input)) of probabilities `input` in [0, 1].
 
     `weight` broadcasts to the shape of the others. Prefer `binary_cross_entropy_with_logits`: it cannot overflow.
+    ArgumentError for other numbers than probabilities; from a GPU when the host next waits for it.
     """
     op = "binary_cross_entropy"
     how = reduction_name(op, reduction, size_average, reduce)
     same_shape(op, input, target)
     if input.array.dtype != target.array.dtype:
         raise DtypeError(f"{op}: Found dtype {target.dtype} of target but expected {input.dtype}; use target.to(input)")
-    if input.array.size and not bool(((input.array >= 0) & (input.array <= 1)).all()):
-        raise ArgumentError(
-            f"{op}: all elements of input should be between 0 and 1; apply sigmoid first, or use "
-            "binary_cross_entropy_with_logits"
-        )
+    text = f"{op}: all elements of input should be between 0 and 1"
+    check_range(f"{text}; apply sigmoid first, or use {op}_with_logits", input.array, 0.0, 1.0)
     return _weighted(op, Probability(), input, target, how, weight)
 
 

@@ -26,6 +26,7 @@ from gpunn.ops.loss.formulas import Absolute, Huber, Poisson, SmoothAbsolute, Sq
 from gpunn.ops.loss.pointwise import pointwise
 from gpunn.ops.reduction.sums import sum
 from gpunn.ops.shape.conversion import cast
+from gpunn.ops.value_range import check_range
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -141,7 +142,7 @@ def gaussian_nll_loss(
     """(log var + (input - target)² / var) / 2, with var no smaller than eps; `full` adds log(2π)/2.
 
     `var` has the shape of input, or lacks its last dimension, or has size 1 there, or is a number. eps is a constant
-    for the gradient of var, too.
+    for the gradient of var, too. ArgumentError for a negative variance; from a GPU when the host next waits for it.
     """
     op = "gaussian_nll_loss"
     how = reduction_name(op, reduction, None, None)
@@ -169,8 +170,8 @@ def _variance(op: str, shape: tuple[int, ...], var: Tensor) -> Tensor:
             var = var.unsqueeze(-1)
         elif len(given) != len(shape) or differ != [1]:
             raise ShapeError(f"{op}: var is of incorrect size: {given} for input {shape}; use var of that shape")
-    if bool((var.array < 0).any()):
-        raise ArgumentError(f"{op}: var has negative entry/entries; a variance is 0 or more: use var.abs()")
+    text = f"{op}: var has negative entry/entries; a variance is 0 or more: use var.abs()"
+    check_range(text, var.array, or_nan=True)
     return var
 
 

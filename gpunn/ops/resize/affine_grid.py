@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gpunn import backend
 from gpunn.backend import Array, array_module
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError, UnsupportedError
@@ -50,17 +52,23 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         raise ShapeError(f"affine_grid: Expected one matrix for each of {out[0]} images, got {theta.array.shape}")
     if min(out) <= 0:
         raise ArgumentError(f"affine_grid: Expected non-zero, positive output size. Got {out}")
-    base = Variable.result_type(_base(theta.array, out[2:], bool(align_corners)))
+    like, corners = theta.array, bool(align_corners)
+    found = _base(array_module(like), backend.device_of(like), like.dtype.name, out[2:], corners)
+    base = Variable.result_type(found)
     result: Tensor = matmul(base, theta.mT).reshape(out[0], *out[2:], rank)
     return result
 
 
-def _base(like: Array, size: tuple[int, ...], corners: bool) -> Array:
-    """The points (x, y, …, 1) of the output, row by row."""
-    xp, rank = array_module(like), len(size)
+@functools.lru_cache(maxsize=8)  # each as large as a grid
+def _base(xp: Any, where: backend.device, dtype: str, size: tuple[int, ...], corners: bool) -> Array:
+    """The points (x, y, …, 1) of the output, row by row: uploaded once, for the next calls on any stream."""
+    rank = len(size)
     base = np.ones((*size, rank + 1))
     for axis, n in enumerate(size):
         step = np.arange(n) * 2.0 - (n - 1)  # from -(n - 1) to n - 1
         line = step / max(n - 1, 1) if corners else step / n
         base[..., rank - 1 - axis] = line.reshape(-1, *[1] * (rank - 1 - axis))
-    return xp.asarray(base.reshape(-1, rank + 1).astype(like.dtype))
+    with backend.placed_on(where):
+        found = xp.asarray(base.reshape(-1, rank + 1).astype(dtype))
+        backend.synchronize()
+    return found

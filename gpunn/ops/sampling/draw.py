@@ -9,7 +9,7 @@ from gpunn.backend import Array
 from gpunn.dtypes import dtype
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, UnsupportedError
-from gpunn.ops.reduction.accumulate import widened
+from gpunn.ops.value_range import check_range
 from gpunn.random import Generator
 
 
@@ -38,22 +38,21 @@ def source(op: str, generator: Generator | None) -> Generator:
 
 def bernoulli(xp: Any, generator: Generator, shape: tuple[int, ...], dtype: Any, p: Any) -> Array:
     """1 with probability `p`, a number or an array, else 0."""
-    chance = widened(p) if backend.is_array(p) else p
-    return random.bernoulli(xp, generator, shape, chance).astype(dtype)
+    return random.bernoulli(xp, generator, shape, p).astype(dtype, copy=False)
 
 
 def check_std(op: str, std: Any) -> None:
-    """Raise if a standard deviation, a number or a tensor, is negative."""
+    """Raise if a standard deviation, a number or a tensor, is negative; on a GPU when the host next waits for it."""
     if isinstance(std, Variable):
-        if std.array.size and std.array.min() < 0:
-            raise ArgumentError(f"{op} expects all elements of std >= 0.0")
+        check_range(f"{op} expects all elements of std >= 0.0", std.array, or_nan=True)
     elif not std >= 0:
         raise ArgumentError(f"{op} expects std >= 0.0, but found std {std}")
 
 
 def check_probability(op: str, p: Any) -> Any:
-    """`p`, a number or an array, if all of it lies in [0, 1]."""
-    fits = 0 <= p <= 1 if isinstance(p, (bool, int, float)) else bool(((p >= 0) & (p <= 1)).all())
-    if not fits:
+    """`p`, a number or an array, if all of it lies in [0, 1]; on a GPU the error comes when the host waits for it."""
+    if not isinstance(p, (bool, int, float)):
+        check_range(f"{op} expects p to be in [0, 1]", p, 0.0, 1.0)
+    elif not 0 <= p <= 1:
         raise ArgumentError(f"{op} expects p to be in [0, 1], but got p={p}")
     return p

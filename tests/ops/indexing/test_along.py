@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 import gpunn as gp
-from gpunn import backend
-from gpunn.ops.indexing.along import OnceDifferentiable, Scatter, ScatterAdd, ScatterExtreme, ScatterProd
+from gpunn import backend, emulator
+from gpunn.ops.indexing.along import Scatter, ScatterAdd, ScatterExtreme, ScatterProd, TwiceDifferentiable
 from tests.harness import check_op
 
 RNG = np.random.default_rng(3)
@@ -107,6 +107,22 @@ def test_nan_is_an_extreme(device):
     assert np.isnan(y.tolist()[0])
 
 
-def test_once_differentiable_is_the_identity():
+def test_twice_differentiable_is_the_identity():
     x = gp.ones(2, requires_grad=True)
-    assert OnceDifferentiable("op")(x).tolist() == [1, 1]
+    y = TwiceDifferentiable()(x, gp.ones(2))
+    assert y.tolist() == [1, 1]
+    assert gp.autograd.grad(y, x, gp.ones(2))[0].tolist() == [1, 1]
+
+
+def test_the_gradient_of_products_waits_for_no_gpu():
+    with emulator.enable():
+        src = gp.tensor([0.0, 0, 3], device="cuda", requires_grad=True)
+        y = ScatterProd(0)(gp.ones(2, device="cuda"), src, gp.tensor([0, 0, 1], device="cuda"))
+        index = gp.tensor([0, 0, 1], device="cuda")
+        before = emulator.synchronisations.count
+        y.sum().backward()
+        again = ScatterProd(0)(gp.ones(2, device="cuda"), src, index)
+        (grad,) = gp.autograd.grad(again.sum(), src, create_graph=True)
+        assert emulator.synchronisations.count == before
+        assert src.grad.tolist() == [0, 0, 1]
+        assert grad.requires_grad

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 import gpunn as gp
+from gpunn import backend
 from gpunn.errors import ArgumentError, DtypeError, ShapeError
 from tests.harness import check_dtypes, check_op
 
@@ -91,6 +92,7 @@ def test_nothing(loss, reduction, value, device):
 def test_what_is_no_probability_is_refused(bad, device):
     with pytest.raises(ArgumentError, match="all elements of input should be between 0 and 1; apply sigmoid first"):
         F.binary_cross_entropy(gp.tensor([0.5, bad], device=device), gp.zeros(2, device=device))
+        backend.synchronize()
 
 
 def test_dtypes_must_be_the_same():
