@@ -10,6 +10,11 @@ constexpr int WARPS_M = BM / WM, TILES_M = WM / 16, TILES_N = WN / 8;
 using SumLane = Lane<WARPS_M, WM, WN>;
 using Sums = float[TILES_M][TILES_N][4];
 
+// At most `most` of what is left.
+__device__ __forceinline__ int part_of(long long left, int most) {
+  return static_cast<int>(min(left, static_cast<long long>(most)));
+}
+
 // One operand: `rows` rows (or columns) from `first` on, of `depth` products. INSIDE: the products
 // of a row lie side by side, rows are `pitch` apart; else the rows of a product, products are
 // `pitch` apart. There is one such matrix for each image, `image` elements apart.
@@ -18,20 +23,20 @@ struct Operand {
   static constexpr int CHUNKS = INSIDE ? 8 : WIDTH / ELEMENTS;
   static constexpr int LINES = BLOCK / CHUNKS, COUNT = WIDTH * 8 / BLOCK;
   const T* first;
-  long long pitch, image, depth, rows;
+  long long pitch, image;
+  int depth, rows;
 
   // A thread's part of a stage: one chunk of some lines, zeros where the matrix has ended.
-  __device__ __forceinline__ void fetch(uint4* tile, long long number, long long product) const {
-    const int line = threadIdx.x / CHUNKS, chunk = threadIdx.x % CHUNKS;
+  __device__ __forceinline__ void fetch(uint4* tile, long long number, int product) const {
+    const int line = threadIdx.x / CHUNKS, across = threadIdx.x % CHUNKS * ELEMENTS;
+    const int left = depth - product;
+    const int lines = INSIDE ? rows : left, width = INSIDE ? left : rows;
     const T* source =
-        first + number * image + product * (INSIDE ? 1 : pitch) + line * pitch + chunk * ELEMENTS;
-    const long long lines = INSIDE ? rows : depth - product,
-                    width = INSIDE ? depth - product : rows;
-    const bool is_chunk = chunk * ELEMENTS < width;
+        first + number * image + (INSIDE ? product : product * pitch) + line * pitch + across;
 #pragma unroll
     for (int i = 0; i < COUNT; ++i) {
-      const bool is_there = is_chunk && line + i * LINES < lines;
-      uint4* target = mixed_chunk<INSIDE, CHUNKS>(tile, line + i * LINES, chunk);
+      const bool is_there = across < width && line + i * LINES < lines;
+      uint4* target = mixed_chunk<INSIDE, CHUNKS>(tile, line + i * LINES, across / ELEMENTS);
       cp_async<16>(target, is_there ? source + i * LINES * pitch : first, is_there);
     }
   }
@@ -39,13 +44,13 @@ struct Operand {
 
 // The products one after the other, a stage at a time: those of an image, then of the next.
 struct Walk {
-  long long image, product, depth;
+  long long image;
+  int product, depth;
 
   __device__ __forceinline__ void advance() {
-    product += DEPTH;
-    if (product < depth) return;
-    product = 0;
-    ++image;
+    const bool is_last = depth - product <= DEPTH;
+    product = is_last ? 0 : product + DEPTH;
+    image += is_last;
   }
 };
 

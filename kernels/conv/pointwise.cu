@@ -8,27 +8,32 @@
 // Channels last, rows of the product are positions of all images and columns are channels of the
 // result; else rows are channels and columns are positions of one image. The filter's products lie
 // side by side in both.
-constexpr int RESIDENT = BLOCK == 256 ? 2 : 3;
+// Blocks side by side, as shared memory and registers allow without spills.
+constexpr int RESIDENT = BLOCK == 256 ? (__CUDA_ARCH__ < 900 ? 1 : 2) : 3;
 
-// Store a tile of which `high` x `wide` sums are left, at `y` + row * pitch + column of all; `row`
-// and `column`: where it begins.
-__device__ __forceinline__ void store(T* y, const Sums& sum, const Epilogue& epilogue,
-                                      long long start, long long row, long long column,
-                                      long long high, long long wide, long long pitch) {
+// Store a tile of which `high` x `wide` sums are left, and leave in them what was stored. `at`: its
+// first element in y, whose rows are `pitch` apart; `channel`: the first of its channels.
+__device__ __forceinline__ void store(T* y, Sums& sum, const Epilogue& epilogue, long long at,
+                                      long long channel, int high, int wide, long long pitch) {
   const SumLane lane;
+  const bool is_pair = pitch % 2 == 0;
+  at += lane.row * pitch + lane.column;
+  channel += LAST ? lane.column : lane.row;
 #pragma unroll
   for (int i = 0; i < 2 * TILES_M; ++i) {
 #pragma unroll
     for (int j = 0; j < TILES_N; ++j) {
-      const int m = lane.row + i * 8, n = lane.column + j * 8;
-      if (m >= high || n >= wide) continue;
-      const long long at = start + (row + m) * pitch + column + n, count = wide - n;
-      const float (&four)[4] = sum[i / 2][j];
-      const long long channel = LAST ? column + n : row + m;
-      const T a = epilogue(four[i % 2 * 2], channel, at);
-      const T b = count > 1 ? epilogue(four[i % 2 * 2 + 1], channel + LAST, at + 1) : a;
-      store_pair(y + at, a, b, count > 1 ? 2 : 1, pitch % 2 == 0);
+      const int count = wide - lane.column - j * 8;
+      if (lane.row + i * 8 >= high || count <= 0) continue;
+      const long long to = at + j * 8, own = channel + (LAST ? j : i) * 8;
+      float (&four)[4] = sum[i / 2][j];
+      const T a = epilogue(four[i % 2 * 2], own, to);
+      const T b = count > 1 ? epilogue(four[i % 2 * 2 + 1], own + LAST, to + 1) : a;
+      store_pair(y + to, a, b, count, is_pair);
+      four[i % 2 * 2] = to_compute(a);
+      four[i % 2 * 2 + 1] = to_compute(b);
     }
+    at += 8 * pitch;
   }
 }
 
@@ -36,36 +41,47 @@ __device__ __forceinline__ void store(T* y, const Sums& sum, const Epilogue& epi
 // last, x: (images, positions, depth), y and residual: (images, positions, rows); else x: (images,
 // depth, positions), y and residual: (images, rows, positions). w: (rows, padded), zeros after
 // depth. padded and, channels last, depth, else positions are multiples of 16 bytes, x and w are
-// aligned to 16. Shared: STAGES * (BM + BN) * 128 bytes.
+// aligned to 16. statistics, channels last only: (tiles of BM positions, 2, rows), the sums over a
+// tile of y - shift and of its square; shift: rows. Shared: STAGES * (BM + BN) * 128 bytes.
 // FLOPs: 2 * images * positions * rows * depth.
 extern "C" __global__ void __launch_bounds__(BLOCK, RESIDENT)
-    pointwise_tensor(T* __restrict__ y, const T* __restrict__ x, const T* __restrict__ w,
-                     const T* __restrict__ bias, const T* __restrict__ residual, bool has_bias,
-                     bool has_residual, bool is_relu, long long images, long long positions,
-                     long long rows, long long depth, long long padded) {
+    pointwise_tensor(T* __restrict__ y, float* __restrict__ statistics, const T* __restrict__ x,
+                     const T* __restrict__ w, const T* __restrict__ bias,
+                     const T* __restrict__ residual, const float* __restrict__ shift,
+                     bool has_statistics, bool has_bias, bool has_residual, bool is_relu,
+                     long long images, long long positions, int rows, int depth, int padded) {
   extern __shared__ uint4 memory[];
   const Epilogue epilogue = {has_bias ? bias : nullptr, has_residual ? residual : nullptr, is_relu};
   const long long high = LAST ? images * positions : rows, wide = LAST ? rows : positions;
   const long long tiles_m = (high + BM - 1) / BM, tiles_n = (wide + BN - 1) / BN;
   const long long tiles = tiles_m * tiles_n, count = LAST ? tiles : tiles * images;
   for (long long tile = blockIdx.x; tile < count; tile += gridDim.x) {
-    // Those of the same positions follow each other.
-    const long long image = tile / tiles, inner = tile - image * tiles;
+    const long long image = LAST ? 0 : tile / tiles, inner = tile - image * tiles;
+    // Tiles of the same positions follow each other.
     const long long m = (LAST ? inner / tiles_n : inner % tiles_m) * BM;
     const long long n = (LAST ? inner % tiles_n : inner / tiles_m) * BN;
-    const T* seen = x + image * depth * positions;
+    const int m_left = part_of(high - m, BM), n_left = part_of(wide - n, BN);
+    const T* seen = x + image * positions * depth;
     Operand<BM, true> a;
     Operand<BN, LAST> b;
     if constexpr (LAST) {
-      a = {seen + m * depth, depth, 0, depth, high - m};
-      b = {w + n * padded, padded, 0, padded, wide - n};
+      a = {seen + m * depth, depth, 0, depth, m_left};
+      b = {w + n * padded, padded, 0, padded, n_left};
     } else {
-      a = {w + m * padded, padded, 0, padded, high - m};
-      b = {seen + n, positions, 0, depth, wide - n};
+      a = {w + m * padded, padded, 0, padded, m_left};
+      b = {seen + n, positions, 0, depth, n_left};
     }
     Sums sum = {};
     __syncthreads();  // the last tile's stages have been used
-    sum_products(sum, memory, a, b, {0, 0, padded}, static_cast<int>((padded + DEPTH - 1) / DEPTH));
-    store(y, sum, epilogue, image * rows * positions, m, n, high - m, wide - n, wide);
+    sum_products(sum, memory, a, b, {0, 0, padded}, (padded + DEPTH - 1) / DEPTH);
+    store(y, sum, epilogue, (image * high + m) * wide + n, LAST ? n : m, m_left, n_left, wide);
+    if constexpr (LAST) {
+      if (!has_statistics) continue;
+      float* target = statistics + m / BM * 2 * rows + n;
+      __syncthreads();  // the stages are free
+      add_statistics<WARPS_M, WM, WN, BN>(target, target + rows, reinterpret_cast<float*>(memory),
+                                          shift + n, sum, n_left,
+                                          [&](int row) { return row < m_left; });
+    }
   }
 }

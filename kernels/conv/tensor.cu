@@ -84,50 +84,6 @@ __device__ __forceinline__ void store(T* y, Sums& sum, const Epilogue& epilogue,
   }
 }
 
-// For each channel of the tile the sum of the deviations of its values from `shift`, and of their
-// squares, to `statistics` and `squares`; in a fixed tree. `memory` is free shared memory.
-__device__ __forceinline__ void add_statistics(float* statistics, float* squares, float* memory,
-                                               const float* shift, const Sums& sum, int first,
-                                               const Geometry& geo, const Position* positions) {
-  const Lane<WARPS_M, WM, WN> lane;
-#pragma unroll
-  for (int j = 0; j < TILES_N; ++j) {
-#pragma unroll
-    for (int next = 0; next < 2; ++next) {
-      const int column = lane.column + j * 8 + next;
-      const float center = first + column < geo.rows ? shift[first + column] : 0.0f;
-      float total = 0, square = 0;
-#pragma unroll
-      for (int i = 0; i < 2 * TILES_M; ++i) {
-        const bool is_there = positions[lane.row + i * 8].y >= 0;
-        const float value = is_there ? sum[i / 2][j][i % 2 * 2 + next] - center : 0.0f;
-        total += value;
-        square += value * value;
-      }
-#pragma unroll
-      for (int distance = 4; distance < WARP; distance *= 2) {
-        total += __shfl_xor_sync(0xffffffff, total, distance);
-        square += __shfl_xor_sync(0xffffffff, square, distance);
-      }
-      float* place = memory + (lane.row / WM * BN + column) * 2;
-      if (lane.row % 8 == 0) {
-        place[0] = total;
-        place[1] = square;
-      }
-    }
-  }
-  __syncthreads();
-  for (int column = threadIdx.x; column < BN && first + column < geo.rows; column += BLOCK) {
-    float total = 0, square = 0;
-    for (int warp = 0; warp < WARPS_M; ++warp) {
-      total += memory[(warp * BN + column) * 2];
-      square += memory[(warp * BN + column) * 2 + 1];
-    }
-    statistics[first + column] = total;
-    squares[first + column] = square;
-  }
-}
-
 // y = relu(bias + residual + sum over channels and taps of w * x), each part if it is wanted;
 // transposed: of the taps that lie on positions of x. x: (images, *size or *out, groups * depth), y
 // and residual: (images, *out or *size, groups * rows), w: (groups * rows, *kernel, depth), bias
@@ -203,8 +159,10 @@ extern "C" __global__ void __launch_bounds__(BLOCK, RESIDENT)
       const long long channels = static_cast<long long>(groups) * rows;
       float* target = statistics + place.column_tile * 2 * channels + place.group * rows;
       __syncthreads();  // the stages are free
-      add_statistics(target, target + channels, reinterpret_cast<float*>(memory),
-                     shift + place.group * rows, sum, first, geo, positions);
+      add_statistics<WARPS_M, WM, WN, BN>(target + first, target + channels + first,
+                                          reinterpret_cast<float*>(memory),
+                                          shift + place.group * rows + first, sum, rows - first,
+                                          [&](int row) { return positions[row].y >= 0; });
     }
   }
 }

@@ -132,6 +132,53 @@ struct Epilogue {
   }
 };
 
+// For each column of a tile of BN, of which `left` are left, the sum of the deviations of its
+// values from `shift`, and of their squares, to `statistics` and `squares`; in a fixed tree.
+// `memory` is free shared memory, `is_there` tells which rows count.
+template <int WARPS, int WM, int WN, int BN, int HIGH, int WIDE, class IsThere>
+__device__ __forceinline__ void add_statistics(float* statistics, float* squares, float* memory,
+                                               const float* shift,
+                                               const float (&sum)[HIGH][WIDE][4], int left,
+                                               const IsThere& is_there) {
+  const Lane<WARPS, WM, WN> lane;
+#pragma unroll
+  for (int j = 0; j < WIDE; ++j) {
+#pragma unroll
+    for (int next = 0; next < 2; ++next) {
+      const int column = lane.column + j * 8 + next;
+      const float center = column < left ? shift[column] : 0.0f;
+      float total = 0, square = 0;
+#pragma unroll
+      for (int i = 0; i < 2 * HIGH; ++i) {
+        const bool counts = is_there(lane.row + i * 8);
+        const float value = counts ? sum[i / 2][j][i % 2 * 2 + next] - center : 0.0f;
+        total += value;
+        square += value * value;
+      }
+#pragma unroll
+      for (int distance = 4; distance < WARP; distance *= 2) {
+        total += __shfl_xor_sync(0xffffffff, total, distance);
+        square += __shfl_xor_sync(0xffffffff, square, distance);
+      }
+      float* place = memory + (lane.row / WM * BN + column) * 2;
+      if (lane.row % 8 == 0) {
+        place[0] = total;
+        place[1] = square;
+      }
+    }
+  }
+  __syncthreads();
+  for (int column = threadIdx.x; column < BN && column < left; column += BLOCK) {
+    float total = 0, square = 0;
+    for (int warp = 0; warp < WARPS; ++warp) {
+      total += memory[(warp * BN + column) * 2];
+      square += memory[(warp * BN + column) * 2 + 1];
+    }
+    statistics[column] = total;
+    squares[column] = square;
+  }
+}
+
 // Two neighbours, stored by one instruction where `is_pair`: then the address is a multiple of
 // both. Of an odd number of channels the last has no neighbour: `count` is 1.
 template <class X>

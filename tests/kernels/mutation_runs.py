@@ -149,15 +149,17 @@ def _one_element(dtype: str, tile: int) -> list[Run]:
 
 
 def _epilogues() -> list[Run]:
-    """Bias, residual and ReLU after a product of matrices."""
+    """Bias, residual and ReLU after a product of matrices; and nothing of that."""
 
-    def run(last: bool) -> Any:
+    def run(last: bool, is_plain: bool) -> Any:
         host, geo = conv.arrays((2, 8, 4, 6), (11, 8, 1, 1), conv_pointwise.SETTINGS, "bfloat16")
         x, w, bias = [conv.on_device(a, last) for a in host[:3]]
+        if is_plain:
+            return conv_pointwise.pointwise.output(x, w, None, geo, tile=tiles.choices()[0])
         more = conv.on_device(host[3][::-1].copy(), last)
         return conv_pointwise.pointwise.output(x, w, bias, geo, relu=True, residual=more, tile=tiles.choices()[0])
 
-    return [lambda last=last: run(last) for last in (False, True)]
+    return [lambda last=last, plain=plain: run(last, plain) for last in (False, True) for plain in (False, True)]
 
 
 def _packed() -> list[Run]:
@@ -170,14 +172,14 @@ def _packed() -> list[Run]:
     return [lambda last=last, c=c: run(last, c) for last in (False, True) for c in (45, 5)]
 
 
-def _statistics() -> list[Run]:
+def _statistics(family: Any, side: int) -> list[Run]:
     """The sums of channels that a convolution by tensor cores makes beside its result, of several tiles."""
 
     def run(k: int) -> Any:
-        host, geo = conv.arrays((3, 8, 7, 7), (k, 8, 3, 3), (1, 1, 1, 1), "bfloat16")
+        host, geo = conv.arrays((3, 8, 7, 7), (k, 8, side, side), (1, side // 2, 1, 1), "bfloat16")
         x, w, bias = [conv.on_device(a, True) for a in host[:3]]
         shift = conv.on_device(np.linspace(-1, 1, k).astype(np.float32), False)
-        return conv_tensor.tensor_cores.with_statistics(x, w, bias, shift, geo, tiles.choices()[0])
+        return family.with_statistics(x, w, bias, shift, geo, tiles.choices()[0])
 
     return [lambda k=k: run(k) for k in (7, 200)]
 
@@ -403,13 +405,27 @@ RUNS: dict[str, list[Run]] = {
     "conv/depthwise.cu": _conv("depthwise"),
     "conv/matrix.cuh": _one_element("bfloat16", 0) + _one_element("float32", 1),
     "conv/pack.cu": [*_packed(), *_tensor_cores("bfloat16", 0)],
-    "conv/pointwise.cu": _one_element("bfloat16", 0) + _epilogues() + _one_element("float32", 1),
+    "conv/pointwise.cu": [
+        *_one_element("bfloat16", 0),
+        *_epilogues(),
+        *_statistics(conv_pointwise.pointwise, 1),
+        *_one_element("float32", 1),
+    ],
     "conv/pointwise_weight.cu": _one_element("bfloat16", 0) + _one_element("float32", 3),
     "conv/products.cuh": _conv("tiles", 0, 2, 5, -1),
     "conv/small.cu": _conv("small", 0, 2, 5, 9),
     "conv/small_weight.cu": _small_weight(),
-    "conv/tensor.cu": _tensor_cores("bfloat16", 0) + _statistics() + _tensor_cores("float32", 1),
-    "conv/tensor_core.cuh": _tensor_cores("bfloat16", 0) + _tensor_cores("float32", 1) + _epilogues(),
+    "conv/tensor.cu": [
+        *_tensor_cores("bfloat16", 0),
+        *_statistics(conv_tensor.tensor_cores, 3),
+        *_tensor_cores("float32", 1),
+    ],
+    "conv/tensor_core.cuh": [
+        *_tensor_cores("bfloat16", 0),
+        *_tensor_cores("float32", 1),
+        *_statistics(conv_tensor.tensor_cores, 3),
+        *_epilogues(),
+    ],
     "conv/tensor_weight.cu": _tensor_cores("bfloat16", 0) + _tensor_cores("float32", 1),
     "conv/weight.cu": _conv("tiles", 0, 2, 5, -1) + _conv("high tiles", 9, 12),
     "conv/windows.cuh": _conv("small", 0, 2, 5, 9, -2) + _conv("tiles", 0, -1) + _conv("depthwise"),

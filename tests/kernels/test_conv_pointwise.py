@@ -19,6 +19,7 @@ SHAPES = [  # x and weight
     ((3, 130, 16), (3, 130, 1)),
     ((1, 9, 2, 3, 4), (10, 9, 1, 1, 1)),
     ((0, 4, 2, 4), (4, 4, 1, 1)),
+    ((0, 4, 3, 3), (4, 4, 1, 1)),
 ]
 
 
@@ -74,6 +75,31 @@ def test_relu_keeps_nan():
         with emulator.enable():
             y = pointwise.output(*[on_device(a, last) for a in host[:2]], None, geo, relu=True).get()
         assert np.isnan(y[0, :, 1, 1]).all() and np.isnan(y).sum() == 2
+
+
+@pytest.mark.parametrize(("dtype", "tile"), BUILDS[:3])
+@pytest.mark.parametrize("k", [7, 140])
+def test_statistics(dtype, tile, k):
+    """The sums of deviations and squares of each tile's rows, of the values as they were stored."""
+    host, geo = arrays((3, 8, 8, 9), (k, 8, 1, 1), SETTINGS, dtype)
+    shift = np.linspace(-1, 1, k).astype(np.float32)
+    choice = tiles.choices()[tile]
+
+    def run():
+        x, w, bias = [on_device(a, k == 7) for a in host[:3]]
+        return pointwise.with_statistics(x, w, bias, on_device(shift, False), geo, choice)
+
+    check_kernels(run, orders=1)
+    with emulator.enable():
+        y, statistics = [a.get().astype(np.float64) for a in run()]
+        x, w, bias = [on_device(a, True) for a in host[:3]]
+        assert np.array_equal(y, pointwise.output(x, w, bias, geo, tile=choice).get())
+    rows = y.transpose(0, 2, 3, 1).reshape(-1, k) - shift
+    for i, start in enumerate(range(0, len(rows), choice.BM)):
+        part = rows[start : start + choice.BM]
+        np.testing.assert_allclose(statistics[i, 0], part.sum(0), rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(statistics[i, 1], (part**2).sum(0), rtol=1e-5, atol=1e-4)
+    assert len(statistics) == i + 1
 
 
 def test_planes_that_are_not_aligned_are_turned():

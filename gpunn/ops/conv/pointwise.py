@@ -16,7 +16,7 @@ from typing import Final
 from gpunn import backend, kernels
 from gpunn.backend import Array, array_module
 from gpunn.ops.conv import full_precision, tiles
-from gpunn.ops.conv.geometry import Geometry
+from gpunn.ops.conv.geometry import LARGEST, Geometry
 from gpunn.ops.conv.memory import empty, is_channels_last, run_of_memory
 from gpunn.ops.conv.tensor_cores import CHUNK, machine_of, packed, packed_filter, padded, turned, weight_side
 from gpunn.ops.conv.tiles import ROW, Problem, Tile
@@ -53,24 +53,58 @@ def _product(
     residual: Array | None,
     tile: Tile | None,
 ) -> Array:
-    tile = tile or candidates(x, w, geo, transposed)[0]
-    last, by_pixels = is_channels_last(x) or is_channels_last(w), not _lies_by_planes(x, w)
-    images, positions, rows = x.shape[0], math.prod(geo.size), w.shape[1] if transposed else w.shape[0]
-    filters, pixels = packed_filter(w, 1, transposed), packed(x) if by_pixels else run_of_memory(x, False)
-    depth = pixels.shape[-1] if by_pixels else x.shape[1]
-    y, memory = empty(x, (images, rows, *geo.size), by_pixels)
-    more = pixels if residual is None else run_of_memory(residual, by_pixels)
-    offset = pixels if bias is None else array_module(bias).ascontiguousarray(bias)
-    args = (
-        *(memory, pixels, filters, offset, more, bias is not None, residual is not None, relu),
-        *(images, positions, rows, depth, padded(x, depth)),
-    )
-    problem = _problem(x, w, geo, transposed, by_pixels)
-    threads = tile.blocks(problem) * tile.BLOCK if y.size else 0
-    kernels.launch(
-        tiles.POINTWISE, "pointwise_tensor", threads, args, {**tile.constants, "LAST": int(by_pixels)}, tile.shared
-    )
+    by_pixels = not _lies_by_planes(x, w)
+    last, rows = is_channels_last(x) or is_channels_last(w), w.shape[1] if transposed else w.shape[0]
+    y, memory = empty(x, (x.shape[0], rows, *geo.size), by_pixels)
+    more = None if residual is None else run_of_memory(residual, by_pixels)
+    _run(memory, None, x, w, bias, more, None, geo, transposed, relu, tile)
     return turned(memory) if by_pixels and not last else y
+
+
+def with_statistics(
+    x: Array, w: Array, bias: Array | None, shift: Array, geo: Geometry, tile: Tile | None = None
+) -> tuple[Array, Array]:
+    """y as `output`, channels last, and the sums for batch norm, as `tensor_cores.with_statistics`."""
+    problem = _problem(x, w, geo, False, True)
+    tile = tile or _ranked(problem, x)[0]
+    y, memory = empty(x, (x.shape[0], w.shape[0], *geo.size), True)
+    statistics = array_module(x).empty((-(-problem.positions // tile.BM), 2, w.shape[0]), "float32")
+    _run(memory, statistics, x, w, bias, None, shift, geo, False, False, tile)
+    return y, statistics
+
+
+def _run(
+    y: Array,
+    statistics: Array | None,
+    x: Array,
+    w: Array,
+    bias: Array | None,
+    residual: Array | None,
+    shift: Array | None,
+    geo: Geometry,
+    transposed: bool,
+    relu: bool,
+    tile: Tile | None,
+) -> None:
+    """Fill y (N, K, *size), or (N, *size, K) where planes are no whole chunks or there are `statistics`, and these."""
+    xp, by_pixels = array_module(x), statistics is not None or not _lies_by_planes(x, w)
+    filters, seen = packed_filter(w, 1, transposed), packed(x) if by_pixels else run_of_memory(x, False)
+    depth = seen.shape[-1] if by_pixels else x.shape[1]
+    nothing, problem = xp.empty(0, "float32"), _problem(x, w, geo, transposed, by_pixels)
+    tile = tile or _ranked(problem, x)[0]
+    args = (
+        y,
+        nothing if statistics is None else statistics,
+        *(seen, filters),
+        seen if bias is None else xp.ascontiguousarray(bias),
+        seen if residual is None else residual,
+        nothing if shift is None else xp.ascontiguousarray(shift),
+        *(statistics is not None, bias is not None, residual is not None, relu),
+        *(x.shape[0], math.prod(geo.size), y.shape[-1] if by_pixels else y.shape[1], depth, padded(x, depth)),
+    )
+    threads = tile.blocks(problem) * tile.BLOCK if y.size else 0
+    constants = {**tile.constants, "LAST": int(by_pixels)}
+    kernels.launch(tiles.POINTWISE, "pointwise_tensor", threads, args, constants, tile.shared)
 
 
 def _lies_by_planes(x: Array, *others: Array) -> bool:
@@ -81,7 +115,10 @@ def _lies_by_planes(x: Array, *others: Array) -> bool:
 
 def candidates(x: Array, w: Array, geo: Geometry, transposed: bool) -> tuple[Tile, ...]:
     """The tiles that fit the GPU, the fastest by the model first."""
-    problem = _problem(x, w, geo, transposed, not _lies_by_planes(x, w))
+    return _ranked(_problem(x, w, geo, transposed, not _lies_by_planes(x, w)), x)
+
+
+def _ranked(problem: Problem, x: Array) -> tuple[Tile, ...]:
     return tiles.ranked(problem, machine_of(backend.cuda_module(), int(x.device.id)))
 
 
@@ -103,7 +140,9 @@ def weight_gradient(g: Array, x: Array, geo: Geometry, w_last: bool, side: int |
     last = not (_lies_by_planes(x, g) and _lies_by_planes(g))
     if last:
         gradient, seen = packed(g), packed(x)
-        rows, depth, images, positions = gradient.shape[-1], seen.shape[-1], min(images, 1), images * positions
+        rows, depth = gradient.shape[-1], seen.shape[-1]
+        if images * positions <= LARGEST:  # all positions are side by side
+            images, positions = min(images, 1), images * positions
     else:
         gradient, seen = run_of_memory(g, False), run_of_memory(x, False)
         rows, depth = shape[:2]
