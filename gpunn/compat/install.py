@@ -38,7 +38,6 @@ PLACES: Final = {
     "torchvision.datasets": "gpunn.vision.datasets",
     "torchvision.datasets.folder": "gpunn.vision.datasets.folder",
     "torchvision.datasets.vision": "gpunn.vision.datasets.vision",
-    "torchvision.models": "gpunn.vision.models",
     "torchvision.transforms.transforms": "gpunn.vision.transforms",
 }
 OF_ITS_OWN: Final[dict[str, dict[str, Any]]] = {

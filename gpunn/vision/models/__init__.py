@@ -1,3 +1,31 @@
-"""Models for images."""
+"""Models for images, under torchvision's names, with its names and shapes of parameters."""
 
+from gpunn.vision.models.alexnet import AlexNet as AlexNet
+from gpunn.vision.models.alexnet import alexnet as alexnet
+from gpunn.vision.models.googlenet import GoogLeNet as GoogLeNet
+from gpunn.vision.models.googlenet import GoogLeNetOutputs as GoogLeNetOutputs
+from gpunn.vision.models.googlenet import googlenet as googlenet
+from gpunn.vision.models.inception import Inception3 as Inception3
+from gpunn.vision.models.inception import InceptionOutputs as InceptionOutputs
+from gpunn.vision.models.inception import inception_v3 as inception_v3
 from gpunn.vision.models.lenet import LeNet5 as LeNet5
+from gpunn.vision.models.resnet import ResNet as ResNet
+from gpunn.vision.models.resnet import resnet18 as resnet18
+from gpunn.vision.models.resnet import resnet34 as resnet34
+from gpunn.vision.models.resnet import resnet50 as resnet50
+from gpunn.vision.models.resnet import resnet101 as resnet101
+from gpunn.vision.models.resnet import resnet152 as resnet152
+from gpunn.vision.models.resnet import resnext50_32x4d as resnext50_32x4d
+from gpunn.vision.models.resnet import resnext101_32x8d as resnext101_32x8d
+from gpunn.vision.models.resnet import resnext101_64x4d as resnext101_64x4d
+from gpunn.vision.models.resnet import wide_resnet50_2 as wide_resnet50_2
+from gpunn.vision.models.resnet import wide_resnet101_2 as wide_resnet101_2
+from gpunn.vision.models.vgg import VGG as VGG
+from gpunn.vision.models.vgg import vgg11 as vgg11
+from gpunn.vision.models.vgg import vgg11_bn as vgg11_bn
+from gpunn.vision.models.vgg import vgg13 as vgg13
+from gpunn.vision.models.vgg import vgg13_bn as vgg13_bn
+from gpunn.vision.models.vgg import vgg16 as vgg16
+from gpunn.vision.models.vgg import vgg16_bn as vgg16_bn
+from gpunn.vision.models.vgg import vgg19 as vgg19
+from gpunn.vision.models.vgg import vgg19_bn as vgg19_bn
