@@ -146,6 +146,29 @@ def test_the_tiles_are_those_of_the_model():
     assert [tuple(map(str, words)) for words in pointwise.SIDES.values()] == list(weight)
 
 
+@pytest.mark.parametrize(
+    ("plane", "last", "blocks"),
+    [
+        ((4, 8), False, 3 * 2 * 1),  # images, tiles of channels, tiles of positions of each
+        ((4, 8), True, 2 * 3),  # tiles of positions of all images, tiles of channels
+        ((3, 7), False, 1 * 3),  # the same, since its planes are turned
+    ],
+)
+def test_the_model_counts_the_blocks_that_are_launched(plane, last, blocks, monkeypatch):
+    launched, launch = {}, pointwise.kernels.launch
+
+    def note(file, kernel, threads, *rest):
+        launched[kernel] = threads
+        launch(file, kernel, threads, *rest)
+
+    monkeypatch.setattr(pointwise.kernels, "launch", note)
+    tile = tiles.choices()[1] if not last and plane == (4, 8) else tiles.choices()[0]  # 128 by 64, or 64 by 64
+    host, geo = arrays((3, 8, *plane), (136, 8, 1, 1), SETTINGS, "float16")
+    with emulator.enable():
+        pointwise.output(*[on_device(a, last) for a in host[:3]], geo, tile=tile)
+    assert launched["pointwise_tensor"] == blocks * tile.BLOCK
+
+
 @pytest.mark.sweep
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("shapes", SHAPES, ids=str)

@@ -7,7 +7,7 @@ import pytest
 
 from gpunn import backends, emulator
 from gpunn.kernels.settings import settings
-from gpunn.ops.conv import autotune, kernels, tensor_cores, tiles
+from gpunn.ops.conv import autotune, kernels, pointwise, tensor_cores, tiles
 from gpunn.ops.conv.autotune import Autotuner
 from gpunn.ops.conv.geometry import convolution
 from tests.kernels.test_conv import on_device
@@ -119,19 +119,21 @@ def test_modes(tmp_path, monkeypatch):
     assert [tiles.choices().index(tile) for tile in chosen] == [0, 0, 1, 1, 0]
 
 
-def test_a_convolution_is_tuned(tmp_path, monkeypatch):
+@pytest.mark.parametrize("side", [2, 1])
+def test_a_convolution_is_tuned(side, tmp_path, monkeypatch):
     """The whole way on the emulated GPU: measured once, read after."""
     monkeypatch.setattr(tensor_cores, "LITTLE", 0)
     backends.cudnn.benchmark = True
-    x, w = [np.ones(shape, "float16") for shape in ((1, 16, 4, 4), (16, 16, 2, 2))]
+    x, w = [np.ones(shape, "float16") for shape in ((1, 32, 4, 4), (32, 32, side, side))]
     geo = convolution("conv2d", x, w, None, (1, 0, 1, 1), 2)
     with emulator.enable():
         tuner = Autotuner(tmp_path / "tiles.json", autotune.event_clock)
         monkeypatch.setattr(autotune, "autotuner", lambda: tuner)
-        monkeypatch.setattr(tensor_cores, "candidates", lambda *_: tiles.choices()[:1])
+        for family in (tensor_cores, pointwise):
+            monkeypatch.setattr(family, "candidates", lambda *_: tiles.choices()[:1])
         x, w = on_device(x, True), on_device(w, True)
         for _ in range(2):
-            assert (kernels.output(x, w, None, geo).get() == 64).all()
+            assert (kernels.output(x, w, None, geo).get() == 32 * side**2).all()
         assert kernels.input_gradient(kernels.output(x, w, None, geo), w, None, geo).shape == x.shape
     uses = [json.loads(key)["use"] for key in json.loads((tmp_path / "tiles.json").read_text())]
     assert sorted(uses) == ["input_gradient", "output"]
