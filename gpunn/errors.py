@@ -44,6 +44,10 @@ class ArgumentTypeError(GpunnError, TypeError, ValueError):
     """An argument of the wrong type."""
 
 
+class LinAlgError(GpunnError, RuntimeError):
+    """A matrix that has no inverse, no Cholesky factor, or on which an iteration of LAPACK did not end."""
+
+
 class GraphError(GpunnError, RuntimeError):
     """Misuse of the autograd graph: freed buffers, in-place changes of saved tensors, no graph at all."""
 

@@ -16,7 +16,7 @@ from gpunn.engine.saved import freed, save, save_output, unpack
 from gpunn.engine.variable import Edge, Variable, share_memory_of
 from gpunn.errors import DeviceError, UnsupportedError
 
-_OUTPUT = -1  # the key of the saved output among the saved inputs
+_OUTPUT = -1  # the key of the first saved output among the saved inputs; the others go down from there
 
 
 class Function(Node):
@@ -28,15 +28,15 @@ class Function(Node):
     itself; if it needs a kernel, it calls another Function.
 
     What backward needs is declared: `saves = {i: (j, …)}` keeps input i if one of the inputs j requires a gradient,
-    `saves_output` keeps the first output. `self.saved(i)` and `self.saved_output()` give them back, checked against
-    in-place changes. Arrays that carry no gradient (masks, winners) go into `self.kept`. All of it is freed by
-    backward. Plain attributes are for small things: shapes, axes, flags.
+    `saves_output` keeps the first output, or as many as it says. `self.saved(i)` and `self.saved_output(i)` give them
+    back, checked against in-place changes. Arrays that carry no gradient (masks, winners) go into `self.kept`. All of
+    it is freed by backward. Plain attributes are for small things: shapes, axes, flags.
     """
 
     __slots__ = ("__dict__", "_kept", "_saved", "needs")
 
     saves: ClassVar[dict[int, tuple[int, ...]]] = {}
-    saves_output: ClassVar[bool] = False
+    saves_output: ClassVar[int] = False
     is_view: ClassVar[bool] = False  # the result shows the memory of the first input whenever it can
     non_differentiable: ClassVar[tuple[int, ...]] = ()  # outputs that never carry a gradient
 
@@ -129,7 +129,8 @@ class Function(Node):
                 variable._grad_fn = self
                 variable._output_nr = nr
         if self.saves_output:
-            saved[_OUTPUT] = save_output(variables[0])
+            for nr in range(self.saves_output):
+                saved[_OUTPUT - nr] = save_output(variables[nr])
         self._saved: dict[int, Any] | None = saved
 
     @property
@@ -149,11 +150,11 @@ class Function(Node):
             raise freed(self)
         return unpack(self._saved[i], self, f"input {i}")
 
-    def saved_output(self) -> Any:
-        """The first output as it was in forward: a tensor whose history is this node."""
+    def saved_output(self, nr: int = 0) -> Any:
+        """The output with number `nr` as it was in forward: a tensor whose history is this node."""
         if self._saved is None:
             raise freed(self)
-        return unpack(self._saved[_OUTPUT], self, "output 0", made_by=(self, 0))
+        return unpack(self._saved[_OUTPUT - nr], self, f"output {nr}", made_by=(self, nr))
 
     def apply_backward(self, grads: list[Any]) -> tuple[Any, ...]:
         result = self.backward(*grads)

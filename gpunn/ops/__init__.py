@@ -186,10 +186,15 @@ from gpunn.ops.linalg.accumulate import addbmm as addbmm
 from gpunn.ops.linalg.accumulate import addmm as addmm
 from gpunn.ops.linalg.accumulate import addmv as addmv
 from gpunn.ops.linalg.accumulate import baddbmm as baddbmm
+from gpunn.ops.linalg.cholesky import cholesky_of as cholesky  # noqa: F401
 from gpunn.ops.linalg.contraction import tensordot as tensordot
 from gpunn.ops.linalg.cross import cross as cross
 from gpunn.ops.linalg.cross import kron as kron
+from gpunn.ops.linalg.determinant import det_of as det  # noqa: F401
+from gpunn.ops.linalg.determinant import slogdet_of as slogdet  # noqa: F401
 from gpunn.ops.linalg.einsum import einsum as einsum
+from gpunn.ops.linalg.inverse import inverse as inverse
+from gpunn.ops.linalg.inverse import matrix_power as matrix_power
 from gpunn.ops.linalg.products import bmm as bmm
 from gpunn.ops.linalg.products import dot as dot
 from gpunn.ops.linalg.products import inner as inner
@@ -198,6 +203,9 @@ from gpunn.ops.linalg.products import mm as mm
 from gpunn.ops.linalg.products import mv as mv
 from gpunn.ops.linalg.products import outer as outer
 from gpunn.ops.linalg.products import vdot as vdot
+from gpunn.ops.linalg.qr import qr_of as qr  # noqa: F401
+from gpunn.ops.linalg.singular import pinverse as pinverse
+from gpunn.ops.linalg.singular import svd_of as svd  # noqa: F401
 from gpunn.ops.norm import batch as batch  # before the function norm, which this import would hide
 from gpunn.ops.pool.maximum import max_pool2d as max_pool2d
 from gpunn.ops.reduction.counting import all as all

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpunn.engine import Variable
 from gpunn.ops.inplace import in_place
-from gpunn.ops.linalg import accumulate, products
+from gpunn.ops.linalg import accumulate, cholesky, determinant, inverse, products, qr, singular
 from gpunn.ops.linalg.cross import cross, kron
 
 if TYPE_CHECKING:
@@ -36,6 +36,14 @@ class LinalgMethods(Variable):
     baddbmm_ = in_place(accumulate.baddbmm)
     cross = cross
     kron = kron
+    matrix_power = inverse.matrix_power
+    inverse = inverse.inverse
+    det = determinant.det_of
+    slogdet = determinant.slogdet_of
+    cholesky = cholesky.cholesky_of
+    qr = qr.qr_of
+    svd = singular.svd_of
+    pinverse = singular.pinverse
 
     def __matmul__(self, other: Any) -> Any:
         return products.matmul(self, other) if isinstance(other, Variable) else NotImplemented  # type: ignore[arg-type]

@@ -84,7 +84,7 @@ def vector_norm(
 ) -> Tensor:
     """The `p`-norm over `axes`, computed in `dtype` if given. Errors speak of `op`."""
     array = array_of(op, input)
-    input = _as_floating(op, input, dtype)
+    input = as_floating(op, input, dtype)
     if (p < 0 or math.isinf(p)) and any(array.shape[axis] == 0 for axis in axes):
         raise IndexRangeError(
             f"{op}: cannot compute the {p} norm over dimensions {axes} of shape {array.shape}: an empty "
@@ -93,7 +93,7 @@ def vector_norm(
     return VectorNorm(float(p), axes, keepdim)(input)
 
 
-def _as_floating(op: str, input: Tensor, dtype: dtype | None) -> Tensor:
+def as_floating(op: str, input: Tensor, dtype: dtype | None) -> Tensor:
     """`input`, which must be of a floating type, in `dtype` if given, which must be no narrower."""
     have = dtypes.of(input.array)
     if not have.is_floating_point:
@@ -123,7 +123,7 @@ def norm(
     """
     array = array_of("norm", input)
     if p == "nuc":
-        return nuclear_norm(_as_floating("norm", input, dtype), dim, keepdim)
+        return nuclear_norm(as_floating("norm", input, dtype), dim, keepdim)
     if p is None or p == "fro":
         p = 2.0
     if isinstance(p, str):

@@ -1,0 +1,22 @@
+"""Linear algebra under PyTorch's names: `gpunn.linalg.solve` and its like.
+
+LAPACK does the work through NumPy, cuSOLVER through CuPy. All take batches of matrices of float32 and float64, in the
+last two dimensions, and all have first and second derivatives.
+"""
+
+from gpunn.errors import LinAlgError as LinAlgError
+from gpunn.ops.linalg.cholesky import cholesky as cholesky
+from gpunn.ops.linalg.cross import linalg_cross as cross  # noqa: F401
+from gpunn.ops.linalg.determinant import det as det
+from gpunn.ops.linalg.determinant import slogdet as slogdet
+from gpunn.ops.linalg.eigen import eigh as eigh
+from gpunn.ops.linalg.inverse import inv as inv
+from gpunn.ops.linalg.inverse import matrix_power as matrix_power
+from gpunn.ops.linalg.inverse import solve as solve
+from gpunn.ops.linalg.norms import matrix_norm as matrix_norm
+from gpunn.ops.linalg.norms import norm as norm
+from gpunn.ops.linalg.norms import vector_norm as vector_norm
+from gpunn.ops.linalg.products import matmul as matmul
+from gpunn.ops.linalg.qr import qr as qr
+from gpunn.ops.linalg.singular import pinv as pinv
+from gpunn.ops.linalg.singular import svd as svd
