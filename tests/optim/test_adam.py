@@ -92,7 +92,7 @@ def test_half_types_are_computed_in_float32(dtype, device):
         m, v, g = (x.astype(np.float32) for x in (m, v, g))
         wanted = m + (g - m) * np.float32(1 - 0.9), v * np.float32(0.99) + np.float32(1 - 0.99) * g * g
         state = optimizer.state[p]
-        m, v = (backend.asnumpy(state[name].array) for name in ("exp_avg", "exp_avg_sq"))
+        m, v = (backend.asnumpy(state[name].array).copy() for name in ("exp_avg", "exp_avg_sq"))
         for found, exact in zip((m, v), wanted, strict=True):
             rounded = exact.astype(dtype.numpy).astype(np.float64)
             unit = float(gp.finfo(dtype).eps)
