@@ -1,5 +1,5 @@
-// Random numbers: the stream of gpunn/random.py, bit for bit; normal ones to rounding. Block p of
-// the stream of a seed is four words; a draw takes the blocks from its offset on.
+// Random numbers: the stream of gpunn/random/blocks.py, bit for bit; normal ones to rounding. Block
+// p of the stream of a seed is four words; a draw takes the blocks from its offset on.
 #pragma once
 #include "common.cuh"
 

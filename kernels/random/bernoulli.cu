@@ -1,4 +1,4 @@
-// Random truth. Launched by gpunn/random.py.
+// Random truth. Launched by gpunn/random/draws.py.
 // BLOCK: 256
 #include "random.cuh"
 

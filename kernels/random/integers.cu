@@ -1,4 +1,4 @@
-// Random integers, as numbers of any type. Launched by gpunn/random.py.
+// Random integers, as numbers of any type. Launched by gpunn/random/draws.py.
 // T: float, double, __half, __nv_bfloat16, bool, unsigned char, signed char, short, int, long long
 // BLOCK: 256
 #include "random.cuh"

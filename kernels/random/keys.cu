@@ -1,4 +1,4 @@
-// Random numbers that sort into a permutation. Launched by gpunn/random.py.
+// Random numbers that sort into a permutation. Launched by gpunn/random/draws.py.
 // BLOCK: 256
 #include "random.cuh"
 

@@ -1,4 +1,4 @@
-// Random numbers of the floating types. Launched by gpunn/random.py.
+// Random numbers of the floating types. Launched by gpunn/random/draws.py.
 // T: float, double, __half, __nv_bfloat16
 // BLOCK: 256
 #include "random.cuh"

@@ -1,4 +1,4 @@
-"""kernels/random.cuh makes the numbers of gpunn/random.py."""
+"""kernels/random.cuh makes the numbers of gpunn/random/blocks.py."""
 
 from pathlib import Path
 

@@ -22,7 +22,7 @@ def draw(
     generator: Generator | None,
     *limits: Any,
 ) -> Array:
-    """An array of a distribution of gpunn/random.py: `kind` is uniform, normal, integers or bernoulli."""
+    """An array of a distribution of gpunn/random: `kind` is uniform, normal, integers or bernoulli."""
     if kind in (random.uniform, random.normal) and not to.is_floating_point:
         raise UnsupportedError(f"{op}: not implemented for {to.name}; it needs a floating point dtype")
     with backend.placed_on(where):

@@ -1,13 +1,9 @@
-"""Philox against published vectors and plain Python; the draws against their formulas and statistics."""
+"""The draws against their formulas and statistics."""
 
 from __future__ import annotations
 
-import copy
 import itertools
 import math
-import pickle
-import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,67 +13,16 @@ import pytest
 
 from gpunn import backend, random
 from gpunn.errors import ArgumentError, DtypeError
-from gpunn.random import Generator
+from gpunn.random import Generator, draws
+from tests.random.plain import seeded, stream
 
 FLOATS = [np.float16, ml_dtypes.bfloat16, np.float32, np.float64]
-
-
-def seeded(seed: int = 1234) -> Generator:
-    return Generator().manual_seed(seed)
-
-
-def plain_philox(seed: int, counter: int) -> list[int]:
-    """One block, one word after the other."""
-    c = [counter >> 32 * j & 0xFFFFFFFF for j in range(4)]
-    k = [seed & 0xFFFFFFFF, seed >> 32]
-    for _ in range(10):
-        a, b = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
-        c = [(b >> 32) ^ c[1] ^ k[0], b & 0xFFFFFFFF, (a >> 32) ^ c[3] ^ k[1], a & 0xFFFFFFFF]
-        k = [(k[0] + 0x9E3779B9) % 2**32, (k[1] + 0xBB67AE85) % 2**32]
-    return c
-
-
-def stream(seed: int, blocks: int, dtype: str = "<u4") -> np.ndarray[Any, Any]:
-    words = [plain_philox(seed, p) for p in range(blocks)]
-    return np.array(words, dtype="<u4").reshape(-1).view(dtype)
 
 
 def chi_square(counts: Any, expected: float) -> float:
     """The statistic in standard deviations from its mean."""
     freedom = np.size(counts) - 1
     return float((np.sum((np.asarray(counts) - expected) ** 2) / expected - freedom) / math.sqrt(2 * freedom))
-
-
-@pytest.mark.parametrize(
-    ("counter", "key", "wanted"),
-    [
-        ("00000000 00000000 00000000 00000000", "00000000 00000000", "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
-        ("ffffffff ffffffff ffffffff ffffffff", "ffffffff ffffffff", "408f276d 41c83b0e a20bc7c6 6d5451fd"),
-        ("243f6a88 85a308d3 13198a2e 03707344", "a4093822 299f31d0", "d16cfe09 94fdcceb 5001e420 24126ea1"),
-    ],
-)
-def test_philox_known_answers(counter: str, key: str, wanted: str, device: str) -> None:
-    """philox4x32 10 of Random123's kat_vectors."""
-    start = sum(int(word, 16) << 32 * j for j, word in enumerate(counter.split()))
-    seed = sum(int(word, 16) << 32 * j for j, word in enumerate(key.split()))
-    words = random.philox(backend.module_of(backend.device(device)), seed, start, 1)
-    assert words.dtype == np.uint32 and words.shape == (1, 4)
-    assert [f"{word:08x}" for word in backend.asnumpy(words)[0]] == wanted.split()
-
-
-@pytest.mark.parametrize("start", [0, 12345, 2**32 - 3, 2**64 - 3, (7 << 64) + 2**64 - 2])
-def test_philox_counts_in_the_lower_64_bits(start: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(random, "_CHUNK", 3)
-    seed = 0x0123456789ABCDEF
-    wanted = [plain_philox(seed, (start >> 64 << 64) + (start + i) % 2**64) for i in range(8)]
-    np.testing.assert_array_equal(random.philox(np, seed, start, 8), wanted)
-    assert random.philox(np, seed, start, 0).shape == (0, 4)
-
-
-def test_philox_chunks_do_not_show() -> None:
-    count = random._CHUNK + 5
-    words = random.philox(np, 3, 10, count)
-    np.testing.assert_array_equal(words[-7:], random.philox(np, 3, 10 + count - 7, 7))
 
 
 DRAWS: list[tuple[Callable[[Any, Generator, int], Any], int]] = [  # the draw of n elements, elements a block
@@ -140,7 +85,7 @@ def test_extreme_words(dtype: Any, word: int, monkeypatch: pytest.MonkeyPatch) -
     def constant(xp: Any, seed: int, start: int, count: int) -> Any:
         return xp.full((count, 2), word, dtype=xp.uint64).view(xp.uint32)
 
-    monkeypatch.setattr(random, "philox", constant)
+    monkeypatch.setattr(draws, "philox", constant)
     smallest_step = 0.5 * float(ml_dtypes.finfo(dtype).eps)
     largest = 1 - smallest_step if word else 0.0
     assert random.uniform(np, seeded(), (3,), dtype).tolist() == [largest] * 3
@@ -297,101 +242,6 @@ def test_shapes(shape: tuple[int, ...]) -> None:
         assert isinstance(found, np.ndarray) and found.shape == shape
 
 
-@pytest.mark.parametrize(
-    ("seed", "wanted"),
-    [(0, 0), (7, 7), (-1, 2**64 - 1), (-(2**63), 2**63), (2**64 - 1, 2**64 - 1), (np.int32(-2), 2**64 - 2)],
-)
-def test_manual_seed(seed: int, wanted: int) -> None:
-    generator = Generator()
-    generator.reserve(5)
-    assert generator.manual_seed(seed) is generator
-    assert generator.initial_seed() == wanted
-    assert generator.reserve(0) == (wanted, 0)
-
-
-@pytest.mark.parametrize("seed", [2**64, -(2**63) - 1, 1.5, "7", None, True])
-def test_manual_seed_errors(seed: Any) -> None:
-    generator = seeded()
-    with pytest.raises(ArgumentError, match="manual_seed: expected"):
-        generator.manual_seed(seed)
-    assert generator.initial_seed() == 1234
-
-
-def test_a_new_generator_starts_as_in_pytorch() -> None:
-    assert Generator().initial_seed() == 67280421310721
-    assert Generator().device == backend.device("cpu")
-
-
-def test_seed_draws_a_new_one() -> None:
-    generator = seeded()
-    generator.reserve(9)
-    first = generator.seed()
-    assert generator.reserve(0) == (first, 0) and generator.initial_seed() == first
-    assert 0 <= first < 2**64 and generator.seed() != first
-
-
-def test_state_is_seed_and_offset() -> None:
-    generator = seeded(-2)
-    generator.reserve(0x0102)
-    state = generator.get_state_array()
-    assert state.dtype == np.uint8
-    assert state.tolist() == [0xFE] + [0xFF] * 7 + [2, 1] + [0] * 6
-    after = random.uniform(np, generator, (5,), np.float32)
-    other = Generator()
-    other.set_state_array(np.repeat(state, 2)[::2])
-    np.testing.assert_array_equal(random.uniform(np, other, (5,), np.float32), after)
-    assert other.initial_seed() == 2**64 - 2
-
-
-@pytest.mark.parametrize(
-    ("state", "given"),
-    [
-        (np.zeros(15, np.uint8), r"got uint8 \(15,\)"),
-        (np.zeros((2, 8), np.uint8), r"got uint8 \(2, 8\)"),
-        (np.zeros(16, np.int64), r"got int64 \(16,\)"),
-        ([0] * 16, "got list"),
-    ],
-)
-def test_state_errors(state: Any, given: str) -> None:
-    generator = seeded()
-    with pytest.raises(RuntimeError, match=given):
-        generator.set_state_array(state)
-    assert generator.reserve(0) == (1234, 0)
-
-
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda g: pickle.loads(pickle.dumps(g))])
-def test_copies_go_their_own_way(duplicate: Callable[[Generator], Generator]) -> None:
-    generator = seeded()
-    generator.reserve(3)
-    twin = duplicate(generator)
-    assert twin.reserve(4) == (1234, 3) and twin.reserve(0) == (1234, 7)
-    assert generator.reserve(0) == (1234, 3) and twin.device == generator.device
-
-
-def test_offset_wraps() -> None:
-    generator = Generator()
-    generator.set_state_array(np.frombuffer((5).to_bytes(8, "little") + b"\xff" * 8, np.uint8))
-    assert generator.reserve(2) == (5, 2**64 - 1)
-    assert generator.reserve(0) == (5, 1)
-
-
-def test_threads_get_different_blocks() -> None:
-    class Slow(int):
-        """A number that another thread may overtake while it is added."""
-
-        def __radd__(self, other: int) -> int:
-            time.sleep(0.002)
-            return int(other) + int(self)
-
-    generator, offsets = seeded(), []
-    threads = [threading.Thread(target=lambda: offsets.append(generator.reserve(Slow(2))[1])) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(offsets) == list(range(0, 16, 2))
-
-
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("draw", [random.uniform, random.normal])
 def test_a_place_draws_the_same_numbers_each_time(draw: Callable[..., Any], dtype: Any, device: str) -> None:
@@ -404,15 +254,3 @@ def test_a_place_draws_the_same_numbers_each_time(draw: Callable[..., Any], dtyp
     assert generator.reserve(0) == again.reserve(0)
     for _ in range(2):
         assert draw(xp, place, (7,), dtype).tolist() == wanted.tolist()
-
-
-def test_default_generator() -> None:
-    before = random.default_generator.get_state_array()
-    try:
-        assert random.manual_seed(42) is random.default_generator
-        assert random.initial_seed() == 42
-        assert random.manual_seed(1.9).initial_seed() == 1  # type: ignore[arg-type]  # int(seed), as in PyTorch
-        drawn = random.seed()
-        assert random.initial_seed() == drawn == random.default_generator.initial_seed()
-    finally:
-        random.default_generator.set_state_array(before)
