@@ -1,5 +1,5 @@
 // What convolutions on tensor cores share: tiles of 16-byte chunks in shared memory, and products
-// of T. Used by kernels/conv/tensor*.cu.
+// of T. Used by kernels/conv/tensor*.cu and matrix.cuh.
 #pragma once
 #include "common.cuh"
 #include "ptx.cuh"
