@@ -136,6 +136,14 @@ def test_long_sums_are_cut_into_slices_and_keep_their_digits():
         assert (abs(dw[..., 0] - exact) <= 16 * 2.0**-24 * absolute + 1.001 * EPS["float16"] * abs(exact)).all()
 
 
+def test_more_positions_than_a_kernel_counts_stay_in_their_images(monkeypatch):
+    monkeypatch.setattr(pointwise, "LARGEST", 10)
+    host, geo = arrays(*SHAPES[1], SETTINGS, "bfloat16")
+    check_kernels(lambda: all_products(host, geo, True, tiles.choices()[0]), orders=1)
+    with emulator.enable():
+        check_digits(host, geo, all_products(host, geo, True, tiles.choices()[0]), "bfloat16")
+
+
 def test_the_tiles_are_those_of_the_model():
     """Forward as conv/tensor, so that one model and one tuner serve both; the weight's are among them."""
     choices = {stem: kernel_file(stem).choices for stem in (tiles.FILE, tiles.POINTWISE, pointwise.WEIGHT_FILE)}
