@@ -1,6 +1,7 @@
-// Where a point of a sampling grid lies in an input, and which elements around it count.
+// Where a point of a sampling grid lies in an input, and which elements around it count. Places are
+// rounded as in NumPy, product by product: a fused one could put a point beside another element.
 #pragma once
-#include "pool/windows.cuh"
+#include "image/exact.cuh"
 
 enum Outside { ZEROS, BORDER, REFLECTION };
 
@@ -27,7 +28,7 @@ __device__ __forceinline__ Place<C> reflected(Place<C> place, int low, int high)
     distance = -distance;
     slope = -slope;
   }
-  const C turns = floor(distance / span), rest = distance - turns * span;
+  const C turns = floor(distance / span), rest = plus(distance, -times(turns, span));
   const bool is_even = fmod(turns, C(2)) == 0;
   return {is_even ? rest + start : span - rest + start, is_even ? slope : -slope};
 }
@@ -78,7 +79,7 @@ __device__ __forceinline__ Around<C, TAPS> around(C point, const Scope& axis) {
   Around<C, TAPS> found;
   const C half = axis.corners ? static_cast<C>(axis.size - 1) / 2 : static_cast<C>(axis.size) / 2;
   const C shift = axis.corners ? half : half - C(0.5);
-  Place<C> place{point * half + shift, half};
+  Place<C> place{plus(times(point, half), shift), half};
   if (TAPS < 4) place = brought_inside(place, axis);
   if (TAPS == 1) {
     found.at[0] = element_at(rint(place.at), axis.size);

@@ -1,8 +1,7 @@
 // Weighted sums along three axes, which resize. Launched by gpunn/ops/resize/resample.py.
 // (T, C): (float, float), (double, double), (__half, float), (__nv_bfloat16, float), (unsigned char, float)
 // BLOCK: 256
-#include "bytes.cuh"
-#include "pool/windows.cuh"
+#include "image/exact.cuh"
 
 // One axis: place o of the output is the sum of `count[o]` elements of the input from first[o] on,
 // with the weights at o * width.
@@ -11,6 +10,12 @@ struct Sight {
   const C* __restrict__ weights;
   int size, out, width;
 };
+
+// sum + weight * value. Where the result is rounded to bytes, the product is rounded first as in
+// NumPy: it could else be another byte.
+__device__ __forceinline__ C add(C sum, C weight, C value) {
+  return sizeof(T) == 1 ? plus(sum, times(weight, value)) : sum + weight * value;
+}
 
 template <int N>
 __device__ __forceinline__ void resample_all(T* y, const T* x, const Sight& d, const Sight& h,
@@ -33,15 +38,15 @@ __device__ __forceinline__ void resample_all(T* y, const T* x, const Sight& d, c
           C values[N];
           load(values, source + static_cast<long long>(l) * channels);
 #pragma unroll
-          for (int m = 0; m < N; ++m) sum[m] += weight * values[m];
+          for (int m = 0; m < N; ++m) sum[m] = add(sum[m], weight, values[m]);
         }
         const C weight = h.weights[static_cast<long long>(p.h) * h.width + k];
 #pragma unroll
-        for (int m = 0; m < N; ++m) plane[m] += weight * sum[m];
+        for (int m = 0; m < N; ++m) plane[m] = add(plane[m], weight, sum[m]);
       }
       const C weight = d.weights[static_cast<long long>(p.d) * d.width + j];
 #pragma unroll
-      for (int m = 0; m < N; ++m) volume[m] += weight * plane[m];
+      for (int m = 0; m < N; ++m) volume[m] = add(volume[m], weight, plane[m]);
     }
     store(y + i * N, volume);
   }

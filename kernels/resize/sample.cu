@@ -26,6 +26,12 @@ __device__ __forceinline__ Item item_of(long long i, int places, int channels, b
   return item;
 }
 
+// Whether a tap outside is left out. Of images it counts as 0 times its weight: NaN for a point
+// that is NaN, as in PyTorch on the CPU; of volumes it counts nothing, as there.
+__device__ __forceinline__ bool is_left_out(long long place, int rank) {
+  return place < 0 && rank == 3;
+}
+
 // Where channel c of a place lies in an array with `places` places and `channels` channels.
 __device__ __forceinline__ long long element_of(long long image, long long place, int c,
                                                 long long places, int channels, bool last) {
@@ -50,8 +56,10 @@ extern "C" __global__ void __launch_bounds__(BLOCK, BLOCKS)
     for (int c = item.channel; c < end; ++c) {
       C sum = 0;
       near.each(size_h, size_w, [&](int, long long place, int j, int k, int l) {
-        if (place < 0) return;
-        const C value = to_compute(x[element_of(item.image, place, c, places, channels, last)]);
+        if (is_left_out(place, rank)) return;
+        C value = 0;
+        if (place >= 0)
+          value = to_compute(x[element_of(item.image, place, c, places, channels, last)]);
         sum += near.d.weight[j] * near.h.weight[k] * near.w.weight[l] * value;
       });
       y[element_of(item.image, item.place, c, points, channels, last)] = from_compute<T>(sum);
@@ -80,8 +88,10 @@ extern "C" __global__ void __launch_bounds__(BLOCK, BLOCKS)
       for (int c = start; c < end; ++c) {
         const C g = to_compute(dy[element_of(image, point, c, points, channels, last)]);
         near.each(size_h, size_w, [&](int, long long place, int j, int k, int l) {
-          if (place < 0) return;
-          const C value = g * to_compute(x[element_of(image, place, c, places, channels, last)]);
+          if (is_left_out(place, rank)) return;
+          C value = 0;
+          if (place >= 0)
+            value = g * to_compute(x[element_of(image, place, c, places, channels, last)]);
           sum[0] += value * (near.d.weight[j] * near.h.weight[k] * near.w.slope[l]);
           sum[1] += value * (near.d.weight[j] * near.h.slope[k] * near.w.weight[l]);
           sum[2] += value * (near.d.slope[j] * near.h.weight[k] * near.w.weight[l]);

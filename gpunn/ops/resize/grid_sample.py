@@ -40,7 +40,8 @@ class GridSample(Function):
         y: Any = None
         for numbers, element, inside in each_tap(axes, self.sampling):
             parts = [weights(axis.share, self.sampling.mode)[k] for axis, k in zip(axes, numbers, strict=True)]
-            term = _taken(rows, element, inside) * np.asarray(product(parts), rows.dtype)[..., None]
+            factor = _counted(product(parts), inside, self.sampling.rank)
+            term = _taken(rows, element, inside) * np.asarray(factor, rows.dtype)[..., None]
             y = term if y is None else y + term
         return _from_rows(y, (*x.shape[:2], *grid.shape[1:-1]), x)
 
@@ -147,6 +148,11 @@ def _taken(rows: Array, element: Array, inside: Array) -> Array:
     return found
 
 
+def _counted(factor: Any, inside: Array, rank: int) -> Any:
+    """The weights of a tap. Outside, those of volumes are 0; those of images may make 0 NaN: both as in PyTorch."""
+    return np.where(inside, factor, 0) if rank == 3 else factor
+
+
 def _spread(g: Array, axes: list[Along], shape: tuple[int, ...], sampling: Sampling) -> Array:
     """The gradient of x as rows: for each element what the taps that see it get, in the order of the points."""
     images, channels, places = len(g), g.shape[-1], math.prod(shape[2:])
@@ -183,7 +189,7 @@ def _grid_gradient(g: Array, rows: Array, axes: list[Along], sampling: Sampling)
                 else weights(axis.share, sampling.mode)[k]
                 for number, (axis, k) in enumerate(zip(axes, numbers, strict=True))
             ]
-            result[..., rank - 1 - along_axis] += value * product(parts)
+            result[..., rank - 1 - along_axis] += value * _counted(product(parts), inside, rank)
     return result
 
 
@@ -194,9 +200,11 @@ def _composed(x: Any, grid: Any, sampling: Sampling) -> Any:
     axes = _axes(grid.array, sampling)
     flat, shares = grid.reshape(images, points, rank), []
     for number, axis in enumerate(axes):
-        point = flat[..., rank - 1 - number]
+        point, share = flat[..., rank - 1 - number], Variable.result_type(axis.share.astype(x.array.dtype))
+        if rank == 3:  # what is NaN, or infinite, sees nothing of a volume, and has no gradient
+            point, share = (t.masked_fill(~point.isfinite(), 0) for t in (point, share))
         change = (point - point.detach()) * Variable.result_type(axis.slope.astype(x.array.dtype))
-        shares.append(change + Variable.result_type(axis.share.astype(x.array.dtype)))
+        shares.append(change + share)
     elements = x.reshape(images, channels, places)
     y: Any = None
     for numbers, element, inside in each_tap(axes, sampling):

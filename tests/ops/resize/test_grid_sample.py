@@ -133,6 +133,38 @@ def test_far_and_not_a_number(device):
                 np.testing.assert_allclose(last, [0, 0] if outside == "zeros" else [3 if mode == "bilinear" else 2, 1])
 
 
+@pytest.mark.parametrize("outside", OUTSIDE)
+@pytest.mark.parametrize("mode", MODES)
+def test_points_that_are_nan_as_in_pytorch(mode, outside, device):
+    """The numbers are those of PyTorch 2.13 on a CPU."""
+    x = gp.arange(1.0, 17.0, device=device).reshape(1, 1, 4, 4).requires_grad_()
+    grid = gp.tensor([[[[np.nan, 0.1], [0.1, np.nan], [np.inf, 0.1]]]], device=device, requires_grad=True)
+    y = F.grid_sample(x, grid, mode, outside, align_corners=False)
+    y.sum().backward()
+    found, slopes = y.numpy(force=True).reshape(-1), backend.asnumpy(grid.grad.array).reshape(-1)
+    first = {"nearest": 9.0, "bilinear": 7.8}  # of the row that the point lies in
+    if mode == "bicubic":
+        assert np.isnan(found).all() and np.isnan(slopes).all()
+    elif outside != "zeros":
+        np.testing.assert_allclose(found[0], first[mode], rtol=1e-6)
+    elif mode == "bilinear":
+        assert np.isnan(found).all()
+        np.testing.assert_array_equal(slopes, [0, np.nan, np.nan, 0, 0, np.nan])
+    else:
+        assert not found.any() and not slopes.any()
+    if outside == "zeros":
+        assert not backend.asnumpy(x.grad.array).any()
+
+
+def test_of_a_volume_they_see_nothing(device):
+    x = gp.arange(1.0, 9.0, device=device).reshape(1, 1, 2, 2, 2).requires_grad_()
+    grid = gp.tensor([[[[[np.nan, 0.25, 0.0], [np.inf, 0.25, 0.0]]]]], device=device, requires_grad=True)
+    for create in (False, True):
+        y = F.grid_sample(x, grid, align_corners=False)
+        found = gp.autograd.grad(y.sum(), (x, grid), create_graph=create)
+        assert not any(backend.asnumpy(t.detach().array).any() for t in (y, *found))
+
+
 @pytest.mark.parametrize(
     ("x", "grid", "arguments", "error", "text"),
     [
