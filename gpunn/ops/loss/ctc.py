@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from gpunn import dtypes, kernels
-from gpunn.backend import Array, array_module, asnumpy
+from gpunn.backend import Array, any_cuda, array_module, asnumpy, is_cuda
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, IndexRangeError, ShapeError
 from gpunn.kernels import bounds
 from gpunn.ops.loss.arguments import must_be_tensors, reduction_name
 from gpunn.ops.reduction.sums import mean, sum
+from gpunn.ops.value_range import check_range
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -25,11 +26,14 @@ BLOCK: Final = 256
 
 
 class Labels:
-    """The labels of all sequences one after the other, where each begins, and lengths (2, N): of inputs and labels."""
+    """The labels of all sequences one after the other, where each begins, and lengths (2, N): of inputs and labels.
 
-    def __init__(self, targets: Array, starts: Any, lengths: Any, blank: int) -> None:
+    `most` is the largest number of labels, or more. The lengths are on the host, or where log_probs is.
+    """
+
+    def __init__(self, targets: Array, starts: Any, lengths: Any, blank: int, most: int) -> None:
         self.targets, self.starts, self.lengths, self.blank = targets, starts, lengths, blank
-        self.states = 2 * int(lengths[1].max(initial=0)) + 1
+        self.states = 2 * most + 1
 
     def of_states(self, classes: int) -> tuple[Any, Any, Any]:
         """(N, L) each: the class of every state, whether it may be entered from two before, whether it exists."""
@@ -175,7 +179,8 @@ def ctc_loss(
     Args:
         log_probs: (T, N, C), or (T, C) without a batch: logarithms of probabilities, of `log_softmax`.
         targets: labels, (N, S), or those of all sequences one after the other; not `blank`.
-        input_lengths, target_lengths: N integers, or tensors of them: how many steps and labels count.
+        input_lengths, target_lengths: N integers, or tensors of them: how many steps and labels count. The host waits
+            for those on a GPU where targets are one after the other.
         reduction: "mean" divides each loss by the number of its labels first, as in PyTorch.
         zero_infinity: count sequences that are too short for their labels as 0, without gradient.
 
@@ -191,11 +196,11 @@ def ctc_loss(
     if dtypes.of(targets.array).category != dtypes.INTEGER:
         raise DtypeError(f"{op}: targets must be of integral type, got {targets.dtype}; use targets.long()")
     batched: Any = log_probs if log_probs.ndim == 3 else log_probs.unsqueeze(1)
-    labels = _labels(batched.array.shape, targets.array, input_lengths, target_lengths, blank)
+    labels = _labels(batched.array, targets.array, input_lengths, target_lengths, blank)
     losses: Any = CTCLoss(labels, bool(zero_infinity))(batched)
     if how == "mean":
         xp = array_module(losses.array)
-        counts = xp.asarray(np.maximum(labels.lengths[1], 1)).astype(losses.array.dtype)
+        counts = xp.asarray(labels.lengths[1]).clip(1).astype(losses.array.dtype)
         return mean(losses / Variable.result_type(counts))
     if how == "sum":
         return sum(losses)
@@ -203,13 +208,16 @@ def ctc_loss(
     return result
 
 
-def _labels(shape: tuple[int, ...], targets: Array, input_lengths: Any, target_lengths: Any, blank: int) -> Labels:
-    """The labels, checked against log_probs of `shape` (T, N, C)."""
-    steps, batch, classes = shape
-    inputs = _lengths("input_lengths", input_lengths, batch)
-    counts = _lengths("target_lengths", target_lengths, batch)
+def _labels(logp: Array, targets: Array, input_lengths: Any, target_lengths: Any, blank: int) -> Labels:
+    """The labels, checked against log_probs (T, N, C)."""
+    steps, batch, classes = logp.shape
     if not 0 <= blank < classes:
         raise ArgumentError(f"ctc_loss: blank must be in label range: from 0 to {classes - 1}, got {blank}")
+    given = [x.array for x in (input_lengths, target_lengths) if isinstance(x, Variable)]
+    if is_cuda(logp) and any_cuda(given) and targets.ndim == 2 and targets.shape[0] == batch:
+        return _labels_on_gpu(logp, targets, input_lengths, target_lengths, blank)
+    inputs = _lengths("input_lengths", input_lengths, batch)
+    counts = _lengths("target_lengths", target_lengths, batch)
     if inputs.max(initial=0) > steps:
         raise ArgumentError(
             f"ctc_loss: Expected input_lengths to have value at most {steps}, the steps of log_probs; "
@@ -230,14 +238,35 @@ def _labels(shape: tuple[int, ...], targets: Array, input_lengths: Any, target_l
         raise ShapeError(
             f"ctc_loss: Expected targets of shape (N, S), or ({counts.sum()},) for all labels, got {targets.shape}"
         )
-    return Labels(targets.reshape(-1), starts, np.stack([inputs, counts]), blank)
+    return Labels(targets.reshape(-1), starts, np.stack([inputs, counts]), blank, int(counts.max(initial=0)))
+
+
+def _labels_on_gpu(logp: Array, targets: Array, input_lengths: Any, target_lengths: Any, blank: int) -> Labels:
+    """The labels (N, S) with lengths that no host reads: a wrong one is cut, and an error when the host next waits."""
+    cupy, lengths, width = array_module(logp), [], targets.shape[1]
+    limits = (("input_lengths", input_lengths, len(logp)), ("target_lengths", target_lengths, width))
+    for name, given, most in limits:
+        if not isinstance(given, Variable) or not is_cuda(given.array):
+            found = cupy.asarray(_lengths(name, given, logp.shape[1]))
+        else:
+            found = _integral(name, given).reshape(-1).astype(np.int64)
+            if len(found) != logp.shape[1]:
+                raise ShapeError(f"ctc_loss: {name} must be of size batch_size: {logp.shape[1]}, got {len(found)}")
+        check_range(f"ctc_loss: Expected {name} to have values from 0 to {most}", found, 0, most)
+        lengths.append(found.clip(0, most))
+    starts = cupy.arange(0, targets.size, width) if width else cupy.zeros(len(targets), np.int64)
+    return Labels(targets.reshape(-1), starts, cupy.stack(lengths), blank, width)
+
+
+def _integral(name: str, given: Variable) -> Array:
+    if given.array.dtype.kind not in "iu":
+        raise DtypeError(f"ctc_loss: {name} must be integral, got {given.array.dtype}; use {name}.long()")
+    return given.array
 
 
 def _lengths(name: str, given: Any, batch: int) -> Any:
     if isinstance(given, Variable):
-        if given.array.dtype.kind not in "iu":
-            raise DtypeError(f"ctc_loss: {name} must be integral, got {given.array.dtype}; use {name}.long()")
-        given = asnumpy(given.array).reshape(-1).tolist()
+        given = asnumpy(_integral(name, given)).reshape(-1).tolist()
     if not isinstance(given, (tuple, list)) or not all(isinstance(n, int) for n in given):
         raise ArgumentTypeError(f"ctc_loss: {name} must be a tensor or a sequence of integers, got {given!r}")
     if len(given) != batch:

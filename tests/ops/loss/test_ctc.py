@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import gpunn as gp
+from gpunn import backend, emulator
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, IndexRangeError, ShapeError, UnsupportedError
 from tests.harness import check_dtypes, check_op
 
@@ -46,6 +47,54 @@ def test_all_paths(reduction, flat, device):
 
     check_op(op, lambda x: reference(x, reduction), [X], device, derivatives=1, rtol=1e-11)
     check_dtypes(op, lambda x: reference(x, reduction), [X], device, ("float16", "float32"), factor=30)
+
+
+def with_lengths_on_gpu(inputs=INPUTS, counts=COUNTS, labels=LABELS):
+    """The loss and the gradient, and how often the host has waited."""
+    x = gp.tensor(X, dtype=gp.float64, device="cuda", requires_grad=True)
+    given = [n if isinstance(n, tuple) else gp.tensor(n, device="cuda") for n in (inputs, counts)]
+    targets = gp.tensor(labels, device="cuda")
+    before = emulator.synchronisations.count
+    y = F.ctc_loss(F.log_softmax(x, 2), targets, *given)
+    y.backward()
+    waited = emulator.synchronisations.count - before
+    return y.item(), backend.asnumpy(x.grad.array), waited
+
+
+def test_lengths_on_a_gpu_are_not_waited_for():
+    with emulator.enable(check=True):
+        x = gp.tensor(X, device="cuda", requires_grad=True)
+        y = F.ctc_loss(F.log_softmax(x, 2), gp.tensor(LABELS, device="cuda"), INPUTS, COUNTS)
+        y.backward()
+        for inputs, counts in ((INPUTS, COUNTS), (tuple(INPUTS), COUNTS), (INPUTS, tuple(COUNTS))):
+            loss, grad, waited = with_lengths_on_gpu(inputs, counts)
+            assert waited == 0 and loss == y.item()
+            np.testing.assert_array_equal(grad, backend.asnumpy(x.grad.array))
+        flat = np.concatenate([row[:k] for row, k in zip(LABELS, COUNTS, strict=True)])
+        loss, grad, _ = with_lengths_on_gpu(labels=flat)
+        assert loss == y.item()
+        np.testing.assert_array_equal(grad, backend.asnumpy(x.grad.array))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "counts", "text"),
+    [
+        ([5, 6, 1, 1], COUNTS, "Expected input_lengths to have values from 0 to 5; got 6.0 at position 1"),
+        (INPUTS, [3, 2, -1, 0], "Expected target_lengths to have values from 0 to 3; got -1.0 at position 2"),
+        (INPUTS, [4, 2, 1, 0], "Expected target_lengths to have values from 0 to 3; got 4.0 at position 0"),
+    ],
+)
+def test_wrong_lengths_on_a_gpu_are_told_late(inputs, counts, text):
+    with emulator.enable(check=True), pytest.raises(ArgumentError, match=text):
+        with_lengths_on_gpu(inputs, counts)
+
+
+def test_kinds_of_lengths_on_a_gpu_are_told_at_once():
+    with emulator.enable():
+        with pytest.raises(DtypeError, match="input_lengths must be integral"):
+            with_lengths_on_gpu([1.0, 2, 3, 4])
+        with pytest.raises(ShapeError, match="target_lengths must be of size batch_size: 4, got 3"):
+            with_lengths_on_gpu(counts=[1, 1, 1])
 
 
 def test_without_a_batch_and_with_another_blank(device):
