@@ -50,6 +50,8 @@ from gpunn.nn.conv.transposed import ConvTranspose1d as ConvTranspose1d
 from gpunn.nn.conv.transposed import ConvTranspose2d as ConvTranspose2d
 from gpunn.nn.conv.transposed import ConvTranspose3d as ConvTranspose3d
 from gpunn.nn.data_parallel import DataParallel as DataParallel
+from gpunn.nn.distance import CosineSimilarity as CosineSimilarity
+from gpunn.nn.distance import PairwiseDistance as PairwiseDistance
 from gpunn.nn.dropout import AlphaDropout as AlphaDropout
 from gpunn.nn.dropout import ClassicDropout as ClassicDropout
 from gpunn.nn.dropout import Dropout as Dropout

@@ -155,6 +155,9 @@ from gpunn.ops.creation import tril_indices as tril_indices
 from gpunn.ops.creation import triu_indices as triu_indices
 from gpunn.ops.creation import zeros as zeros
 from gpunn.ops.creation import zeros_like as zeros_like
+from gpunn.ops.distance import cdist as cdist
+from gpunn.ops.distance import cosine_similarity as cosine_similarity
+from gpunn.ops.distance import pairwise_distance as pairwise_distance
 from gpunn.ops.indexing.diagonal import diag as diag
 from gpunn.ops.indexing.diagonal import diag_embed as diag_embed
 from gpunn.ops.indexing.diagonal import diagonal as diagonal

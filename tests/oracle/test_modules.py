@@ -59,6 +59,12 @@ RESIZING: dict[str, list[tuple[Any, ...]]] = {
 }
 
 
+DISTANCES: dict[str, list[tuple[Any, ...]]] = {
+    "nn.CosineSimilarity": [(), (0, 0.1)],
+    "nn.PairwiseDistance": [(), (1.0, 0.5, True)],
+}
+
+
 def own_inputs(case: Case, dtype: torch.dtype) -> Iterator[ModuleInput]:
     x = make_tensor((4, 3, 2, 5), device="cpu", dtype=dtype, requires_grad=True)
     if case.promise.name == "nn.EmbeddingBag":
@@ -70,6 +76,10 @@ def own_inputs(case: Case, dtype: torch.dtype) -> Iterator[ModuleInput]:
         return
     if case.promise.name == "nn.TransformerDecoder":
         yield from layers.decoders(dtype, case.training)
+        return
+    if case.promise.name in DISTANCES:
+        for settings in DISTANCES[case.promise.name]:
+            yield ModuleInput(FunctionInput(*settings), FunctionInput(fresh(x[0]), fresh(x[1])))
         return
     if case.promise.name.endswith("Loss"):
         yield from inputs_of_losses(case.promise.name, x)

@@ -1,0 +1,197 @@
+"""How far vectors are from each other: cosine_similarity, pairwise_distance, cdist."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import numpy as np
+
+from gpunn import dtypes
+from gpunn.backend import Array, array_module
+from gpunn.engine import Function, Variable, no_grad
+from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
+from gpunn.ops.arithmetic.elementwise import masked
+from gpunn.ops.arithmetic.promotion import NUMBERS, broadcast_shape
+from gpunn.ops.linalg.products import check_operands, matmul
+from gpunn.ops.reduction.accumulate import widened
+from gpunn.ops.reduction.arguments import array_of
+from gpunn.ops.reduction.norms import VectorNorm, norm, vector_norm
+from gpunn.ops.reduction.subgradient import ratio
+from gpunn.ops.shape.conversion import cast
+from gpunn.ops.shape.dims import one_dim
+from gpunn.ops.shape.expand import expand
+from gpunn.ops.shape.joining import cat
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+PRODUCT_FROM: Final = 25  # more rows than these, on either side, are multiplied: as in PyTorch
+BLOCK: Final = 1 << 20  # differences at a time
+MODES: Final = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
+
+
+class Distances(Function):
+    """(Σ_k |a_ik - b_jk|^p)^(1/p), of a block of rows i at a time: (*, n, d), (*, m, d) -> (*, n, m)."""
+
+    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
+    saves_output = True
+
+    def __init__(self, p: float) -> None:
+        self.p = p
+
+    def forward(self, a: Array, b: Array) -> Array:
+        shape = (*a.shape[:-1], b.shape[-2])
+        out = array_module(a).zeros(shape, a.dtype)
+        if a.shape[-1]:
+            measure = VectorNorm(self.p, (len(shape),), False)
+            for rows in blocks(shape, a.shape[-1]):
+                out[..., rows, :] = measure.reduce(a[..., rows, None, :] - b[..., None, :, :])
+        return out
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """The slope of |x|^p: sgn(x) |x|^(p-1) distance^(1-p), and 0 where the distance is 0."""
+        a, b, out = self.saved(0), self.saved(1), self.saved_output()
+        if self.p == 0:
+            return None, None
+        parts, to_b = [], None
+        for rows in blocks(out.array.shape, a.array.shape[-1]):
+            change = a[..., rows, :].unsqueeze(-2) - b.unsqueeze(-3)
+            slope = self.slope(change, out[..., rows, :].unsqueeze(-1), grad[..., rows, :].unsqueeze(-1))
+            parts.append(slope.sum(-2))
+            if self.needs[1]:
+                part = slope.sum(-3)
+                to_b = part if to_b is None else to_b + part
+        return cat(parts, dim=-2) if parts else None, None if to_b is None else -to_b
+
+    def slope(self, x: Tensor, distance: Tensor, grad: Tensor) -> Tensor:
+        """The gradient of the differences `x`. With p = inf all that are as large as the distance get all of it."""
+        p = self.p
+        if p == 1:
+            return grad * x.sgn()
+        if p == 2:
+            return x * ratio(grad, distance)
+        if math.isinf(p):
+            return masked(grad * x.sgn(), Variable.result_type(abs(x.array) == distance.array))
+        if p > 2:
+            return x * abs(x) ** (p - 2) * ratio(grad, distance ** (p - 1))
+        zero = x.array == 0
+        slope = x.sgn() * (abs(x) + Variable.result_type(zero)) ** (p - 1)
+        nearest: Tensor = distance + Variable.result_type(distance.array == 0)
+        return masked(slope, Variable.result_type(~zero)) * grad * nearest ** (1 - p)
+
+
+class ProductDistances(Function):
+    """Euclidean distances √(|a|² - 2 a·b + |b|²) by one product of matrices: nothing of n · m · d elements.
+
+    Where vectors are close, the sum cancels: it is taken around the mean of b, on the CPU in float64.
+    """
+
+    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
+    saves_output = True
+
+    def forward_numpy(self, a: Array, b: Array) -> Array:
+        return self.measured(a.astype(np.float64), b.astype(np.float64)).astype(a.dtype)
+
+    def forward_cuda(self, a: Array, b: Array) -> Array:
+        return self.measured(widened(a), widened(b)).astype(a.dtype)
+
+    @staticmethod
+    def measured(a: Array, b: Array) -> Array:
+        """The distances, in the type of the operands."""
+        xp = array_module(a)
+        center = b.mean(axis=-2, keepdims=True)
+        a, b = a - center, b - center
+        squares = a @ b.mT
+        squares *= -2
+        squares += (a * a).sum(axis=-1)[..., :, None]
+        squares += (b * b).sum(axis=-1)[..., None, :]
+        return xp.sqrt(xp.maximum(squares, 0))
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """With g = grad / distance: the sum over j of g_ij (a_i - b_j), and over i of g_ij (b_j - a_i)."""
+        a, b = self.saved(0), self.saved(1)
+        share = ratio(grad, self.saved_output())
+        center = b.detach().mean(-2, keepdim=True)
+        a, b = a - center, b - center
+        to_a = a * share.sum(-1).unsqueeze(-1) - matmul(share, b) if self.needs[0] else None
+        to_b = b * share.sum(-2).unsqueeze(-1) - matmul(share.mT, a) if self.needs[1] else None
+        return to_a, to_b
+
+
+def blocks(shape: tuple[int, ...], length: int) -> Iterator[slice]:
+    """Slices of the second to last dimension of `shape`, so that a slice has about BLOCK vectors' elements."""
+    rows = max(1, shape[-2])  # of none, too, one block, which keeps the graph
+    step = max(1, BLOCK * rows // max(1, math.prod(shape) * length))
+    for start in range(0, rows, step):
+        yield slice(start, start + step)
+
+
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = MODES[0]) -> Tensor:
+    """The `p`-norm of the difference of each row of `x1` and each of `x2`: (*, n, d), (*, m, d) -> (*, n, m).
+
+    The dimensions in front broadcast. p >= 0; 0 counts the elements that differ, inf is the largest difference.
+    `compute_mode`: Euclidean distances come from a product of matrices, if n or m is above 25 (the default), always
+    ("use_mm_for_euclid_dist") or never ("donot_use_mm_for_euclid_dist"). The gradient is 0 where the distance is.
+    """
+    for name, x in (("X1", x1), ("X2", x2)):
+        array = array_of("cdist", x)
+        if not dtypes.of(array).is_floating_point:
+            raise DtypeError(
+                f"cdist only supports floating-point dtypes, {name} got: {dtypes.of(array)}; convert it: x.float()"
+            )
+        if array.ndim < 2:
+            raise ShapeError(f"cdist: {name} must have at least two dimensions, got shape {array.shape}")
+    check_operands("cdist", x1, x2)
+    a, b = x1.array.shape, x2.array.shape
+    if a[-1] != b[-1]:
+        raise ShapeError(f"cdist: X1 and X2 must have the same number of columns; the shapes are {a} and {b}")
+    if type(p) not in NUMBERS:
+        raise ArgumentTypeError(f"cdist: p must be a number, got {type(p).__name__}")
+    if not p >= 0:
+        raise ArgumentError(f"cdist only supports non-negative p values, got {p}")
+    if compute_mode is not None and compute_mode not in MODES:
+        raise ArgumentError(f"cdist: {compute_mode} is not a valid value for compute_mode; give one of {MODES}")
+    try:
+        front = np.broadcast_shapes(a[:-2], b[:-2])
+    except ValueError:
+        raise ShapeError(f"cdist: the dimensions in front of the rows of {a} and {b} do not broadcast") from None
+    left, right = expand(x1, (*front, *a[-2:])), expand(x2, (*front, *b[-2:]))
+    many = max(a[-2], b[-2]) > PRODUCT_FROM and compute_mode != MODES[2]
+    by_product = p == 2 and (many or compute_mode == MODES[1]) and min(*a[-2:], b[-2]) > 0
+    result: Tensor = ProductDistances()(left, right) if by_product else Distances(float(p))(left, right)
+    return result
+
+
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+    """The `p`-norm of x1 - x2 + eps along the last dimension; shapes broadcast: (*, d), (*, d) -> (*)."""
+    for x in (x1, x2):
+        array_of("pairwise_distance", x)
+    return norm(x1 - x2 + eps, p, -1, keepdim)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """x1 · x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim` of the broadcast shape, which is dropped.
+
+    The vectors are divided by their lengths before they are multiplied: no product leaves the range of the type.
+    """
+    op = "cosine_similarity"
+    arrays = array_of(op, x1), array_of(op, x2)
+    common = dtypes.promote_types(*map(dtypes.of, arrays))
+    if not common.is_floating_point:
+        raise DtypeError(f"{op}: expected common dtype to be floating point, yet common dtype is {common}")
+    if not eps >= 0:
+        raise ArgumentError(f"{op}: eps must be non-negative, got: {eps}")
+    shape = broadcast_shape(op, x1, x2)
+    axis = one_dim(op, dim, len(shape))
+    axes = (axis,) if shape else ()
+    units: list[Any] = []
+    for x in (x1, x2):
+        wide = expand(cast(x, common), shape)
+        length = vector_norm(op, wide, 2.0, axes, True).clone()
+        with no_grad():
+            length.clamp_min_(eps)
+        units.append(wide / length)
+    result: Tensor = (units[0] * units[1]).sum(axis)
+    return result

@@ -1,0 +1,133 @@
+from math import inf
+
+import numpy as np
+import pytest
+
+import gpunn as gp
+from gpunn.nn import functional as F
+from gpunn.ops import distance
+from tests.harness import check_dtypes, check_op
+
+RNG = np.random.default_rng(19)
+
+
+def distances(a, b, p):
+    x = abs(a[..., :, None, :] - b[..., None, :, :])
+    if p == inf:
+        return x.max(-1)
+    return (x != 0).sum(-1).astype(x.dtype) if p == 0 else (x**p).sum(-1) ** (1 / p)
+
+
+@pytest.mark.parametrize("p", [0, 0.5, 1, 1.5, 2, 3, inf])
+@pytest.mark.parametrize("shapes", [[(3, 2), (4, 2)], [(2, 1, 3, 2), (3, 2, 2)], [(1, 1), (5, 1)]])
+def test_cdist(shapes, p, device):
+    arrays = [RNG.standard_normal(shape) for shape in shapes]
+    check_op(lambda a, b: gp.cdist(a, b, p), lambda a, b: distances(a, b, p), arrays, device, gradient_rtol=1e-5)
+
+
+@pytest.mark.parametrize("p", [1, 2, 3])
+def test_cdist_in_blocks(p, device, monkeypatch):
+    arrays = [RNG.standard_normal(shape) for shape in [(2, 7, 3), (2, 5, 3)]]
+    monkeypatch.setattr(distance, "BLOCK", 70)
+    assert len(list(distance.blocks((2, 7, 5), 3))) == 4
+    check_op(lambda a, b: gp.cdist(a, b, p), lambda a, b: distances(a, b, p), arrays, device, gradient_rtol=1e-5)
+
+
+@pytest.mark.parametrize("mode", distance.MODES)
+@pytest.mark.parametrize("shapes", [[(26, 3), (4, 3)], [(2, 3, 2), (1, 5, 2)]])
+def test_euclidean_distances(mode, shapes, device):
+    arrays = [RNG.standard_normal(shape) for shape in shapes]
+    check_op(
+        lambda a, b: gp.cdist(a, b, compute_mode=mode),
+        lambda a, b: distances(a, b, 2),
+        arrays,
+        device,
+        rtol=1e-9,
+        gradient_rtol=1e-5,
+    )
+
+
+def test_distances_far_from_zero(device):
+    """Squares of numbers around 1000 would leave no digit of a distance of 0.01."""
+    a = (1000 + RNG.uniform(0, 0.1, (40, 3))).astype(np.float32)
+    b = (1000 + RNG.uniform(0, 0.1, (30, 3))).astype(np.float32)
+    found = gp.cdist(gp.tensor(a, device=device), gp.tensor(b, device=device)).cpu().numpy()
+    np.testing.assert_allclose(found, distances(a.astype(np.float64), b.astype(np.float64), 2), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("p", [0, 0.5, 1, 1.5, 2, 3, inf])
+@pytest.mark.parametrize("rows", [2, 30])
+def test_the_gradient_of_no_distance_is_zero(p, rows, device):
+    a = gp.ones(rows, 3, device=device, requires_grad=True)
+    out = gp.cdist(a, gp.ones(2, 3, device=device), p)
+    out.sum().backward()
+    assert out.abs().max().item() == 0
+    assert a.grad is None if p == 0 else a.grad.abs().max().item() == 0
+
+
+@pytest.mark.parametrize("shapes", [[(0, 3), (4, 3)], [(4, 3), (0, 3)], [(2, 0), (3, 0)], [(0, 2, 3), (5, 3)]])
+@pytest.mark.parametrize("p", [1, 2, inf])
+def test_cdist_of_nothing(shapes, p, device):
+    a, b = (gp.ones(shape, device=device, requires_grad=True) for shape in shapes)
+    out = gp.cdist(a, b, p)
+    assert out.shape == (*np.broadcast_shapes(shapes[0][:-2], shapes[1][:-2]), shapes[0][-2], shapes[1][-2])
+    out.sum().backward()
+    assert not out.any()
+    assert a.grad.shape == shapes[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((gp.ones(2, 3), gp.ones(2, 4)), r"same number of columns; the shapes are \(2, 3\) and \(2, 4\)"),
+        ((gp.ones(3), gp.ones(2, 3)), r"X1 must have at least two dimensions, got shape \(3,\)"),
+        ((gp.ones(2, 3), gp.ones(2, 3), -1), "non-negative p values, got -1"),
+        ((gp.ones(2, 3), gp.ones(2, 3), 2, "fast"), "fast is not a valid value for compute_mode"),
+        ((gp.ones(2, 3), gp.ones(2, 3).long()), "X2 got: gpunn.int64"),
+        ((gp.ones(2, 3), gp.ones(2, 3).double()), "same dtype"),
+        ((gp.ones(2, 2, 3), gp.ones(3, 2, 3)), "do not broadcast"),
+    ],
+)
+def test_cdist_errors(arguments, words):
+    with pytest.raises(RuntimeError, match=words):
+        gp.cdist(*arguments)
+
+
+@pytest.mark.parametrize(("shapes", "dim"), [([(3, 4)] * 2, 1), ([(3, 4), (2, 1, 4)], -1), ([(5,), (5,)], 0)])
+def test_cosine_similarity(shapes, dim, device):
+    def reference(a, b):
+        a, b = np.broadcast_arrays(a, b)
+        return (a * b).sum(dim) / np.sqrt((a * a).sum(dim) * (b * b).sum(dim))
+
+    check_op(lambda a, b: F.cosine_similarity(a, b, dim), reference, shapes, device)
+    check_dtypes(lambda a, b: gp.cosine_similarity(a, b, dim), reference, shapes, device, factor=4)
+
+
+def test_cosine_similarity_of_extremes(device):
+    big, small = gp.full((1, 3), 1e30, device=device), gp.full((1, 3), 1e-30, device=device)
+    assert F.cosine_similarity(big, big).item() == pytest.approx(1)
+    assert F.cosine_similarity(small, small).item() == pytest.approx(3e-44, abs=1e-44)
+    assert F.cosine_similarity(gp.ones(2, device=device), gp.ones(2, device=device), 0, eps=10).item() == pytest.approx(
+        0.02
+    )
+    a = gp.zeros(1, 3, device=device, requires_grad=True)
+    F.cosine_similarity(a, gp.ones(1, 3, device=device)).sum().backward()
+    assert a.grad.isfinite().all().item()
+
+
+def test_cosine_similarity_promotes_and_refuses():
+    assert F.cosine_similarity(gp.ones(2, 3).half(), gp.ones(2, 3)).dtype is gp.float32
+    with pytest.raises(RuntimeError, match="expected common dtype to be floating point"):
+        F.cosine_similarity(gp.ones(2, 3).long(), gp.ones(2, 3).long())
+    with pytest.raises(RuntimeError, match="must match the size"):
+        F.cosine_similarity(gp.ones(2, 3), gp.ones(2, 4))
+
+
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("p", [1, 2, 3.5])
+def test_pairwise_distance(p, keepdim, device):
+    def reference(a, b):
+        return (abs(a - b + 1e-3) ** p).sum(-1, keepdims=keepdim) ** (1 / p)
+
+    shapes = [(2, 3), (4, 1, 3)]
+    check_op(lambda a, b: F.pairwise_distance(a, b, p, 1e-3, keepdim), reference, shapes, device, gradient_rtol=1e-5)
