@@ -15,9 +15,64 @@ from gpunn import backend
 from gpunn.errors import ArgumentError, ArgumentTypeError
 from gpunn.kernels.settings import MODES, settings
 
+DEBUG_MODES: Final = ("default", "warn", "error")
+
+
+class Determinism:
+    """What was asked for about repeatable results. gpunn gives them in any case, so that nothing depends on it."""
+
+    def __init__(self) -> None:
+        self.mode, self.warn_only = False, False
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Ask for the same bits in each run. Accepted and remembered; it changes nothing, as this always holds in gpunn:
+
+    no sum depends on the order in which threads come. Only with `backends.cudnn.benchmark` on, convolutions take the
+    tile that was the fastest when it was measured, and two tiles may differ in the last digit.
+    """
+    determinism.mode, determinism.warn_only = bool(mode), bool(warn_only)
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """What `use_deterministic_algorithms` was last told; False at the start, as in PyTorch."""
+    return determinism.mode
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """What `use_deterministic_algorithms` was last told for `warn_only`."""
+    return determinism.warn_only
+
+
+def set_deterministic_debug_mode(debug_mode: int | str) -> None:
+    """`use_deterministic_algorithms` by a word or its number: 0 "default", 1 "warn", 2 "error"."""
+    known: dict[int | str, int] = {name: i for i, name in enumerate(DEBUG_MODES)} | {i: i for i in range(3)}
+    if not isinstance(debug_mode, (int, str)):
+        raise ArgumentTypeError(f"debug_mode must be str or int, but got {type(debug_mode).__name__}")
+    if debug_mode not in known:
+        raise ArgumentError(f"invalid value of debug_mode, expected one of {DEBUG_MODES} or 0, 1, 2, got {debug_mode}")
+    use_deterministic_algorithms(known[debug_mode] > 0, warn_only=known[debug_mode] == 1)
+
+
+def get_deterministic_debug_mode() -> int:
+    """0 "default", 1 "warn", 2 "error": see `set_deterministic_debug_mode`."""
+    return 0 if not determinism.mode else 1 if determinism.warn_only else 2
+
 
 class Convolutions:
     """What holds for convolutions. (The kernels are gpunn's own; PyTorch's are those of cuDNN.)"""
+
+    def __init__(self) -> None:
+        self._deterministic = False
+
+    @property
+    def deterministic(self) -> bool:
+        """Accepted and remembered; it changes nothing, as in `use_deterministic_algorithms`."""
+        return self._deterministic
+
+    @deterministic.setter
+    def deterministic(self, value: bool) -> None:
+        self._deterministic = _checked("cudnn.deterministic", value)
 
     @property
     def allow_tf32(self) -> bool:
@@ -78,5 +133,6 @@ def _checked(name: str, value: object) -> bool:
     return value
 
 
+determinism: Final = Determinism()
 cudnn: Final = Convolutions()
 cuda: Final = Cuda()

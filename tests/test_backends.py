@@ -73,3 +73,45 @@ def test_the_switch_may_be_set_before_there_is_a_gpu():
     with emulator.enable():
         x = gp.full((2, 2), 1 + 2**-12, device="cuda")
         assert (x @ x)[0, 0].item() == 2.0
+
+
+@pytest.fixture
+def undecided():
+    yield
+    gp.use_deterministic_algorithms(False)
+    backends.cudnn.deterministic = False
+
+
+@pytest.mark.usefixtures("undecided")
+def test_determinism_is_remembered():
+    assert not gp.are_deterministic_algorithms_enabled() and gp.get_deterministic_debug_mode() == 0
+    gp.use_deterministic_algorithms(True)
+    assert gp.are_deterministic_algorithms_enabled() and gp.get_deterministic_debug_mode() == 2
+    assert not gp.is_deterministic_algorithms_warn_only_enabled()
+    gp.use_deterministic_algorithms(True, warn_only=True)
+    assert gp.is_deterministic_algorithms_warn_only_enabled() and gp.get_deterministic_debug_mode() == 1
+    for mode, wanted in (("error", 2), (1, 1), ("default", 0)):
+        gp.set_deterministic_debug_mode(mode)
+        assert gp.get_deterministic_debug_mode() == wanted
+    with pytest.raises(RuntimeError, match=r"invalid value of debug_mode.*got sometimes"):
+        gp.set_deterministic_debug_mode("sometimes")
+    with pytest.raises(TypeError, match="must be str or int, but got float"):
+        gp.set_deterministic_debug_mode(1.5)
+    backends.cudnn.deterministic = True
+    assert backends.cudnn.deterministic
+    with pytest.raises(TypeError, match=r"cudnn.deterministic: expected a bool"):
+        backends.cudnn.deterministic = 1
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.usefixtures("undecided")
+def test_results_are_the_same_bits_in_any_case(asked, device):
+    gp.use_deterministic_algorithms(asked)
+    found = []
+    for _ in range(2):
+        gp.manual_seed(0)
+        index = gp.randint(0, 5, (400,), device=device)
+        weight = gp.randn(5, 3, device=device, requires_grad=True)
+        (gp.nn.functional.embedding(index, weight) * gp.randn(400, 3, device=device)).sum().backward()
+        found.append(weight.grad.cpu().numpy())
+    np.testing.assert_array_equal(*found)

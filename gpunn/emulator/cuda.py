@@ -15,6 +15,7 @@ from gpunn.emulator.storage import (
     TOTAL_BYTES,
     Allocation,
     EmulatorError,
+    MemoryHook,
     OutOfMemoryError,
     Pool,
     pool,
@@ -88,6 +89,8 @@ PROPERTIES: dict[str, Any] = {
     "sharedMemPerBlockOptin": 163 << 10,
     "sharedMemPerMultiprocessor": 164 << 10,
     "regsPerBlock": 65536,
+    "regsPerMultiprocessor": 65536,
+    "integrated": 0,
     "l2CacheSize": 40 << 20,
     "pciBusID": 0,
 }
@@ -138,6 +141,10 @@ class Event:
         if interprocess and not disable_timing:
             raise ValueError("Timing must be disabled for interprocess events")
         self.time: float | None = None if disable_timing else perf_counter()
+
+    @property
+    def ptr(self) -> int:
+        return id(self)
 
     @property
     def done(self) -> bool:
@@ -235,6 +242,7 @@ class Cuda:
 
     Device = Device
     Event = Event
+    MemoryHook = MemoryHook
     MemoryPointer = MemoryPointer
     MemoryPool = Pool
     Stream = Stream
@@ -243,6 +251,7 @@ class Cuda:
 
     runtime = SimpleNamespace(
         CUDARuntimeError=CUDARuntimeError,
+        deviceCanAccessPeer=lambda device, peer: 0,
         deviceSynchronize=synchronisations.add,
         driverGetVersion=lambda: VERSION,
         getDevice=lambda: 0,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, ClassVar
@@ -81,6 +82,37 @@ class Pool:
 pool = Pool()
 
 
+class MemoryHook:
+    """What is told of each allocation and of its end while it is entered, in its thread; plays CuPy's class."""
+
+    name = "MemoryHook"
+
+    def __enter__(self) -> MemoryHook:
+        entered = hooks()
+        if self.name in entered:
+            raise KeyError(f"memory hook {self.name} already exists")
+        entered[self.name] = self
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        del hooks()[self.name]
+
+    def malloc_postprocess(self, device_id: int, size: int, mem_size: int, mem_ptr: int, pmem_id: int) -> None:
+        """After an allocation of `size` bytes, rounded up to `mem_size`."""
+
+    def free_postprocess(self, device_id: int, mem_size: int, mem_ptr: int, pmem_id: int) -> None:
+        """After its end."""
+
+
+_entered = threading.local()
+
+
+def hooks() -> dict[str, MemoryHook]:
+    """The hooks that this thread has entered, by name."""
+    found: dict[str, MemoryHook] = _entered.__dict__.setdefault("hooks", {})
+    return found
+
+
 class Allocation:
     """A block of emulated memory, alive while an array or view in it is; the NumPy array `root` owns it.
 
@@ -99,13 +131,17 @@ class Allocation:
                 f"(allocated so far: {used:,} bytes, limit set to: {pool.limit:,} bytes)."
             )
         pool.live[id(self)] = size, root, is_poisoned
+        for hook in _entered.__dict__.get("hooks", {}).values():
+            hook.malloc_postprocess(device_id=0, size=root.nbytes, mem_size=size, mem_ptr=self.ptr, pmem_id=id(self))
 
-    def __del__(self, forget: Callable[..., Any] = pool.live.pop) -> None:
-        forget(id(self), None)
+    def __del__(self, forget: Callable[..., Any] = pool.live.pop, entered: threading.local = _entered) -> None:
+        if forget(id(self), None) is not None:
+            for hook in entered.__dict__.get("hooks", {}).values():
+                hook.free_postprocess(device_id=0, mem_size=self.size, mem_ptr=self.ptr, pmem_id=id(self))
 
     @property
     def ptr(self) -> int:
-        return int(self.root.ctypes.data)
+        return int(self.root.__array_interface__["data"][0])
 
 
 class Storage:

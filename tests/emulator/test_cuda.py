@@ -134,6 +134,32 @@ def test_waiting_is_counted():
     assert emulator.synchronisations.count == before + 4
 
 
+def test_memory_hooks():
+    told = []
+
+    class Hook(xp.cuda.MemoryHook):
+        name = "test"
+
+        def malloc_postprocess(self, device_id, size, mem_size, mem_ptr, pmem_id):
+            told.append((device_id, size, mem_size))
+
+        def free_postprocess(self, device_id, mem_size, mem_ptr, pmem_id):
+            told.append((device_id, -mem_size))
+
+    with Hook():
+        x = xp.empty(100, np.float32)
+        with pytest.raises(KeyError, match="already exists"), Hook():
+            pass
+        thread = threading.Thread(target=lambda: xp.empty(7))
+        thread.start()
+        thread.join()
+        del x
+    xp.empty(5)
+    assert told == [(0, 400, 512), (0, -512)]
+    with xp.cuda.MemoryHook():
+        xp.empty(5)
+
+
 def test_what_is_not_played():
     with pytest.raises(AttributeError, match="does not play"):
         _ = xp.cuda.Graph

@@ -2,7 +2,6 @@
 
 import sys
 
-import numpy as np
 import pytest
 
 import gpunn as gp
@@ -61,6 +60,15 @@ ABOUT_A_DEVICE = [
     cuda.mem_get_info,
     cuda.memory_allocated,
     cuda.memory_reserved,
+    cuda.max_memory_allocated,
+    cuda.max_memory_reserved,
+    cuda.reset_peak_memory_stats,
+    cuda.get_device_capability,
+    cuda.get_device_properties,
+    cuda.device,
+    cuda.Stream,
+    cuda.current_stream,
+    cuda.default_stream,
 ]
 
 
@@ -105,26 +113,61 @@ def test_reserved_memory_is_what_the_pool_took_and_empty_cache_frees_it(monkeypa
 
 
 @pytest.mark.usefixtures("emulated")
-def test_the_seed_is_shared_by_all_devices():
-    drawn = []
-    for seed in (cuda.manual_seed, cuda.manual_seed_all, gp.manual_seed):
-        seed(5)
-        drawn.append(gp.rand(4, device="cuda").cpu().numpy())
-    np.testing.assert_array_equal(drawn[0], drawn[1])
-    np.testing.assert_array_equal(drawn[0], drawn[2])
-    assert not np.array_equal(drawn[0], gp.rand(4, device="cuda").cpu().numpy())
+def test_properties():
+    found = cuda.get_device_properties("cuda:0")
+    assert found.name == "emulated device" and found.total_memory == 16 << 30
+    assert (found.major, found.minor) == cuda.get_device_capability() == (8, 0)
+    assert (found.multi_processor_count, found.warp_size, found.max_threads_per_block) == (4, 32, 1024)
+    assert cuda.is_bf16_supported() and cuda.is_tf32_supported()
+    assert not cuda.can_device_access_peer(0, 0)
+
+
+@pytest.mark.usefixtures("emulated")
+def test_older_devices(monkeypatch):
+    monkeypatch.setattr(cuda.devices, "get_device_capability", lambda: (7, 5))
+    assert cuda.is_bf16_supported() and not cuda.is_bf16_supported(including_emulation=False)
+    assert not cuda.is_tf32_supported()
+
+
+@pytest.mark.usefixtures("emulated")
+def test_use():
+    cuda.init()
+    assert cuda.is_initialized()
+
+
+@pytest.mark.usefixtures("emulated")
+def test_the_current_device_in_a_context(monkeypatch):
+    current = [0]
+    runtime = backend.cuda_module().cuda.runtime
+    monkeypatch.setattr(runtime, "getDeviceCount", lambda: 3)
+    monkeypatch.setattr(runtime, "getDevice", lambda: current[-1])
+    monkeypatch.setattr(cuda.devices, "set_device", current.append)
+    with cuda.device(2):
+        assert cuda.current_device() == 2
+        with cuda.device("cuda:1"):
+            assert cuda.current_device() == 1
+        assert cuda.current_device() == 2
+        for nowhere in (None, -1):
+            with cuda.device(nowhere):
+                assert cuda.current_device() == 2
+    assert current == [0, 2, 1, 2, 0]
+    with cuda.device_of(gp.ones(2)), cuda.device_of(gp.ones(2, device="cuda")):
+        assert current[-1] == 0
 
 
 @pytest.mark.usefixtures("no_gpu")
 def test_without_a_gpu_there_is_nothing_to_use():
     assert not cuda.is_available()
-    assert cuda.device_count() == 0
+    assert cuda.device_count() == 0 and not cuda.is_bf16_supported() and not cuda.is_tf32_supported()
+    assert cuda.get_rng_state_all() == []
     cuda.empty_cache()
     cuda.manual_seed(3)
 
 
 @pytest.mark.usefixtures("no_gpu")
-@pytest.mark.parametrize("function", [*[lambda f=f: f("cuda:0") for f in ABOUT_A_DEVICE], cuda.current_device])
+@pytest.mark.parametrize(
+    "function", [*[lambda f=f: f("cuda:0") for f in ABOUT_A_DEVICE], cuda.current_device, cuda.init]
+)
 def test_without_a_gpu_the_error_says_how_to_get_one(function):
     with pytest.raises(DeviceError, match=r'device "cuda" is not available: CuPy is not installed.*pip install'):
         function()

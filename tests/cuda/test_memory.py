@@ -1,0 +1,78 @@
+"""The bytes of tensors on the emulated GPU, now and at most."""
+
+import threading
+
+import pytest
+
+import gpunn as gp
+from gpunn import backend, cuda, emulator
+
+MEGABYTE = 1 << 20
+
+
+@pytest.fixture(autouse=True)
+def emulated():
+    with emulator.enable():
+        yield
+
+
+def megabytes(count):
+    return gp.zeros(count * MEGABYTE, dtype=gp.uint8, device="cuda")
+
+
+def test_the_most_that_was_held_at_once():
+    cuda.reset_peak_memory_stats()
+    base = cuda.memory_allocated()
+    assert cuda.max_memory_allocated() == base
+    x = megabytes(3)
+    y = megabytes(2)
+    del x
+    assert cuda.max_memory_allocated("cuda:0") == base + 5 * MEGABYTE
+    z = megabytes(1)
+    assert cuda.max_memory_allocated() == base + 5 * MEGABYTE
+    assert cuda.memory_allocated() == base + 3 * MEGABYTE
+    cuda.reset_peak_memory_stats(0)
+    assert cuda.max_memory_allocated() == base + 3 * MEGABYTE
+    del y, z
+    assert cuda.memory_allocated() == base
+    assert cuda.max_memory_allocated() == base + 3 * MEGABYTE
+    cuda.reset_max_memory_allocated()
+    assert cuda.max_memory_allocated() == base
+
+
+def test_what_other_threads_hold_is_seen_when_asked():
+    cuda.reset_peak_memory_stats()
+    base, kept = cuda.memory_allocated(), []
+    thread = threading.Thread(target=lambda: kept.append(megabytes(2)))
+    thread.start()
+    thread.join()
+    assert cuda.max_memory_allocated() == base + 2 * MEGABYTE
+    kept.clear()
+    cuda.reset_peak_memory_stats()
+    assert cuda.max_memory_allocated() == base
+
+
+def test_a_failed_allocation_counts_for_nothing():
+    cuda.reset_peak_memory_stats()
+    base, pool = cuda.memory_allocated(), backend.cuda_module().get_default_memory_pool()
+    pool.set_limit(base + MEGABYTE)
+    try:
+        with pytest.raises(cuda.OutOfMemoryError):
+            megabytes(4)
+    finally:
+        pool.set_limit()
+    assert cuda.max_memory_allocated() == base
+
+
+def test_the_most_that_the_pool_took(monkeypatch):
+    pool = backend.cuda_module().get_default_memory_pool()  # the emulated one caches nothing
+    taken = [4096]
+    monkeypatch.setattr(pool, "total_bytes", lambda: sum(taken))
+    monkeypatch.setattr(pool, "free_all_blocks", taken.clear)
+    cuda.reset_peak_memory_stats()
+    taken.append(1024)
+    assert cuda.max_memory_reserved() == 5120
+    cuda.empty_cache()
+    assert (cuda.memory_reserved(), cuda.max_memory_reserved()) == (0, 5120)
+    cuda.reset_peak_memory_stats()
+    assert cuda.max_memory_reserved("cuda") == 0
