@@ -5,15 +5,12 @@ import threading
 import pytest
 
 import gpunn as gp
-from gpunn import backend, cuda, emulator
+from gpunn import backend, cuda
 
 MEGABYTE = 1 << 20
 
 
-@pytest.fixture(autouse=True)
-def emulated():
-    with emulator.enable():
-        yield
+pytestmark = pytest.mark.usefixtures("gpu")
 
 
 def megabytes(count):
@@ -64,13 +61,25 @@ def test_a_failed_allocation_counts_for_nothing():
     assert cuda.max_memory_allocated() == base
 
 
+class Pool:
+    """A memory pool that has taken 4096 bytes."""
+
+    def __init__(self):
+        self.taken = [4096]
+        self.free_all_blocks = self.taken.clear
+
+    def total_bytes(self):
+        return sum(self.taken)
+
+    def used_bytes(self):
+        return 0
+
+
 def test_the_most_that_the_pool_took(monkeypatch):
-    pool = backend.cuda_module().get_default_memory_pool()  # the emulated one caches nothing
-    taken = [4096]
-    monkeypatch.setattr(pool, "total_bytes", lambda: sum(taken))
-    monkeypatch.setattr(pool, "free_all_blocks", taken.clear)
+    pool = Pool()
+    monkeypatch.setattr(backend.cuda_module(), "get_default_memory_pool", lambda: pool)
     cuda.reset_peak_memory_stats()
-    taken.append(1024)
+    pool.taken.append(1024)
     assert cuda.max_memory_reserved() == 5120
     cuda.empty_cache()
     assert (cuda.memory_reserved(), cuda.max_memory_reserved()) == (0, 5120)

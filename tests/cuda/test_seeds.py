@@ -4,14 +4,10 @@ import numpy as np
 import pytest
 
 import gpunn as gp
-from gpunn import cuda, emulator
+from gpunn import cuda
 from gpunn.errors import ArgumentError
 
-
-@pytest.fixture(autouse=True)
-def emulated():
-    with emulator.enable():
-        yield
+pytestmark = pytest.mark.usefixtures("gpu")
 
 
 def drawn():
@@ -37,7 +33,7 @@ def test_states():
     gp.manual_seed(1)
     state, states = cuda.get_rng_state(), cuda.get_rng_state_all()
     wanted = drawn()
-    assert len(states) == 1
+    assert len(states) == cuda.device_count()
     cuda.set_rng_state(state)
     np.testing.assert_array_equal(drawn(), wanted)
     cuda.set_rng_state_all(states)

@@ -1,4 +1,4 @@
-"""Streams and events on the emulated GPU, which is done with all work at once, and what they say to CuPy."""
+"""Streams and events, and what they say to CuPy. (The emulated GPU is done with all work at once.)"""
 
 import threading
 
@@ -11,10 +11,9 @@ from gpunn.errors import ArgumentError, DeviceError
 
 
 @pytest.fixture(autouse=True)
-def emulated():
-    with emulator.enable():
-        yield
-        cuda.set_stream(cuda.default_stream())
+def default_stream(gpu):
+    yield
+    cuda.set_stream(cuda.default_stream())
 
 
 def test_work_goes_to_the_chosen_stream():
@@ -64,8 +63,8 @@ def test_what_a_stream_is():
     assert repr(stream) == f"<gpunn.cuda.Stream device=cuda:0 cuda_stream={stream.cuda_stream:#x}>"
     assert len({stream, cuda.Stream(), cuda.current_stream(), cuda.default_stream()}) == 3
     assert stream != "a stream"
-    with pytest.raises(DeviceError, match="there are 1 GPUs"):
-        cuda.Stream(1)
+    with pytest.raises(DeviceError, match=r"there are \d+ GPUs"):
+        cuda.Stream(99)
     with pytest.raises(ArgumentError, match="expected a cuda device, got cpu"):
         cuda.current_stream("cpu")
 
@@ -95,14 +94,14 @@ def test_waiting():
     assert stream.stream.told[-1][0] == "wait_event" and stream.stream.told[-1][1] is not event.event
 
 
-def test_events():
+def test_events(gpu):
     event = cuda.Event(blocking=True)
     assert event.query() and event.cuda_event == 0 and repr(event) == "<gpunn.cuda.Event uninitialized>"
     event.synchronize()
     before = emulator.synchronisations.count
     assert cuda.Stream().record_event(event) is event
     event.synchronize()
-    assert emulator.synchronisations.count == before + 1
+    assert emulator.synchronisations.count == before + (gpu == "emulated")
     assert event.query() and event.cuda_event and hex(event.cuda_event) in repr(event)
     assert isinstance(cuda.Stream().record_event(), cuda.Event)
     event.device = gp.device("cuda", 3)
@@ -121,7 +120,6 @@ def test_elapsed_time():
     end.record()
     cuda.synchronize()
     assert 0 < start.elapsed_time(end) < 60_000
-    assert end.elapsed_time(start) < 0
     untimed.record()
     with pytest.raises(ValueError, match="enable_timing=True"):
         start.elapsed_time(untimed)

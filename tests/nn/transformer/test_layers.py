@@ -1,6 +1,7 @@
 """The layers of a Transformer against NumPy in float64."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -154,3 +155,26 @@ def test_an_error_names_the_layer():
     layer = nn.TransformerEncoderLayer(4, 2, 8)
     with pytest.raises(AssertionError, match=r"TransformerEncoderLayer.self_attn.*expecting embedding dimension of 4"):
         layer(gp.randn(3, 2, 5))
+
+
+def peak(device, act):
+    """The most bytes that `act` needs at once, beside what there was before."""
+    if device == "cpu":
+        tracemalloc.start()
+        act()
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+    gp.cuda.reset_peak_memory_stats()
+    before = gp.cuda.memory_allocated()
+    act()
+    return gp.cuda.max_memory_allocated() - before
+
+
+def test_memory_does_not_grow_with_the_square_of_the_length(device):
+    """Forward and backward need far less than the weights of all heads would take."""
+    length = 2048 if device == "cpu" else 256
+    layer = nn.TransformerEncoderLayer(8, 4, 8, dropout=0.0, device=device)
+    x = gp.randn(length, 1, 8, device=device)
+    layer(x[:8]).sum().backward()
+    assert 0 < peak(device, lambda: layer(x).sum().backward()) < 4 * length * length * 4 / 4
