@@ -40,6 +40,9 @@ PLACES: Final = {
     "torchvision.datasets.vision": "gpunn.vision.datasets.vision",
     "torchvision.transforms.transforms": "gpunn.vision.transforms",
 }
+# Modules whose names are also those of functions beside them. To import such a module by a new name would put it in the
+# place of the function; it is there already.
+HIDDEN: Final = ("torchvision.models.alexnet", "torchvision.models.googlenet")
 OF_ITS_OWN: Final[dict[str, dict[str, Any]]] = {
     "torch": {
         **old_names.TOP,
@@ -124,6 +127,8 @@ def install_as_torch() -> None:
             "call install_as_torch() before the first import of it"
         )
     sys.meta_path.insert(0, Finder())
+    for name in HIDDEN:
+        sys.modules[name] = importlib.import_module(_place(name))
     importlib.import_module("torch.nn.modules")  # an attribute of torch.nn, for those who do not import it
 
 

@@ -23,8 +23,11 @@ from gpunn.cuda.memory import max_memory_reserved as max_memory_reserved
 from gpunn.cuda.memory import mem_get_info as mem_get_info
 from gpunn.cuda.memory import memory_allocated as memory_allocated
 from gpunn.cuda.memory import memory_reserved as memory_reserved
+from gpunn.cuda.memory import memory_stats as memory_stats
+from gpunn.cuda.memory import memory_summary as memory_summary
 from gpunn.cuda.memory import reset_max_memory_allocated as reset_max_memory_allocated
 from gpunn.cuda.memory import reset_peak_memory_stats as reset_peak_memory_stats
+from gpunn.cuda.memory import set_per_process_memory_fraction as set_per_process_memory_fraction
 from gpunn.cuda.seeds import get_rng_state as get_rng_state
 from gpunn.cuda.seeds import get_rng_state_all as get_rng_state_all
 from gpunn.cuda.seeds import initial_seed as initial_seed

@@ -8,6 +8,7 @@ from typing import Any
 from gpunn import backend
 from gpunn.backend import DeviceLike
 from gpunn.cuda.devices import is_available, number
+from gpunn.errors import ArgumentError, ArgumentTypeError
 
 OutOfMemoryError = MemoryError  # CuPy's own, which an allocation raises, derives from it
 
@@ -70,6 +71,38 @@ def empty_cache() -> None:
         at = number(None)
         _reserved[at] = max_memory_reserved(at)
         backend.cuda_module().get_default_memory_pool().free_all_blocks()
+
+
+def memory_stats(device: DeviceLike = None) -> dict[str, int]:
+    """Bytes under PyTorch's keys: "allocated_bytes.all.current", its ".peak", and the same of "reserved_bytes"."""
+    at = number(device)
+    return {
+        "allocated_bytes.all.current": memory_allocated(at),
+        "allocated_bytes.all.peak": max_memory_allocated(at),
+        "reserved_bytes.all.current": memory_reserved(at),
+        "reserved_bytes.all.peak": max_memory_reserved(at),
+    }
+
+
+def memory_summary(device: DeviceLike = None, abbreviated: bool = False) -> str:
+    """`memory_stats` as a table in MiB, for people."""
+    at = number(device)
+    rows = [f"{name:<28} {size / 2**20:12,.1f} MiB" for name, size in memory_stats(at).items()]
+    return "\n".join([f"memory of cuda:{at}", *rows])
+
+
+def set_per_process_memory_fraction(fraction: float, device: DeviceLike = None) -> None:
+    """Let CuPy's memory pool take no more than this part of a GPU; beyond it allocations raise OutOfMemoryError."""
+    if not isinstance(fraction, float):
+        raise ArgumentTypeError(
+            f"set_per_process_memory_fraction: fraction must be of type float, got {type(fraction).__name__}"
+        )
+    if not 0 <= fraction <= 1:
+        raise ArgumentError(f"set_per_process_memory_fraction: expected a fraction between 0 and 1, got {fraction}")
+    cupy = backend.cuda_module()
+    with cupy.cuda.Device(number(device)):
+        # A limit of 0 would be none.
+        cupy.get_default_memory_pool().set_limit(size=max(1, int(fraction * mem_get_info(device)[1])))
 
 
 class Peaks:

@@ -85,3 +85,37 @@ def test_the_most_that_the_pool_took(monkeypatch):
     assert (cuda.memory_reserved(), cuda.max_memory_reserved()) == (0, 5120)
     cuda.reset_peak_memory_stats()
     assert cuda.max_memory_reserved("cuda") == 0
+
+
+def test_statistics():
+    cuda.reset_peak_memory_stats()
+    x = megabytes(2)
+    held = cuda.memory_allocated()
+    del x
+    stats = cuda.memory_stats("cuda:0")
+    assert stats["allocated_bytes.all.current"] == held - 2 * MEGABYTE
+    assert stats["allocated_bytes.all.peak"] == held
+    assert stats["reserved_bytes.all.peak"] >= stats["reserved_bytes.all.current"] == cuda.memory_reserved()
+    lines = cuda.memory_summary().splitlines()
+    assert lines[0] == "memory of cuda:0" and len(lines) == 5
+    assert lines[2].split() == ["allocated_bytes.all.peak", f"{held / MEGABYTE:,.1f}", "MiB"]
+
+
+def test_a_part_of_the_memory():
+    pool = backend.cuda_module().get_default_memory_pool()
+    total = cuda.mem_get_info()[1]
+    try:
+        cuda.set_per_process_memory_fraction(0.5)
+        assert pool.get_limit() == total // 2
+        cuda.empty_cache()
+        cuda.set_per_process_memory_fraction(0.0)
+        with pytest.raises(cuda.OutOfMemoryError):
+            megabytes(64)
+        cuda.set_per_process_memory_fraction(1.0)
+        megabytes(1)
+        for wrong, error in ((2, TypeError), (1.5, ValueError), (-0.1, ValueError)):
+            with pytest.raises(error, match="set_per_process_memory_fraction"):
+                cuda.set_per_process_memory_fraction(wrong)
+        assert pool.get_limit() == total
+    finally:
+        pool.set_limit(size=0)
