@@ -1,5 +1,6 @@
 // Losses of each number against its target. Launched by gpunn/ops/loss/pointwise.py.
 // T: float, double, __half, __nv_bfloat16
+// LOSS: Squared, Absolute, SmoothAbsolute, Huber, Probability, Logits, Divergence, DivergenceOfLogs, HingeEmbedding, SoftMargin, Hinge, Poisson
 // BLOCK: 256
 #include "common.cuh"
 #include "reduce.cuh"
@@ -7,7 +8,7 @@
 using C = accumulate_t<T>;
 
 // Each loss is a struct of its numbers a, b, c with value(x, t), the slopes dx(x, t) and dt(x, t),
-// and p, a weight of positive targets that only Logits looks at. with_loss numbers them.
+// and p, a weight of positive targets that only Logits looks at.
 struct Numbers {
   C a, b, c;
 };
@@ -141,99 +142,117 @@ struct Poisson : Numbers {
   }
 };
 
-// Calls body with loss number `loss`, in the order of FORMULAS in the Python twin.
-template <class F>
-__device__ __forceinline__ void with_loss(int loss, double a, double b, double c, F body) {
-  const Numbers numbers{static_cast<C>(a), static_cast<C>(b), static_cast<C>(c)};
-  switch (loss) {
-    case 0:
-      return body(Squared{numbers});
-    case 1:
-      return body(Absolute{numbers});
-    case 2:
-      return body(SmoothAbsolute{numbers});
-    case 3:
-      return body(Huber{numbers});
-    case 4:
-      return body(Probability{numbers});
-    case 5:
-      return body(Logits{numbers});
-    case 6:
-      return body(Divergence{numbers});
-    case 7:
-      return body(DivergenceOfLogs{numbers});
-    case 8:
-      return body(HingeEmbedding{numbers});
-    case 9:
-      return body(SoftMargin{numbers});
-    case 10:
-      return body(Hinge{numbers});
-    case 11:
-      return body(Poisson{numbers});
+constexpr int LENGTH = Vector<T>::LENGTH;
+
+// 16 bytes of the n elements x, from element i on; zeros behind the last.
+__device__ __forceinline__ Vector<T> loaded(const T* x, long long i, long long n, bool is_aligned) {
+  if (is_aligned && i + LENGTH <= n) return load_vector(x + i);
+  Vector<T> found;
+#pragma unroll
+  for (int k = 0; k < LENGTH; ++k) found.at[k] = i + k < n ? x[i + k] : from_compute<T>(C(0));
+  return found;
+}
+
+__device__ __forceinline__ void keep(T* y, long long i, long long n, const Vector<T>& values,
+                                     bool is_aligned) {
+  if (is_aligned && i + LENGTH <= n) return store_vector(y + i, values);
+#pragma unroll
+  for (int k = 0; k < LENGTH; ++k) {
+    if (i + k < n) y[i + k] = values.at[k];
   }
 }
 
-// Element i of a weight that repeats after n numbers; 1 if n is 0: there is none.
-__device__ __forceinline__ C weight_at(const T* weight, long long n, long long i) {
-  return n == 0 ? C(1) : to_compute(weight[n == 1 ? 0 : i % n]);
-}
+// A weight that repeats after n numbers, from element i on; 1 if n is 0: there is none.
+struct Repeated {
+  const T* weight;
+  long long n, at;
+
+  __device__ __forceinline__ Repeated(const T* weight, long long n, long long i)
+      : weight(weight), n(n), at(n > 1 ? i % n : 0) {}
+  __device__ __forceinline__ C next() {
+    if (n == 0) return C(1);
+    const C found = to_compute(weight[at]);
+    at = at + 1 == n ? 0 : at + 1;
+    return found;
+  }
+};
 
 // y[i] = weight * value(x[i], t[i]), n elements. weight and positive (of positive targets) repeat
-// after weights and positives numbers, or are left out if that is 0. An element at a time: 16 bytes
-// at a time would be compiled once for each loss and element, which takes ten seconds.
+// after weights and positives numbers, or are left out if that is 0. A thread takes 16 bytes.
 // Bytes: 3 * n * sizeof(T).
 extern "C" __global__ void __launch_bounds__(BLOCK)
     pointwise_each(T* __restrict__ y, const T* __restrict__ x, const T* __restrict__ t,
                    const T* __restrict__ weight, const T* __restrict__ positive, long long n,
-                   long long weights, long long positives, int loss, double a, double b, double c) {
-  with_loss(loss, a, b, c, [=](auto f) {
-#pragma unroll 1
-    for (long long i = thread_index(); i < n; i += thread_count()) {
-      const C value =
-          f.value(to_compute(x[i]), to_compute(t[i]), weight_at(positive, positives, i));
-      y[i] = from_compute<T>(value * weight_at(weight, weights, i));
+                   long long weights, long long positives, double a, double b, double c) {
+  const LOSS f{static_cast<C>(a), static_cast<C>(b), static_cast<C>(c)};
+  const bool is_aligned = are_aligned(y, x, t);
+  for (long long v = thread_index(); v * LENGTH < n; v += thread_count()) {
+    const long long i = v * LENGTH;
+    const Vector<T> numbers = loaded(x, i, n, is_aligned), targets = loaded(t, i, n, is_aligned);
+    Repeated each(weight, weights, i), of_positive(positive, positives, i);
+    Vector<T> losses;
+#pragma unroll
+    for (int k = 0; k < LENGTH; ++k) {
+      const C p = of_positive.next();
+      const C value = f.value(to_compute(numbers.at[k]), to_compute(targets.at[k]), p);
+      losses.at[k] = from_compute<T>(value * each.next());
     }
-  });
+    keep(y, i, n, losses, is_aligned);
+  }
 }
 
 // sums[b] = the sum of what pointwise_each would write, in double, over the elements that block b
-// meets. The grid depends on n only.
+// meets: 16 bytes at a time, aligned or not. The grid depends on n only.
 // Bytes: 2 * n * sizeof(T).
 extern "C" __global__ void __launch_bounds__(BLOCK)
     pointwise_sum(double* __restrict__ sums, const T* __restrict__ x, const T* __restrict__ t,
                   const T* __restrict__ weight, const T* __restrict__ positive, long long n,
-                  long long weights, long long positives, int loss, double a, double b, double c) {
+                  long long weights, long long positives, double a, double b, double c) {
+  const LOSS f{static_cast<C>(a), static_cast<C>(b), static_cast<C>(c)};
+  const bool is_aligned = are_aligned(x, t);
   double sum = 0.0;
-  with_loss(loss, a, b, c, [=, &sum](auto f) {
-#pragma unroll 1
-    for (long long i = thread_index(); i < n; i += thread_count()) {
-      const C value =
-          f.value(to_compute(x[i]), to_compute(t[i]), weight_at(positive, positives, i));
-      sum += value * weight_at(weight, weights, i);
+  for (long long v = thread_index(); v * LENGTH < n; v += thread_count()) {
+    const long long i = v * LENGTH;
+    const Vector<T> numbers = loaded(x, i, n, is_aligned), targets = loaded(t, i, n, is_aligned);
+    Repeated each(weight, weights, i), of_positive(positive, positives, i);
+#pragma unroll
+    for (int k = 0; k < LENGTH; ++k) {
+      const C p = of_positive.next(), w = each.next();
+      const C value = f.value(to_compute(numbers.at[k]), to_compute(targets.at[k]), p);
+      if (i + k < n) sum += value * w;
     }
-  });
+  }
   sum = block_sum(sum);
   if (threadIdx.x == 0) sums[blockIdx.x] = sum;
 }
 
 // dx[i] = dx(x[i], t[i]) * weight * grad * scale if needs_x, dt likewise if needs_t. grad is one
-// number, or one for each element if `each`.
+// number, or one for each element if `each`. A thread takes 16 bytes.
 // Bytes: (2 + needs_x + needs_t + each) * n * sizeof(T).
 extern "C" __global__ void __launch_bounds__(BLOCK)
     pointwise_backward(T* __restrict__ dx, T* __restrict__ dt, const T* __restrict__ grad,
                        const T* __restrict__ x, const T* __restrict__ t,
                        const T* __restrict__ weight, const T* __restrict__ positive, long long n,
-                       long long weights, long long positives, int loss, double a, double b,
-                       double c, double scale, bool each, bool needs_x, bool needs_t) {
+                       long long weights, long long positives, double a, double b, double c,
+                       double scale, bool each, bool needs_x, bool needs_t) {
+  const LOSS f{static_cast<C>(a), static_cast<C>(b), static_cast<C>(c)};
+  const bool is_aligned = are_aligned(dx, dt, x, t) && (!each || are_aligned(grad));
   const C all = each ? C(0) : static_cast<C>(to_compute(grad[0]) * scale);
-  with_loss(loss, a, b, c, [=](auto f) {
-#pragma unroll 1
-    for (long long i = thread_index(); i < n; i += thread_count()) {
-      const C factor = (each ? to_compute(grad[i]) : all) * weight_at(weight, weights, i);
-      const C number = to_compute(x[i]), target = to_compute(t[i]);
-      const C p = weight_at(positive, positives, i);
-      if (needs_x) dx[i] = from_compute<T>(f.dx(number, target, p) * factor);
-      if (needs_t) dt[i] = from_compute<T>(f.dt(number, target, p) * factor);
+  for (long long v = thread_index(); v * LENGTH < n; v += thread_count()) {
+    const long long i = v * LENGTH;
+    const Vector<T> numbers = loaded(x, i, n, is_aligned), targets = loaded(t, i, n, is_aligned);
+    Vector<T> factors, slopes_x, slopes_t;
+    if (each) factors = loaded(grad, i, n, is_aligned);
+    Repeated weight_of(weight, weights, i), of_positive(positive, positives, i);
+#pragma unroll
+    for (int k = 0; k < LENGTH; ++k) {
+      const C factor = (each ? to_compute(factors.at[k]) : all) * weight_of.next();
+      const C number = to_compute(numbers.at[k]), target = to_compute(targets.at[k]);
+      const C p = of_positive.next();
+      if (needs_x) slopes_x.at[k] = from_compute<T>(f.dx(number, target, p) * factor);
+      if (needs_t) slopes_t.at[k] = from_compute<T>(f.dt(number, target, p) * factor);
     }
-  });
+    if (needs_x) keep(dx, i, n, slopes_x, is_aligned);
+    if (needs_t) keep(dt, i, n, slopes_t, is_aligned);
+  }
 }

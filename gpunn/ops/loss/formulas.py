@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -38,7 +38,8 @@ def logistic_array(x: Array) -> Array:
 
 
 class Formula:
-    """One loss with its numbers a, b, c. `p` is the weight of positive targets, which only Logits has."""
+    """One loss with its numbers a, b, c; a class has its name in kernels/loss/pointwise.cu too. `p` is the weight of
+    positive targets, which only Logits has."""
 
     def __init__(self, a: float = 0.0, b: float = 0.0, c: float = 0.0) -> None:
         self.a, self.b, self.c = float(a), float(b), float(c)
@@ -212,20 +213,3 @@ class Poisson(Formula):
     def dt(self, x: Any, t: Any, p: Any) -> Slope:
         slope = -x if self.a else -(x + self.c).log()
         return slope + masked(t.log() + 0.5 / t, t > 1) if self.b else slope
-
-
-# In the order of `with_loss` in kernels/loss/pointwise.cu.
-FORMULAS: Final[tuple[type[Formula], ...]] = (
-    Squared,
-    Absolute,
-    SmoothAbsolute,
-    Huber,
-    Probability,
-    Logits,
-    Divergence,
-    DivergenceOfLogs,
-    HingeEmbedding,
-    SoftMargin,
-    Hinge,
-    Poisson,
-)

@@ -9,8 +9,9 @@ import numpy as np
 from gpunn import dtypes, kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable, is_grad_enabled, no_grad
+from gpunn.kernels import vector_threads
 from gpunn.kernels.elementwise import memory_order
-from gpunn.ops.loss.formulas import FORMULAS, Formula
+from gpunn.ops.loss.formulas import Formula
 from gpunn.ops.loss.totals import total
 from gpunn.ops.reduction.accumulate import widened
 from gpunn.ops.shape.conversion import cast
@@ -46,11 +47,11 @@ class PointwiseLoss(Function):
         cupy, given = array_module(x), _Arguments(self.formula, x, t, weight, positive)
         if self.reduction == "none":
             y = cupy.empty(given.x.shape, x.dtype)
-            kernels.launch(FILE, "pointwise_each", x.size, (y, *given.arguments))
+            kernels.launch(FILE, "pointwise_each", vector_threads(x), (y, *given.arguments), given.constants)
             return given.back(y)
         blocks = min(BLOCKS, -(-x.size // (BLOCK * EACH)))
         sums = cupy.empty((2, blocks), np.float64)  # totals know a second row, of weights
-        kernels.launch(FILE, "pointwise_sum", blocks * BLOCK, (sums, *given.arguments))
+        kernels.launch(FILE, "pointwise_sum", blocks * BLOCK, (sums, *given.arguments), given.constants)
         result, _ = total(sums, x.dtype, float(x.size) if self.reduction == "mean" else 1.0)
         return result
 
@@ -82,7 +83,8 @@ class PointwiseBackward(Function):
         outs = [cupy.empty(x.shape, x.dtype) if needed else x for needed in self.needed]
         grad = given.turned(grad) if self.each else grad
         numbers = (self.scale, self.each, *self.needed)
-        kernels.launch(FILE, "pointwise_backward", x.size, (*outs, grad, *given.arguments, *numbers))
+        args = (*outs, grad, *given.arguments, *numbers)
+        kernels.launch(FILE, "pointwise_backward", vector_threads(x), args, given.constants)
         return tuple([given.back(out) for out, needed in zip(outs, self.needed, strict=True) if needed])
 
 
@@ -106,7 +108,8 @@ def slopes(
 
 
 class _Arguments:
-    """What the kernels take: x and t in the memory order of x, the weights as numbers that repeat, the formula."""
+    """What the kernels take: x and t in the memory order of x, the weights as numbers that repeat, the formula, which
+    has its name there."""
 
     def __init__(
         self, formula: Formula, x: Array, t: Array, weight: Array | None = None, positive: Array | None = None
@@ -116,8 +119,8 @@ class _Arguments:
         weights = [self._repeated(w, x) for w in (weight, positive)]
         sizes = [0 if w is None else w.size for w in (weight, positive)]
         sizes = [0 if size == 0 else w.size for w, size in zip(weights, sizes, strict=True)]
-        numbers = (FORMULAS.index(type(formula)), formula.a, formula.b, formula.c)
-        self.arguments = (self.x, self.turned(t), *weights, x.size, *sizes, *numbers)
+        self.arguments = (self.x, self.turned(t), *weights, x.size, *sizes, formula.a, formula.b, formula.c)
+        self.constants = {"LOSS": type(formula).__name__}
 
     def turned(self, array: Array) -> Array:
         """`array`, of the shape of x, in its memory order."""
