@@ -39,7 +39,8 @@ from torchvision.models.resnet import BasicBlock, ResNet
 from torchvision.utils import make_grid, save_image
 assert nn is same is gpunn.nn and F is gpunn.nn.functional and Conv2d is nn.Conv2d
 assert MNIST is gpunn.vision.datasets.MNIST and isinstance(torchvision.models.resnet18().layer1[0], BasicBlock)
-assert torchvision.models.alexnet.__name__ == "alexnet" and isinstance(torchvision.models.googlenet(init_weights=False), GoogLeNet)
+assert torchvision.models.alexnet.__name__ == "alexnet"
+assert isinstance(torchvision.models.googlenet(init_weights=False), GoogLeNet)
 assert torch.cuda is gpunn.cuda and torchvision.models is gpunn.vision.models and torch.nn.modules.conv.Conv2d is Conv2d
 assert torch.nn.modules.linear.NonDynamicallyQuantizableLinear is torch.nn.modules.Linear is nn.Linear
 assert torch.serialization.safe_globals is gpunn.serialization.safe_globals
