@@ -212,41 +212,6 @@ def _cross_entropy() -> list[Run]:
     return [*plain, *smooth, *[lambda s=s: softmax.cross_entropy(F.nll_loss, s) for s, _ in softmax.LINES]]
 
 
-def _pointwise_losses() -> list[Run]:
-    """All formulas: where they change, with weights, and the sums of many elements."""
-    numbers, shares = [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0], [0.0, 1e-13, 0.25, 0.5, 1.0]
-    each: list[tuple[str, list[float], dict[str, Any]]] = [
-        ("mse_loss", numbers, {}),
-        ("l1_loss", numbers, {}),
-        ("smooth_l1_loss", numbers, {"beta": 0.5}),
-        ("huber_loss", numbers, {"delta": 0.5}),
-        ("binary_cross_entropy", shares, {}),
-        ("binary_cross_entropy_with_logits", numbers, {"pos_weight": _on([3.0])}),
-        ("kl_div", shares, {}),
-        ("kl_div", numbers, {"log_target": True}),
-        ("hinge_embedding_loss", numbers, {}),
-        ("soft_margin_loss", numbers, {}),
-        ("hinge_loss", numbers, {}),
-        ("poisson_nll_loss", shares, {"log_input": False, "full": True}),
-        ("poisson_nll_loss", numbers, {"full": True}),
-    ]
-
-    def run(name: str, values: list[float], options: dict[str, Any]) -> Any:
-        x, t = (gp.tensor(a.ravel(), dtype=gp.float32) for a in np.meshgrid(values, values))
-        x, t = x.to("cuda").requires_grad_(), t.to("cuda").requires_grad_()
-        given = {key: value() if callable(value) else value for key, value in options.items()}
-        y = getattr(F, name)(x, t, reduction="none", **given)
-        y.backward(gp.tensor(np.linspace(0.5, 1, y.numel()), dtype=gp.float32, device="cuda"))
-        return y.detach(), x.grad, t.grad
-
-    kinks = [lambda row=row: run(*row) for row in each]
-    return [*kinks, pointwise_loss.weighted, lambda: pointwise_loss.run("mse_loss", 5000, "mean")]
-
-
-def _on(values: list[float]) -> Callable[[], gp.Tensor]:
-    return lambda: gp.tensor(values, dtype=gp.float32, device="cuda")
-
-
 def _totals() -> list[Run]:
     """Sums of rows with weights: by one block, and by several as if there were many rows."""
 
@@ -445,7 +410,7 @@ RUNS: dict[str, list[Run]] = {
     "lines.cuh": _softmax(),
     "loss/cross_entropy.cu": _cross_entropy(),
     "loss/ctc.cu": [ctc.run],
-    "loss/pointwise.cu": _pointwise_losses(),
+    "loss/pointwise.cu": pointwise_loss.mutation_runs(),
     "loss/soft_targets.cu": _soft_targets(),
     "loss/total.cu": _totals(),
     "norm/apply.cu": _norm("batch", "eval", "relu", "group", "instance"),

@@ -62,6 +62,37 @@ def test_half_types():
     check_kernels(lambda: run("poisson_nll_loss", 301, "sum", gp.float16, full=True))
 
 
+def mutation_runs():
+    """All formulas where they change, weights, and the sums of many elements: what mutants have to pass."""
+    numbers, shares = [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0], [0.0, 1e-13, 0.25, 0.5, 1.0]
+    each = [
+        ("mse_loss", numbers, {}),
+        ("l1_loss", numbers, {}),
+        ("smooth_l1_loss", numbers, {"beta": 0.5}),
+        ("huber_loss", numbers, {"delta": 0.5}),
+        ("binary_cross_entropy", shares, {}),
+        ("binary_cross_entropy_with_logits", numbers, {"pos_weight": 3.0}),
+        ("kl_div", shares, {}),
+        ("kl_div", numbers, {"log_target": True}),
+        ("hinge_embedding_loss", numbers, {}),
+        ("soft_margin_loss", numbers, {}),
+        ("hinge_loss", numbers, {}),
+        ("poisson_nll_loss", shares, {"log_input": False, "full": True}),
+        ("poisson_nll_loss", numbers, {"full": True}),
+    ]
+
+    def at_kinks(name, values, options):
+        x, t = (gp.tensor(a.ravel(), dtype=gp.float32) for a in np.meshgrid(values, values))
+        x, t = x.to("cuda").requires_grad_(), t.to("cuda").requires_grad_()
+        given = {k: gp.tensor([v], device="cuda") if k == "pos_weight" else v for k, v in options.items()}
+        y = getattr(F, name)(x, t, reduction="none", **given)
+        y.backward(gp.tensor(np.linspace(0.5, 1, y.numel()), dtype=gp.float32, device="cuda"))
+        return y.detach(), x.grad, t.grad
+
+    kinks = [lambda row=row: at_kinks(*row) for row in each]
+    return [*kinks, weighted, lambda: run("mse_loss", 5000, "mean")]
+
+
 @pytest.mark.sweep
 def test_many_orders():
     check_kernels(lambda: run("smooth_l1_loss", 5000, "mean"), MANY)
