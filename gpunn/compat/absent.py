@@ -18,11 +18,19 @@ def init_process_group(*arguments: Any, **options: Any) -> None:
     raise UnsupportedError("distributed.init_process_group: gpunn trains in one process; start the program as one")
 
 
-class DistributedDataParallel:
+class OneProcess:
     """Raises UnsupportedError: there is only this process."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        raise UnsupportedError("DistributedDataParallel: gpunn trains in one process; start the program as one")
+        raise UnsupportedError(f"{type(self).__name__}: gpunn trains in one process; start the program as one")
+
+
+class DistributedDataParallel(OneProcess):
+    """A model of which each process has a copy."""
+
+
+class DistributedSampler(OneProcess):
+    """The share of a dataset that a process sees."""
 
 
 def destroy_process_group() -> None:
@@ -40,4 +48,5 @@ EMPTY: Final[dict[str, dict[str, Any]]] = {
     "torch.nn.parallel": {"DataParallel": DataParallel, "DistributedDataParallel": DistributedDataParallel},
     "torch.onnx": {},
     "torch.profiler": {},
+    "torch.utils.data.distributed": {"DistributedSampler": DistributedSampler},
 }

@@ -11,3 +11,5 @@ def test_there_is_one_process():
         distributed["init_process_group"](backend="nccl")
     with pytest.raises(UnsupportedError, match="one process"):
         absent.EMPTY["torch.nn.parallel"]["DistributedDataParallel"](None, device_ids=[0])
+    with pytest.raises(UnsupportedError, match="DistributedSampler: gpunn trains in one process"):
+        absent.EMPTY["torch.utils.data.distributed"]["DistributedSampler"]([1, 2])
