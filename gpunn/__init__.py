@@ -21,10 +21,12 @@ from gpunn.backend import get_default_device as get_default_device
 from gpunn.backend import set_default_device as set_default_device
 from gpunn.backends import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
 from gpunn.backends import get_deterministic_debug_mode as get_deterministic_debug_mode
+from gpunn.backends import get_float32_matmul_precision as get_float32_matmul_precision
 from gpunn.backends import (
     is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,
 )
 from gpunn.backends import set_deterministic_debug_mode as set_deterministic_debug_mode
+from gpunn.backends import set_float32_matmul_precision as set_float32_matmul_precision
 from gpunn.backends import use_deterministic_algorithms as use_deterministic_algorithms
 from gpunn.dtypes import bfloat16 as bfloat16
 from gpunn.dtypes import bool_ as bool_

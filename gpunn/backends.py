@@ -9,6 +9,7 @@ gp.backends.cuda.matmul.allow_tf32 = True   # products of float32 matrices in TF
 
 from __future__ import annotations
 
+import warnings
 from typing import Final
 
 from gpunn import backend
@@ -59,6 +60,9 @@ def get_deterministic_debug_mode() -> int:
     return 0 if not determinism.mode else 1 if determinism.warn_only else 2
 
 
+PRECISIONS: Final = ("highest", "high", "medium")
+
+
 class Convolutions:
     """What holds for convolutions. (The kernels are gpunn's own; PyTorch's are those of cuDNN.)"""
 
@@ -105,7 +109,9 @@ class Convolutions:
 
 
 class Products:
-    """What holds for products of matrices."""
+    """What holds for products of matrices. `precision` is the name that PyTorch has for it."""
+
+    precision = "highest"
 
     @property
     def allow_tf32(self) -> bool:
@@ -119,12 +125,33 @@ class Products:
     @allow_tf32.setter
     def allow_tf32(self, value: bool) -> None:
         backend.allow_tf32_in_products(_checked("cuda.matmul.allow_tf32", value))
+        self.precision = "high" if value else "highest"
 
 
 class Cuda:
     """What holds for all operations on a GPU."""
 
     matmul: Final = Products()
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Let products of float32 on a GPU be rounded: "highest" is float32, "high" and "medium" are TF32.
+
+    The same switch as `backends.cuda.matmul.allow_tf32`. Another word has no effect and warns, as in PyTorch.
+    """
+    if not isinstance(precision, str):
+        raise ArgumentError(f"set_float32_matmul_precision expects a str, but got {type(precision).__name__}")
+    if precision not in PRECISIONS:
+        text = f"set_float32_matmul_precision: {precision!r} is not one of {PRECISIONS}; it has no effect"
+        warnings.warn(text, stacklevel=2)
+        return
+    cuda.matmul.allow_tf32 = precision != "highest"
+    cuda.matmul.precision = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """What `set_float32_matmul_precision` was given; "highest" or "high" where `allow_tf32` was set."""
+    return cuda.matmul.precision
 
 
 def _checked(name: str, value: object) -> bool:

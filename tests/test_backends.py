@@ -115,3 +115,18 @@ def test_results_are_the_same_bits_in_any_case(asked, device):
         (gp.nn.functional.embedding(index, weight) * gp.randn(400, 3, device=device)).sum().backward()
         found.append(weight.grad.cpu().numpy())
     np.testing.assert_array_equal(*found)
+
+
+def test_precision_by_name():
+    assert gp.get_float32_matmul_precision() == "highest"
+    for name in ("medium", "high", "highest"):
+        gp.set_float32_matmul_precision(name)
+        assert gp.get_float32_matmul_precision() == name
+        assert backends.cuda.matmul.allow_tf32 is (name != "highest")
+    backends.cuda.matmul.allow_tf32 = True
+    assert gp.get_float32_matmul_precision() == "high"
+    with pytest.warns(UserWarning, match="'low' is not one of"):
+        gp.set_float32_matmul_precision("low")
+    with pytest.raises(RuntimeError, match="expects a str, but got int"):
+        gp.set_float32_matmul_precision(3)
+    assert gp.get_float32_matmul_precision() == "high"
