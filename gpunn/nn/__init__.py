@@ -63,6 +63,8 @@ from gpunn.nn.embedding import Embedding as Embedding
 from gpunn.nn.embedding import EmbeddingBag as EmbeddingBag
 from gpunn.nn.flatten import Flatten as Flatten
 from gpunn.nn.flatten import Unflatten as Unflatten
+from gpunn.nn.fold import Fold as Fold
+from gpunn.nn.fold import Unfold as Unfold
 from gpunn.nn.linear import Identity as Identity
 from gpunn.nn.linear import Linear as Linear
 from gpunn.nn.loss import BCELoss as BCELoss

@@ -42,6 +42,8 @@ from gpunn.ops.conv.convolve import conv3d as conv3d
 from gpunn.ops.conv.transposed import conv_transpose1d as conv_transpose1d
 from gpunn.ops.conv.transposed import conv_transpose2d as conv_transpose2d
 from gpunn.ops.conv.transposed import conv_transpose3d as conv_transpose3d
+from gpunn.ops.conv.unfold import fold as fold
+from gpunn.ops.conv.unfold import unfold as unfold
 from gpunn.ops.distance import cdist as cdist
 from gpunn.ops.distance import cosine_similarity as cosine_similarity
 from gpunn.ops.distance import pairwise_distance as pairwise_distance

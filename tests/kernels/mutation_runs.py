@@ -23,6 +23,7 @@ from tests.kernels import test_conv as conv
 from tests.kernels import test_conv_pointwise as conv_pointwise
 from tests.kernels import test_conv_small_weight as conv_small
 from tests.kernels import test_conv_tensor as conv_tensor
+from tests.kernels import test_conv_unfold as unfold
 from tests.kernels import test_ctc as ctc
 from tests.kernels import test_dropout as dropout
 from tests.kernels import test_embedding as embedding
@@ -368,6 +369,7 @@ RUNS: dict[str, list[Run]] = {
     "common.cuh": [*_pointwise(F.relu, F.silu), _not_a_number],
     "conv/correlate.cu": _conv("tiles", 0, 2, 5) + _conv("high tiles", 9, 12),
     "conv/depthwise.cu": _conv("depthwise"),
+    "conv/fold.cu": list(unfold.RUNS.values()),
     "conv/matrix.cuh": _one_element("bfloat16", 0) + _one_element("float32", 1),
     "conv/pack.cu": [*_packed(), *_tensor_cores("bfloat16", 0)],
     "conv/pointwise.cu": [
@@ -392,6 +394,7 @@ RUNS: dict[str, list[Run]] = {
         *_epilogues(),
     ],
     "conv/tensor_weight.cu": _tensor_cores("bfloat16", 0) + _tensor_cores("float32", 1),
+    "conv/unfold.cu": list(unfold.RUNS.values()),
     "conv/weight.cu": _conv("tiles", 0, 2, 5, -1) + _conv("high tiles", 9, 12),
     "conv/windows.cuh": _conv("small", 0, 2, 5, 9, -2) + _conv("tiles", 0, -1) + _conv("depthwise"),
     "dropout.cu": [lambda: dropout.dropout((gp.float32,))],

@@ -56,8 +56,8 @@ RESIZING: dict[str, list[tuple[Any, ...]]] = {
     "nn.PixelShuffle": [(1,)],
     "nn.PixelUnshuffle": [(1,)],
     "nn.ChannelShuffle": [(1,), (3,)],
+    "nn.Unfold": [(2,), ((1, 3), 2, 1, (1, 2))],
 }
-
 
 DISTANCES: dict[str, list[tuple[Any, ...]]] = {
     "nn.CosineSimilarity": [(), (0, 0.1)],
@@ -77,12 +77,8 @@ def own_inputs(case: Case, dtype: torch.dtype) -> Iterator[ModuleInput]:
     if case.promise.name == "nn.TransformerDecoder":
         yield from layers.decoders(dtype, case.training)
         return
-    if case.promise.name in DISTANCES:
-        for settings in DISTANCES[case.promise.name]:
-            yield ModuleInput(FunctionInput(*settings), FunctionInput(fresh(x[0]), fresh(x[1])))
-        return
-    if case.promise.name.endswith("Loss"):
-        yield from inputs_of_losses(case.promise.name, x)
+    if case.promise.name.endswith(("Loss", "Similarity", "Distance", ".Fold")):
+        yield from other_inputs(case.promise.name, x)
         return
     if case.promise.name == "nn.Flatten":
         settings: list[tuple[Any, ...]] = [(), (0,), (1, 2), (2, -1), (-2, -1)]
@@ -96,8 +92,13 @@ def own_inputs(case: Case, dtype: torch.dtype) -> Iterator[ModuleInput]:
         yield ModuleInput(FunctionInput(*arguments), FunctionInput(x))
 
 
-def inputs_of_losses(name: str, x: torch.Tensor) -> Iterator[ModuleInput]:
-    """For the losses that the database leaves out, or judges beyond PyTorch's own digits."""
+def other_inputs(name: str, x: torch.Tensor) -> Iterator[ModuleInput]:
+    """Inputs that are no image; of losses that the database leaves out, or judges beyond PyTorch's own digits."""
+    for arguments in DISTANCES.get(name, []):
+        yield ModuleInput(FunctionInput(*arguments), FunctionInput(fresh(x[0]), fresh(x[1])))
+    if name == "nn.Fold":
+        yield ModuleInput(FunctionInput((3, 4), 2), FunctionInput(fresh(x.reshape(5, 4, 6))))
+        yield ModuleInput(FunctionInput(5, (1, 3), 2, (0, 1), (1, 2)), FunctionInput(fresh(x.reshape(12, 10))))
     if name == "nn.TripletMarginLoss":
         anchor, positive, negative = (fresh(x[k]) for k in range(3))
         for settings in ({}, {"swap": True, "margin": 2.0}, {"p": 3.0, "reduction": "none"}):
