@@ -29,6 +29,9 @@ def dropout(dtypes=(gp.float32, gp.float16, gp.float64)):
     return results
 
 
+FLOATS = (gp.float16, gp.bfloat16, gp.float32, gp.float64)
+
+
 def draws():
     """Every kind of draw."""
     gp.manual_seed(1)
@@ -37,7 +40,9 @@ def draws():
     return [
         *floats,
         *whole,
-        gp.bernoulli(gp.full((37,), 0.3, device="cuda")),
+        *[gp.bernoulli(gp.linspace(0, 1, n, device="cuda").to(d)) for n in (37, 36) for d in FLOATS],
+        gp.randperm(37, device="cuda"),
+        gp.randperm(36, device="cuda"),
         gp.empty(37, device="cuda").bernoulli_(0.3),
     ]
 

@@ -12,6 +12,12 @@ class TestRandperm:
         x = gp.randperm(n, device=device)
         assert x.dtype is gp.int64 and sorted(x.tolist()) == list(range(n))
 
+    @pytest.mark.parametrize("n", [1, 2, 7, 1000])
+    def test_devices_draw_the_same(self, n, device):
+        g, h = seeded(), seeded()
+        for _ in range(2):  # and go on at the same place
+            assert gp.randperm(n, device=device, generator=g).tolist() == gp.randperm(n, generator=h).tolist()
+
     def test_all_orders_are_equally_likely(self):
         g = seeded()
         orders = [tuple(gp.randperm(3, generator=g).tolist()) for _ in range(1200)]

@@ -174,6 +174,18 @@ class TestBernoulli:
         np.testing.assert_allclose(mean.cpu().array, [0, 0.2, 0.9, 1], atol=0.015)
         assert gp.bernoulli(gp.zeros(3, dtype=gp.int32), 1.0).tolist() == [1, 1, 1]
 
+    @pytest.mark.parametrize("dtype", [gp.float16, gp.bfloat16, gp.float32, gp.float64])
+    def test_devices_draw_the_same(self, dtype, device):
+        p = gp.linspace(0, 1, 35).reshape(5, 7).to(dtype)
+        for given in (p, p.mT, p[:, :1].expand(5, 7)):
+            wanted = gp.bernoulli(given, generator=seeded())
+            found = gp.bernoulli(given.to(device), generator=seeded())
+            assert found.dtype is dtype and found.tolist() == wanted.tolist()
+            mine = gp.empty(given.shape, device=device).bernoulli_(given.to(device), generator=seeded())
+            assert mine.dtype is gp.float32 and mine.tolist() == wanted.tolist()
+        whole = gp.empty(2, 2, device=device).bernoulli_(gp.tensor([0, 1], device=device))
+        assert whole.tolist() == [[0, 1], [0, 1]]
+
     def test_gradient_is_zero(self):
         p = gp.full((2,), 0.5, requires_grad=True)
         gp.bernoulli(p).sum().backward()
