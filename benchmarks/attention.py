@@ -12,8 +12,8 @@ from .functional import pair
 def cases() -> Iterator[Case]:
     """Self-attention of GPT-2's heads on a short text, causal or not."""
     flops = 4 * 2 * 12 * 256 * 256 * 64
-    yield from pair("attention", _attention, (2, 12, 256, 64), flops)
-    yield from pair("attention-causal", _causal, (2, 12, 256, 64), flops // 2)
+    yield from pair("attention", _attention, (2, 12, 256, 64), flops=flops)
+    yield from pair("attention-causal", _causal, (2, 12, 256, 64), flops=flops // 2)
 
 
 def _attention(place: Place, x: Any) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,42 +13,110 @@ import numpy as np
 import gpunn
 from gpunn import backend
 
+BYTES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+LAYOUTS = ("contiguous", "channels_last")
+
 
 @dataclass(frozen=True)
 class Place:
-    """A library and a device: gpunn on the CPU ("cpu") or a GPU ("cuda"), PyTorch on the CPU ("torch")."""
+    """A library on a device, and the type and memory format of the tensors that a case makes in it.
+
+    `strong` is PyTorch as fast as it gets: channels_last, torch.compile (on a GPU with CUDA graphs, and autocast to
+    bfloat16). `exact` is the reference: NumPy, with all numbers in float64. What a case reads is kept in `fed`.
+    """
 
     name: str
     lib: Any
     device: str
+    strong: bool = False
+    exact: bool = False
+    dtype: str = "float32"
+    layout: str = "contiguous"
+    fed: list[Any] = field(default_factory=list, compare=False, repr=False)
+
+    @property
+    def is_gpunn(self) -> bool:
+        """Whether the library is gpunn."""
+        return self.lib is gpunn
 
     def tensor(self, array: np.ndarray, **options: Any) -> Any:
         """`array` as a tensor here."""
-        return self.lib.tensor(array, device=self.device, **options)
+        made = self.lib.tensor(array, device=self.device, **options)
+        self.fed.append(made)
+        return made
 
     def random(self, *shape: int, requires_grad: bool = False) -> Any:
-        """A float32 tensor of normal numbers, the same in every place."""
-        values = np.random.default_rng(sum(shape)).standard_normal(shape, np.float32)
-        return self.tensor(values, requires_grad=requires_grad)
+        """A tensor of normal numbers, the same in every place (but rounded to its type). Never zeros."""
+        x = self._numbers(np.random.default_rng(sum(shape)).standard_normal(shape, np.float32))
+        if len(shape) == 4 and (self.strong or self.layout == "channels_last"):
+            x = x.contiguous(memory_format=self.lib.channels_last)
+        self.fed.append(x)
+        return x.requires_grad_() if requires_grad else x
+
+    def model(self, model: Any) -> Any:
+        """`model`, moved here, with the same weights in every place: uniform within 1 / √(inputs of a unit).
+
+        Scales of norms are 1 ± 0.1, biases ± 0.1.
+        """
+        model = model.to(self.device)
+        with self.lib.no_grad():
+            for i, (name, p) in enumerate(model.named_parameters()):
+                bound = 1 / np.sqrt(np.prod(p.shape[1:])) if len(p.shape) > 1 else 0.1
+                values = np.random.default_rng(i).uniform(-bound, bound, tuple(p.shape))
+                values += len(p.shape) == 1 and "weight" in name
+                p.copy_(self._numbers(values.astype(np.float32)))
+        model = model.to(getattr(self.lib, "float64" if self.exact else self.dtype))
+        if self.strong or self.layout == "channels_last":
+            model = model.to(memory_format=self.lib.channels_last)
+        if self.strong:
+            model = self.lib.compile(model, mode="reduce-overhead" if self.device == "cuda" else "default")
+        return model
+
+    def precision(self) -> Any:
+        """A context for the forward pass: autocast to bfloat16 for the strong setting on a GPU."""
+        if self.strong and self.device == "cuda":
+            return self.lib.autocast("cuda", self.lib.bfloat16)
+        return contextlib.nullcontext()
 
     def synchronize(self) -> None:
         """Wait until all work is done."""
         if self.device == "cuda":
             self.lib.cuda.synchronize()
 
+    def _numbers(self, values: np.ndarray) -> Any:
+        """Float32 values in this place's type; the reference rounds them to the type and goes on in float64."""
+        x = self.lib.tensor(values, device=self.device)
+        if self.dtype != "float32":
+            x = x.to(getattr(self.lib, self.dtype))
+        return x.to(self.lib.float64) if self.exact else x
+
+
+PLACES = ("cpu", "cuda", "torch", "torch-strong", "torch-cuda", "torch-cuda-strong")
+EXACT = Place("exact", gpunn, "cpu", exact=True)
+
 
 def open_place(name: str, threads: int) -> Place | str:
-    """The place of this name, or why it is not there."""
-    if name == "torch":
-        try:
-            torch: Any = importlib.import_module("torch")
-        except ImportError:
-            return "PyTorch is not installed"
-        torch.set_num_threads(threads)
-        return Place(name, torch, "cpu")
-    if name == "cuda" and (problem := backend.cuda_problem()) is not None:
-        return f"no GPU found ({problem})"
+    """The place of this name, or why it is not there. The emulator is no GPU: its times say nothing of one."""
+    if name.startswith("torch"):
+        return _open_torch(name, threads)
+    if name == "cuda":
+        if backend.installed_cuda() is not None:
+            return "no GPU found (the emulator plays it, and its times say nothing of a GPU)"
+        if (problem := backend.cuda_problem()) is not None:
+            return f"no GPU found ({problem})"
     return Place(name, gpunn, name)
+
+
+def _open_torch(name: str, threads: int) -> Place | str:
+    try:
+        torch: Any = importlib.import_module("torch")
+    except ImportError:
+        return "PyTorch is not installed"
+    torch.set_num_threads(threads)
+    device = "cuda" if "cuda" in name else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        return "no GPU found (by PyTorch)"
+    return Place(name, torch, device, strong=name.endswith("strong"))
 
 
 @dataclass(frozen=True)
@@ -55,8 +124,12 @@ class Case:
     """One thing to time.
 
     `make(place)` returns `run`, or `(prepare, run)`: then `prepare()` is called before each `run(prepared)` and is not
-    timed. `moved` counts the bytes that must be read and written, `flops` the arithmetic, `images` the samples.
-    `calls` counts calls of something that only gpunn has; PyTorch is left out then.
+    timed. What `run` returns is compared with float64. `moved` counts the bytes that must be read and written, for
+    float32; `flops` the arithmetic, `images` the samples, `calls` the calls of something that only gpunn has.
+    `sweep(n)` makes the same case with a batch of n. `batch` is that of this case.
+
+    `large`: too large for a CPU. `random`: results differ from run to run. `tf32`: convolutions decide, which are
+    computed in TF32 on a GPU. `note`: why PyTorch is much faster, if it is.
     """
 
     name: str
@@ -66,3 +139,25 @@ class Case:
     images: int = 0
     calls: int = 0
     quick: bool = False  # part of `--quick`
+    batch: int = 0
+    sweep: Callable[[int], Case] | None = None
+    large: bool = False
+    random: bool = False
+    tf32: bool = False
+    strong: bool = False  # has a strong setting in PyTorch
+    planar: bool = False  # works on images (N, C, H, W), so that the memory format matters
+    note: str = ""
+    family: str = ""  # "ops/pool"
+    dtype: str = "float32"
+    layout: str = "contiguous"
+
+    @property
+    def title(self) -> str:
+        """The name with its type and memory format, if these are not the usual ones."""
+        kind = "" if self.dtype == "float32" else f"/{self.dtype}"
+        return self.name + kind + ("" if self.layout == "contiguous" else f"/{self.layout}")
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that must be moved, in the type of this case."""
+        return self.moved * BYTES[self.dtype] // 4

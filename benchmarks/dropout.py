@@ -11,8 +11,8 @@ from .functional import pair
 
 def cases() -> Iterator[Case]:
     """Dropout of a transformer's activations, and of whole channels."""
-    yield from pair("dropout", _dropout, (512, 768))
-    yield from pair("dropout2d", _dropout2d, (32, 64, 28, 28))
+    yield from pair("dropout", _dropout, (512, 768), random=True)
+    yield from pair("dropout2d", _dropout2d, (32, 64, 28, 28), random=True)
 
 
 def _dropout(place: Place, x: Any) -> Any:

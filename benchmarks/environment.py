@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from gpunn import backend, cuda
-from gpunn.cli.facts import version
+from gpunn import backend, backends, cuda
+from gpunn.cli.facts import nvidia_smi, version
 
 from .case import Place
 
@@ -24,8 +24,11 @@ def cpu_threads() -> int:
     return next((int(value) for value in given if value and value.isdecimal()), cores)
 
 
-def context(places: list[Place], threads: int) -> dict[str, Any]:
-    """The environment, under the names that Google Benchmark uses where it has them."""
+def context(places: list[Place], threads: int, cache: str = "warm") -> dict[str, Any]:
+    """The environment, under the names that Google Benchmark uses where it has them.
+
+    `cache`: "warm" if the data of a case stay in the caches from run to run, "cold" if they are driven out before each.
+    """
     found: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "host_name": "",
@@ -37,14 +40,34 @@ def context(places: list[Place], threads: int) -> dict[str, Any]:
         "commit": _commit(),
         "numpy": np.__version__,
         "blas": _blas(),
+        "cache": cache,
     }
     for place in places:
-        if place.name == "torch":
+        if not place.is_gpunn:
             found["torch"] = str(place.lib.__version__)
-        if place.device == "cuda":
-            found["gpu"] = cuda.get_device_name()
-            found["cupy"] = str(backend.cuda_module().__version__)
+        elif place.device == "cuda":
+            found |= _gpu()
     return found
+
+
+def _gpu() -> dict[str, Any]:
+    """The GPU, its driver, CUDA and CuPy, and whether float32 may be rounded to TF32."""
+    cupy = backend.cuda_module()
+    runtime = cupy.cuda.runtime
+    policy = {"convolutions": backends.cudnn.allow_tf32, "products": backends.cuda.matmul.allow_tf32}
+    return {
+        "gpu": cuda.get_device_name(),
+        "multiprocessors": int(runtime.getDeviceProperties(0)["multiProcessorCount"]),
+        "driver": nvidia_smi()[0] or "",
+        "cuda": f"runtime {_release(runtime.runtimeGetVersion())}, driver {_release(runtime.driverGetVersion())}",
+        "cupy": str(cupy.__version__),
+        "tf32": ", ".join(f"{name} {'on' if is_on else 'off'}" for name, is_on in policy.items()),
+    }
+
+
+def _release(number: int) -> str:
+    """12090 is CUDA 12.9."""
+    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 def _cpu_name() -> str:

@@ -5,75 +5,103 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from .case import Case, Place
+from .networks import NETWORKS, Network
 
-BATCH = 64
+BATCHES = {"lenet5": 64, "mlp": 64, "resnet20": 32, "resnet18": 8, "vgg16": 1, "resnet50": 4, "lstm": 20, "gpt": 2}
+LARGE = {"resnet20": 128, "resnet18": 128, "vgg16": 64, "resnet50": 64, "gpt": 16}  # for a GPU
+QUICK = ("lenet5", "mlp")
 
 
 def cases() -> Iterator[Case]:
-    """LeNet-5 on 28×28 images and an MLP 784-512-256-10, batch 64, SGD with momentum."""
-    for name, build, shape in (("lenet5", lenet5, (BATCH, 1, 28, 28)), ("mlp", mlp, (BATCH, 784))):
-        for phase, make in (("forward", _forward), ("backward", _backward), ("step", _step)):
-            yield Case(f"{name}/{phase}/batch{BATCH}", make(build, shape), images=BATCH, quick=True)
+    """Each network with a batch that a CPU can do, and with one that a GPU needs; steps of SGD with momentum."""
+    for sizes, is_large in ((BATCHES, False), (LARGE, True)):
+        for name, batch in sizes.items():
+            for phase in PHASES:
+                yield case(name, phase, batch, is_large)
 
 
-def lenet5(place: Place) -> Any:
-    """LeNet-5 with ReLU and max pooling, written so that it is the same in every library."""
-    nn = place.lib.nn
-    layers = [nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU()]
-    layers += [nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(84, 10)).to(place.device)
+def case(name: str, phase: str, batch: int, is_large: bool = False) -> Case:
+    """One phase of a network: "forward", "backward" or "step"."""
+
+    def at(size: int) -> Case:
+        return case(name, phase, size)
+
+    network = NETWORKS[name]
+    make, times = PHASES[phase]
+    return Case(
+        f"{name}/{phase}/batch{batch}",
+        make(network, batch),
+        flops=times * network.flops * batch,
+        images=batch,
+        quick=name in QUICK and not is_large,
+        batch=batch,
+        sweep=at,
+        large=is_large,
+        random=network.random,
+        tf32=not network.is_text and name != "mlp",
+        strong=True,
+        planar=len(network.shape) == 3,
+    )
 
 
-def mlp(place: Place) -> Any:
-    """A perceptron with two hidden layers."""
-    nn = place.lib.nn
-    layers = [nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10)]
-    return nn.Sequential(*layers).to(place.device)
-
-
-def _data(place: Place, shape: tuple[int, ...]) -> tuple[Any, Any]:
-    return place.random(*shape), place.tensor(np.arange(shape[0], dtype=np.int64) % 10)
-
-
-def _forward(build: Callable[[Place], Any], shape: tuple[int, ...]) -> Callable[[Place], Any]:
+def _forward(network: Network, batch: int) -> Callable[[Place], Any]:
     def make(place: Place) -> Any:
-        model = build(place)
-        x, _ = _data(place, shape)
-        return lambda: model(x)
+        model = network.build(place)
+        x, _ = network.data(place, batch)
+
+        def run() -> Any:
+            with place.precision():
+                return model(x)
+
+        return run
 
     return make
 
 
-def _backward(build: Callable[[Place], Any], shape: tuple[int, ...]) -> Callable[[Place], Any]:
+def _loss(place: Place, model: Any, x: Any, labels: Any) -> Any:
+    with place.precision():
+        return place.lib.nn.functional.cross_entropy(model(x), labels)
+
+
+def _backward(network: Network, batch: int) -> Callable[[Place], Any]:
     def make(place: Place) -> Any:
-        model = build(place)
-        x, labels = _data(place, shape)
-        cross_entropy = place.lib.nn.functional.cross_entropy
+        model = network.build(place)
+        x, labels = network.data(place, batch)
 
         def prepare() -> Any:
             model.zero_grad()
-            return cross_entropy(model(x), labels)
+            return _loss(place, model, x, labels)
 
-        return prepare, lambda loss: loss.backward()
+        def run(loss: Any) -> Any:
+            loss.backward()
+            return [p.grad for p in model.parameters()]
+
+        return prepare, run
 
     return make
 
 
-def _step(build: Callable[[Place], Any], shape: tuple[int, ...]) -> Callable[[Place], Any]:
+def _step(network: Network, batch: int) -> Callable[[Place], Any]:
     def make(place: Place) -> Any:
-        model = build(place)
-        x, labels = _data(place, shape)
-        cross_entropy = place.lib.nn.functional.cross_entropy
+        model = network.build(place)
+        x, labels = network.data(place, batch)
         optimizer = place.lib.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
 
-        def step() -> None:
+        def step() -> Any:
             optimizer.zero_grad()
-            cross_entropy(model(x), labels).backward()
+            loss = _loss(place, model, x, labels)
+            loss.backward()
             optimizer.step()
+            return loss
 
         return step
 
     return make
+
+
+PHASES: dict[str, tuple[Callable[[Network, int], Callable[[Place], Any]], int]] = {
+    "forward": (_forward, 1),
+    "backward": (_backward, 2),
+    "step": (_step, 3),
+}

@@ -33,7 +33,17 @@ def _parameters(place: Place) -> list[Any]:
 
 
 def _step(kind: str, **options: Any) -> Callable[[Place], Any]:
-    return lambda place: getattr(place.lib.optim, kind)(_parameters(place), **options).step
+    def make(place: Place) -> Any:
+        parameters = _parameters(place)
+        optimizer = getattr(place.lib.optim, kind)(parameters, **options)
+
+        def step() -> Any:
+            optimizer.step()
+            return parameters
+
+        return step
+
+    return make
 
 
 def _clip(place: Place) -> Any:

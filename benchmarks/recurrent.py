@@ -13,17 +13,30 @@ STEPS, BATCH = 64, 16
 def cases() -> Iterator[Case]:
     """One layer of each kind with 128 units, an LSTM with 512, and a step of a cell; 64 steps of 16 sequences."""
     for kind, hidden, gates in (("RNN", 128, 1), ("GRU", 128, 3), ("LSTM", 128, 4), ("LSTM", 512, 4)):
-        label = f"{STEPS}x{BATCH}x{hidden}"
-        flops = 4 * STEPS * BATCH * gates * hidden * hidden
-        yield Case(f"{kind.lower()}/forward/{label}", _forward(kind, hidden), flops=flops)
-        yield Case(f"{kind.lower()}/forward+backward/{label}", _backward(kind, hidden), flops=3 * flops)
-    yield Case(f"lstm_cell/forward/{BATCH}x128", _cell, flops=16 * BATCH * 128 * 128)
+        for is_forward in (True, False):
+            yield _layer(kind, hidden, gates, BATCH, is_forward)
+    yield Case(f"lstm_cell/forward/{BATCH}x128", _cell, moved=4 * 8 * 128 * (128 + BATCH), flops=16 * BATCH * 128 * 128)
 
 
-def _forward(kind: str, hidden: int) -> Callable[[Place], Any]:
+def _layer(kind: str, hidden: int, gates: int, batch: int, is_forward: bool) -> Case:
+    def at(size: int) -> Case:
+        return _layer(kind, hidden, gates, size, is_forward)
+
+    phase, make, times = ("forward", _forward, 1) if is_forward else ("forward+backward", _backward, 3)
+    return Case(
+        f"{kind.lower()}/{phase}/{STEPS}x{batch}x{hidden}",
+        make(kind, hidden, batch),
+        moved=times * 4 * (2 * STEPS * batch * hidden + 2 * gates * hidden * hidden),
+        flops=times * 4 * STEPS * batch * gates * hidden * hidden,
+        batch=batch,
+        sweep=at,
+    )
+
+
+def _forward(kind: str, hidden: int, batch: int) -> Callable[[Place], Any]:
     def make(place: Place) -> Any:
-        layer = getattr(place.lib.nn, kind)(hidden, hidden).to(place.device)
-        x = place.random(STEPS, BATCH, hidden)
+        layer = place.model(getattr(place.lib.nn, kind)(hidden, hidden))
+        x = place.random(STEPS, batch, hidden)
         no_grad = place.lib.no_grad
 
         def run() -> Any:
@@ -35,10 +48,10 @@ def _forward(kind: str, hidden: int) -> Callable[[Place], Any]:
     return make
 
 
-def _backward(kind: str, hidden: int) -> Callable[[Place], Any]:
+def _backward(kind: str, hidden: int, batch: int) -> Callable[[Place], Any]:
     def make(place: Place) -> Any:
-        layer = getattr(place.lib.nn, kind)(hidden, hidden).to(place.device)
-        x, g = place.random(STEPS, BATCH, hidden), place.random(STEPS, BATCH, hidden)
+        layer = place.model(getattr(place.lib.nn, kind)(hidden, hidden))
+        x, g = place.random(STEPS, batch, hidden), place.random(STEPS, batch, hidden)
         parameters = list(layer.parameters())
         return lambda: place.lib.autograd.grad(layer(x)[0], parameters, g)
 
@@ -46,6 +59,6 @@ def _backward(kind: str, hidden: int) -> Callable[[Place], Any]:
 
 
 def _cell(place: Place) -> Any:
-    cell = place.lib.nn.LSTMCell(128, 128).to(place.device)
+    cell = place.model(place.lib.nn.LSTMCell(128, 128))
     x = place.random(BATCH, 128)
     return lambda: cell(x)

@@ -12,9 +12,9 @@ from .functional import pair
 def cases() -> Iterator[Case]:
     """Reflected edges, 2x upsampling as in decoders, and a spatial transformer's sampling."""
     yield from pair("pad-reflect", _reflect, (16, 64, 56, 56))
-    yield from pair("interpolate-nearest", _nearest, (16, 64, 28, 28))
-    yield from pair("interpolate-bilinear", _bilinear, (16, 64, 28, 28))
-    yield from pair("interpolate-bicubic", _bicubic, (16, 3, 64, 64))
+    yield from pair("interpolate-nearest", _nearest, (16, 64, 28, 28), out=4)
+    yield from pair("interpolate-bilinear", _bilinear, (16, 64, 28, 28), out=4)
+    yield from pair("interpolate-bicubic", _bicubic, (16, 3, 64, 64), out=2.25)
     yield from pair("grid_sample-bilinear", _sample, (16, 16, 64, 64))
 
 

@@ -47,6 +47,7 @@ def test_the_context_is_json_and_names_no_machine():
     assert json.loads(json.dumps(found)) == found
     assert (found["threads"], found["numpy"], found["python"]) == (3, np.__version__, platform.python_version())
     assert datetime.datetime.fromisoformat(found["date"]).tzinfo is not None
+    assert found["cache"] == "warm" and environment.context([], 3, "cold")["cache"] == "cold"
     assert found["host_name"] == "" and found["blas"] and found["num_cpus"] >= 1
     assert not {"gpu", "cupy", "torch"} & set(found)
 
@@ -56,7 +57,9 @@ def test_the_gpu_and_pytorch_are_named_where_they_are_used():
     with emulator.enable():
         found = environment.context([Place("cuda", gpunn, "cuda"), Place("torch", torch, "cpu")], 1)
     assert (found["gpu"], found["torch"]) == ("emulated device", "2.0")
-    assert isinstance(found["cupy"], str)
+    assert isinstance(found["cupy"], str) and found["multiprocessors"] == 4
+    assert found["cuda"] == "runtime 12.9, driver 12.9" and isinstance(found["driver"], str)
+    assert found["tf32"] == "convolutions on, products off"
 
 
 def test_the_commit_is_that_of_the_checkout(checkout):

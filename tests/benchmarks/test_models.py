@@ -1,35 +1,35 @@
-"""The models that are timed: their sizes, and that a timed step trains."""
+"""What is timed of a model: a forward pass, a backward pass alone, a step that trains."""
 
 import pytest
 
 import gpunn
 from benchmarks import models
 from benchmarks.case import Place
+from benchmarks.networks import NETWORKS, Network
 
 CPU = Place("cpu", gpunn, "cpu")
-MODELS = [(models.lenet5, (2, 1, 28, 28), 61_706), (models.mlp, (2, 784), 535_818)]
+BUILT = [(NETWORKS["lenet5"], 2), (NETWORKS["mlp"], 2)]
 
 
-@pytest.mark.parametrize(("build", "shape", "size"), MODELS)
-def test_models_have_their_size(build, shape, size):
-    model = build(CPU)
-    assert sum(p.numel() for p in model.parameters()) == size
-    assert model(CPU.random(*shape)).shape == (2, 10)
+def played(network, model):
+    """The network, but `model` is what it builds."""
+    return Network(lambda place: model, network.shape, network.classes, network.flops)
 
 
-@pytest.mark.parametrize(("build", "shape", "size"), MODELS)
-def test_a_timed_step_changes_every_parameter(build, shape, size):
-    model = build(CPU)
-    step = models._step(lambda place: model, shape)(CPU)
+@pytest.mark.parametrize(("network", "batch"), BUILT)
+def test_a_timed_step_changes_every_parameter(network, batch):
+    model = network.build(CPU)
+    step = models._step(played(network, model), batch)(CPU)
     before = [p.detach().clone() for p in model.parameters()]
-    step()
+    loss = step()
+    assert loss.item() > 0
     assert not any(p.detach().equal(old) for p, old in zip(model.parameters(), before, strict=True))
 
 
-@pytest.mark.parametrize(("build", "shape", "size"), MODELS)
-def test_gradients_of_steps_do_not_add_up(build, shape, size):
-    model = build(CPU)
-    step = models._step(lambda place: model, shape)(CPU)
+@pytest.mark.parametrize(("network", "batch"), BUILT)
+def test_gradients_of_steps_do_not_add_up(network, batch):
+    model = network.build(CPU)
+    step = models._step(played(network, model), batch)(CPU)
     step()
     first = [p.grad.clone() for p in model.parameters()]
     step()
@@ -38,11 +38,23 @@ def test_gradients_of_steps_do_not_add_up(build, shape, size):
 
 
 def test_only_backward_is_timed_and_its_gradients_do_not_add_up():
-    model = models.mlp(CPU)
-    prepare, timed = models._backward(lambda place: model, (2, 784))(CPU)
+    model = NETWORKS["mlp"].build(CPU)
+    prepare, timed = models._backward(played(NETWORKS["mlp"], model), 2)(CPU)
     loss = prepare()
     assert all(p.grad is None for p in model.parameters())
-    timed(loss)
-    first = [p.grad.clone() for p in model.parameters()]
-    timed(prepare())
-    assert all(p.grad.equal(old) for p, old in zip(model.parameters(), first, strict=True))
+    first = [g.clone() for g in timed(loss)]
+    again = timed(prepare())
+    assert all(g.equal(old) for g, old in zip(again, first, strict=True))
+
+
+def test_cases_count_their_work():
+    case = models.case("lenet5", "step", 64)
+    assert case.name == "lenet5/step/batch64" and case.quick and case.images == case.batch == 64
+    assert case.flops == 3 * 64 * 833_040
+    assert case.sweep(8).flops * 8 == case.flops and case.sweep(8).name == "lenet5/step/batch8"
+    assert models.case("lenet5", "backward", 1).flops == 2 * models.case("lenet5", "forward", 1).flops
+
+
+def test_every_network_is_timed_and_those_for_a_gpu_are_large():
+    found = {(case.name.partition("/")[0], case.large) for case in models.cases()}
+    assert found == {(name, False) for name in NETWORKS} | {(name, True) for name in models.LARGE}
