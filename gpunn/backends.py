@@ -67,7 +67,24 @@ class Convolutions:
     """What holds for convolutions. (The kernels are gpunn's own; PyTorch's are those of cuDNN.)"""
 
     def __init__(self) -> None:
-        self._deterministic = False
+        self._enabled, self._deterministic = True, False
+
+    def is_available(self) -> bool:
+        """Whether there is a GPU for gpunn's kernels."""
+        return backend.cuda_problem() is None
+
+    def version(self) -> int | None:
+        """None: cuDNN is not used."""
+        return None
+
+    @property
+    def enabled(self) -> bool:
+        """Accepted and remembered; gpunn's kernels are always used."""
+        return self._enabled
+
+    @enabled.setter
+    def enabled(self, value: bool) -> None:
+        self._enabled = _checked("cudnn.enabled", value)
 
     @property
     def deterministic(self) -> bool:
@@ -134,6 +151,18 @@ class Cuda:
     matmul: Final = Products()
 
 
+class Absent:
+    """A kind of device that gpunn does not have, for programs that ask."""
+
+    def is_available(self) -> bool:
+        """False."""
+        return False
+
+    def is_built(self) -> bool:
+        """False."""
+        return False
+
+
 def set_float32_matmul_precision(precision: str) -> None:
     """Let products of float32 on a GPU be rounded: "highest" is float32, "high" and "medium" are TF32.
 
@@ -163,3 +192,4 @@ def _checked(name: str, value: object) -> bool:
 determinism: Final = Determinism()
 cudnn: Final = Convolutions()
 cuda: Final = Cuda()
+mps: Final = Absent()  # Apple's GPUs

@@ -130,3 +130,15 @@ def test_precision_by_name():
     with pytest.raises(RuntimeError, match="expects a str, but got int"):
         gp.set_float32_matmul_precision(3)
     assert gp.get_float32_matmul_precision() == "high"
+
+
+def test_questions_and_wishes_of_programs():
+    assert backends.cudnn.version() is None and backends.cudnn.enabled is True
+    backends.cudnn.enabled = False
+    assert backends.cudnn.enabled is False
+    backends.cudnn.enabled = True
+    with pytest.raises(TypeError, match=r"cudnn.enabled: expected a bool, got int"):
+        backends.cudnn.enabled = 1
+    with emulator.enable():
+        assert backends.cudnn.is_available()
+    assert not backends.mps.is_available() and not backends.mps.is_built()
