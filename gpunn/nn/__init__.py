@@ -24,6 +24,7 @@ from gpunn.nn.activation import RReLU as RReLU
 from gpunn.nn.activation import Sigmoid as Sigmoid
 from gpunn.nn.activation import SiLU as SiLU
 from gpunn.nn.activation import Softmax as Softmax
+from gpunn.nn.activation import Softmax2d as Softmax2d
 from gpunn.nn.activation import Softmin as Softmin
 from gpunn.nn.activation import Softplus as Softplus
 from gpunn.nn.activation import Softshrink as Softshrink
@@ -46,6 +47,7 @@ from gpunn.nn.container.parameters import ParameterList as ParameterList
 from gpunn.nn.conv.forward import Conv1d as Conv1d
 from gpunn.nn.conv.forward import Conv2d as Conv2d
 from gpunn.nn.conv.forward import Conv3d as Conv3d
+from gpunn.nn.conv.local import LocallyConnected2d as LocallyConnected2d
 from gpunn.nn.conv.transposed import ConvTranspose1d as ConvTranspose1d
 from gpunn.nn.conv.transposed import ConvTranspose2d as ConvTranspose2d
 from gpunn.nn.conv.transposed import ConvTranspose3d as ConvTranspose3d
@@ -65,6 +67,7 @@ from gpunn.nn.flatten import Flatten as Flatten
 from gpunn.nn.flatten import Unflatten as Unflatten
 from gpunn.nn.fold import Fold as Fold
 from gpunn.nn.fold import Unfold as Unfold
+from gpunn.nn.linear import Bilinear as Bilinear
 from gpunn.nn.linear import Identity as Identity
 from gpunn.nn.linear import Linear as Linear
 from gpunn.nn.loss import BCELoss as BCELoss

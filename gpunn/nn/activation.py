@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype
+from gpunn.errors import ShapeError
 from gpunn.nn import functional as F
 from gpunn.nn.module import Module
 from gpunn.nn.parameter import Parameter
@@ -348,6 +349,16 @@ class Softmax(_AlongDim):
     def forward(self, input: Tensor) -> Tensor:
         """(*) → (*)"""
         return F.softmax(input, self.dim)
+
+
+class Softmax2d(Module):
+    """exp(x) / Σ exp(x) over the channels of each pixel."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, C, H, W), or (C, H, W) → (C, H, W)"""
+        if input.ndim not in (3, 4):
+            raise ShapeError(f"Softmax2d: expected input to be 3D or 4D (got {input.ndim}D input, {input.array.shape})")
+        return F.softmax(input, -3)
 
 
 class LogSoftmax(_AlongDim):

@@ -39,6 +39,7 @@ from gpunn.ops.attention.multi_head import multi_head_attention_forward as multi
 from gpunn.ops.conv.convolve import conv1d as conv1d
 from gpunn.ops.conv.convolve import conv2d as conv2d
 from gpunn.ops.conv.convolve import conv3d as conv3d
+from gpunn.ops.conv.local import locally_connected2d as locally_connected2d
 from gpunn.ops.conv.transposed import conv_transpose1d as conv_transpose1d
 from gpunn.ops.conv.transposed import conv_transpose2d as conv_transpose2d
 from gpunn.ops.conv.transposed import conv_transpose3d as conv_transpose3d
@@ -57,6 +58,7 @@ from gpunn.ops.dropout import feature_alpha_dropout as feature_alpha_dropout
 from gpunn.ops.embedding.bag import embedding_bag as embedding_bag
 from gpunn.ops.embedding.lookup import embedding as embedding
 from gpunn.ops.indexing.one_hot import one_hot as one_hot
+from gpunn.ops.linalg.bilinear import bilinear as bilinear
 from gpunn.ops.linalg.linear import linear as linear
 from gpunn.ops.loss.binary import binary_cross_entropy as binary_cross_entropy
 from gpunn.ops.loss.binary import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits

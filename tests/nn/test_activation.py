@@ -89,3 +89,14 @@ def test_noise_is_for_training(layer, function):
     assert y == function(x, training=True).tolist() and len(set(y)) > 10
     assert len(set(layer.eval()(x).tolist())) == 1
     layer.train()
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (3, 4, 5)])
+def test_softmax2d(shape):
+    x = gp.arange(float(gp.ones(shape).numel())).reshape(shape) / 7
+    assert gp.equal(nn.Softmax2d()(x), x.softmax(-3))
+
+
+def test_softmax2d_takes_images():
+    with pytest.raises(ValueError, match=r"expected input to be 3D or 4D \(got 2D input, \(2, 3\)\)"):
+        nn.Softmax2d()(gp.ones(2, 3))

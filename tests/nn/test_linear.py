@@ -78,3 +78,19 @@ def test_identity():
     x = gp.ones(2)
     layer = nn.Identity(54, unused=0.1)
     assert layer(x) is x and repr(layer) == "Identity()" and list(layer.parameters()) == []
+
+
+def test_bilinear():
+    gp.manual_seed(0)
+    layer = nn.Bilinear(4, 3, 50)
+    assert layer.weight.shape == (50, 4, 3)
+    for values in (layer.weight, layer.bias):
+        assert 0.45 < values.abs().max().item() <= 0.5
+    a, b = gp.ones(2, 4), gp.ones(2, 3)
+    np.testing.assert_allclose(
+        layer(a, b).detach(), (layer.weight.sum((1, 2)) + layer.bias).detach().expand(2, 50), 1e-5
+    )
+    assert repr(layer) == "Bilinear(in1_features=4, in2_features=3, out_features=50, bias=True)"
+    assert nn.Bilinear(2, 3, 4, bias=False).bias is None
+    with pytest.raises(ValueError, match=r"in1_features must be > 0, but got \(in1_features=0\)"):
+        nn.Bilinear(0, 3, 4)

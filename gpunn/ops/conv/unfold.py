@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from gpunn import dtypes
+from gpunn import dtypes, kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ArgumentError, IndexRangeError, ShapeError, UnsupportedError
-from gpunn.kernels import launch
 from gpunn.kernels.source import C_TYPES
 from gpunn.ops.conv.geometry import LARGEST
 from gpunn.ops.reduction.accumulate import widened
@@ -56,7 +55,7 @@ class Unfold(Function):
         xp, (n, c, *_) = array_module(x), x.shape
         y = xp.empty(self.columns(n, c), x.dtype)
         bits = f"u{x.itemsize}"
-        launch(
+        kernels.launch(
             "conv/unfold", "unfold", y.size, (y.view(bits), xp.ascontiguousarray(x).view(bits), n * c, *self.numbers())
         )
         return y
@@ -96,7 +95,7 @@ class Fold(Unfold):
         xp, (n, c) = array_module(x), self.channels(x)
         y = xp.empty((n, c, self.h.size, self.w.size), x.dtype)
         constants = {"T": C_TYPES[x.dtype.name]}
-        launch("conv/fold", "fold", y.size, (y, xp.ascontiguousarray(x), n * c, *self.numbers()), constants)
+        kernels.launch("conv/fold", "fold", y.size, (y, xp.ascontiguousarray(x), n * c, *self.numbers()), constants)
         return y
 
     def backward(self, grad: Tensor) -> Tensor:
@@ -122,14 +121,14 @@ def unfold(
     """
     op = "unfold"
     x = array_of(op, input)
-    settings = _settings(op, kernel_size, dilation, padding, stride)
+    settings = pairs_of(op, kernel_size, dilation, padding, stride)
     refuse_dtypes(op, x, *INTEGERS)
     if x.ndim not in (3, 4) or 0 in x.shape[-3:]:
         raise ShapeError(
             f"{op}: Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for "
             f"input, but got shape {x.shape}"
         )
-    h, w = _axes(op, (x.shape[-2], x.shape[-1]), settings)
+    h, w = axes_of(op, (x.shape[-2], x.shape[-1]), settings)
     if min(h.out, w.out) < 1:
         raise ShapeError(
             f"{op}: Given input with spatial size {x.shape[-2:]}, {_named(settings)}, calculated shape of the array of "
@@ -157,8 +156,8 @@ def fold(
     """
     op = "fold"
     x = array_of(op, input)
-    size = _pair(op, "output_size", output_size, 1)
-    settings = _settings(op, kernel_size, dilation, padding, stride)
+    size = pair_of(op, "output_size", output_size, 1)
+    settings = pairs_of(op, kernel_size, dilation, padding, stride)
     if not dtypes.of(x).is_floating_point:
         raise UnsupportedError(f"{op}: not implemented for {dtypes.of(x)}; use x.float()")
     if x.ndim not in (2, 3) or 0 in x.shape[-2:]:
@@ -172,7 +171,7 @@ def fold(
             f"{op}: Expected size of input's dimension {x.ndim - 2} to be divisible by the product of kernel_size, but "
             f"got {x.shape} and kernel_size={settings[0]}"
         )
-    h, w = _axes(op, size, settings)
+    h, w = axes_of(op, size, settings)
     if min(h.out, w.out) < 1 or h.out * w.out != x.shape[-1]:
         raise ShapeError(
             f"{op}: Given output_size={size}, {_named(settings)}, expected size of input's last dimension to match the "
@@ -184,12 +183,13 @@ def fold(
     return View(found.array.shape[1:])(found)
 
 
-def _settings(op: str, *given: Any) -> tuple[Pair, ...]:
+def pairs_of(op: str, *given: Any) -> tuple[Pair, ...]:
     """kernel_size, dilation, padding and stride as pairs."""
-    return tuple([_pair(op, n, g, 0 if n == "padding" else 1) for n, g in zip(NAMES, given, strict=True)])
+    return tuple([pair_of(op, n, g, 0 if n == "padding" else 1) for n, g in zip(NAMES, given, strict=True)])
 
 
-def _pair(op: str, name: str, given: Any, least: int) -> Pair:
+def pair_of(op: str, name: str, given: Any, least: int) -> Pair:
+    """The argument `name`, an int or two, `least` at least, as a pair."""
     numbers = ints(op, name, given)
     if hasattr(given, "__index__"):
         numbers *= 2
@@ -204,7 +204,7 @@ def _pair(op: str, name: str, given: Any, least: int) -> Pair:
     return numbers[0], numbers[1]
 
 
-def _axes(op: str, size: Pair, settings: tuple[Pair, ...]) -> list[Axis]:
+def axes_of(op: str, size: Pair, settings: tuple[Pair, ...]) -> list[Axis]:
     """Both axes of images of `size`."""
     axes = []
     for n, kernel, dilation, padding, stride in zip(size, *settings, strict=True):
