@@ -6,12 +6,12 @@ Methods and attributes are those of CuPy 14.2, with its arguments. What waits fo
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
 
-from gpunn.emulator import functions, indexing
+from gpunn.emulator import functions, indexing, recording
 from gpunn.emulator.calls import check_dtype, function
 from gpunn.emulator.cuda import Device, MemoryPointer
 from gpunn.emulator.methods import Methods
@@ -147,6 +147,7 @@ class ndarray(Methods):  # noqa: N801 - CuPy's name
 
     def set(self, arr: HostArray, stream: Any = None) -> None:
         """Copy a host array of equal shape and dtype into this one."""
+        recording.check_host_copy("ndarray.set")
         if not isinstance(arr, np.ndarray):
             raise TypeError("Only numpy.ndarray can be set to cupy.ndarray")
         if self.dtype != arr.dtype:
@@ -267,7 +268,13 @@ class ndarray(Methods):  # noqa: N801 - CuPy's name
         with np.errstate(all="ignore"):
             host = self._host.astype(dtype, order or "K", copy=bool(copy))
         check_dtype(host.dtype)
-        return wrap(host, (self,), keep_order=True)
+        return self._refilled(wrap(host, (self,), keep_order=True), lambda: self._host.astype(dtype))
+
+    def _refilled(self, result: Any, compute: Callable[[], Any]) -> Any:
+        """`result`, which a replayed graph fills with what `compute` answers, unless it is a view or this array."""
+        if recording.current() is not None and result is not self and result.base is None:
+            recording.note_result("copy", compute, result._host)
+        return result
 
     def copy(self, order: Any = "C") -> Any:
         return self.astype(self.dtype, order)
@@ -282,17 +289,18 @@ class ndarray(Methods):  # noqa: N801 - CuPy's name
 
     def reshape(self, *shape: Any, order: Any = "C", copy: bool | None = None) -> Any:
         new = shape[0] if len(shape) == 1 else shape
-        return wrap(np.reshape(self._host, new, order, copy=copy), (self,), keep_order=True)
+        result = wrap(np.reshape(self._host, new, order, copy=copy), (self,), keep_order=True)
+        return self._refilled(result, lambda: np.reshape(self._host, new, order))
 
     def transpose(self, *axes: Any) -> Any:
         return view(self._host.transpose(*axes), self)
 
     def ravel(self, order: Any = "C") -> Any:
-        return wrap(self._host.ravel(order), (self,))
+        return self._refilled(wrap(self._host.ravel(order), (self,)), lambda: self._host.ravel(order))
 
     def flatten(self, order: Any = "C") -> Any:
         host = self._host.flatten(order)
-        return adopt(host, host)
+        return self._refilled(adopt(host, host), lambda: self._host.flatten(order))
 
     swapaxes = function("swapaxes", np.swapaxes)
     squeeze = function("squeeze", np.squeeze)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
 
-from gpunn.emulator import catalogue
+from gpunn.emulator import catalogue, recording
 from gpunn.emulator.products import round_operands
 from gpunn.emulator.storage import (
     BFLOAT16,
@@ -61,7 +61,12 @@ def call_ufunc(ufunc: np.ufunc, *args: Any, **kwargs: Any) -> Any:
     hosts = [arg._host if type(arg) is array_type else operand(arg) for arg in args]
     with np.errstate(all="ignore"):
         result = ufunc(*hosts, order="C")
-    return _fresh(result)
+    fresh = _fresh(result)
+    if (graph := recording.current()) is not None:
+        graph.uses(args)
+        numbers = recording.numbers_in(hosts)
+        recording.note_result(ufunc.__name__, lambda: ufunc(*hosts, order="C"), _hosts_of(fresh), numbers)
+    return fresh
 
 
 def _call_with_keywords(ufunc: np.ufunc, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -79,13 +84,29 @@ def _call_with_keywords(ufunc: np.ufunc, args: tuple[Any, ...], kwargs: dict[str
         del kwargs["dtype"]
     hosts = [operand(arg) for arg in args]
     with np.errstate(all="ignore"):
+        numbers = recording.numbers_in(hosts)
         if out is None:
-            return _fresh(ufunc(*hosts, order="C", **kwargs))
+            fresh = _fresh(ufunc(*hosts, order="C", **kwargs))
+            again = partial(ufunc, *hosts, order="C", **kwargs)
+            recording.note_result(ufunc.__name__, again, _hosts_of(fresh), numbers)
+            return fresh
         host_outs = tuple(None if given is None else given._host for given in outs)
         result = ufunc(*hosts, out=host_outs, order="C", **kwargs)
+        if recording.current() is not None:
+            if any(given is None for given in outs):
+                recording.refuse(f"{ufunc.__name__} with some of its results given: not played")
+            again = partial(ufunc, *hosts, out=host_outs, order="C", **kwargs)
+            recording.note(ufunc.__name__, again, numbers)
     if ufunc.nout == 1:
         return outs[0]
     return tuple(_fresh(r) if given is None else given for r, given in zip(result, outs, strict=True))
+
+
+def _hosts_of(results: Any) -> Any:
+    """The host arrays of emulated ones, None for anything else and for views, which need no filling."""
+    if type(results) is tuple or type(results) is list:
+        return tuple([_hosts_of(part) for part in results])
+    return results._host if type(results) is Storage.array_type and results.base is None else None
 
 
 def _fresh(result: Any) -> Any:
@@ -175,12 +196,31 @@ def function(name: str, host_function: Call) -> Call:
         named = kwargs and {k: v if k in catalogue.INTEGER_KEYWORDS else unwrap(v) for k, v in kwargs.items()}
         with np.errstate(all="ignore"):
             result = compute(*hosts, **named)
+        if recording.current() is not None:
+            return _recorded(name, compute, result, args, kwargs, hosts, named or {})
         if isinstance(result, np.generic):
             host = np.asarray(result)
             return adopt(host, host)
         return wrap_results(result, (*args, *kwargs.values()) if kwargs else args, name)
 
     return call
+
+
+def _recorded(name: str, compute: Call, result: Any, args: Any, kwargs: Any, hosts: Any, named: Any) -> Any:
+    """What a function answers while a stream is capturing, which notes how to compute it again."""
+    if name in catalogue.LIBRARIES:
+        recording.refuse(f"cupy.{name}: calling cuBLAS or cuSOLVER API during stream capture is unsupported")
+    if name in catalogue.SORTING:
+        recording.refuse(f"cupy.{name}: sorting waits for the device")
+    given = (*args, *kwargs.values())
+    wrapped = wrap_results(result, given, name)
+    is_given = type(wrapped) is Storage.array_type and any(wrapped is arg for arg in given)
+    if type(wrapped) is Storage.array_type and wrapped.base is not None:
+        return wrapped
+    results = None if is_given else _hosts_of(wrapped)
+    numbers = recording.numbers_in((*hosts, *named.values()))
+    recording.note_result(name, lambda: compute(*hosts, **named), results, numbers)
+    return wrapped
 
 
 def _with_manners(name: str, compute: Call) -> Call:

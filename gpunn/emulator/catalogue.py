@@ -141,6 +141,13 @@ SYNCHRONISING: Final = _words("""
     union1d unique unique_all unique_counts unique_inverse unique_values unravel_index
 """)
 
+# Call cuBLAS or cuSOLVER, which CuPy refuses while a stream is capturing.
+LIBRARIES: Final = _words("""
+    dot einsum inner matmul tensordot vdot linalg.cholesky linalg.cond linalg.det linalg.eigh linalg.eigvalsh linalg.inv
+    linalg.lstsq linalg.matmul linalg.matrix_power linalg.matrix_rank linalg.pinv linalg.qr linalg.slogdet linalg.solve
+    linalg.svd
+""")
+
 # Take no array: they create one, or speak of types and shapes.
 ARRAY_FREE: Final = _words("""
     arange bartlett base_repr binary_repr blackman can_cast common_type diag_indices eye

@@ -11,7 +11,7 @@ import numpy as np
 
 from gpunn.emulator.arguments import Signature, address_of
 from gpunn.emulator.runtime import ARRAY
-from gpunn.emulator.storage import BFLOAT16, HostArray, Storage, pool
+from gpunn.emulator.storage import BFLOAT16, HostArray, Storage, everything
 from gpunn.emulator.translation import dynamic_shared_name
 
 NO_ARRAYS: Final = (0, 0, 0)
@@ -41,7 +41,7 @@ def _arguments(signature: Signature, args: Sequence[Any]) -> Iterator[bytes]:
 
 def _allocations() -> Iterator[bytes]:
     """All that is alive on the device: a kernel that reads addresses from memory may touch any of it."""
-    for _, root, is_poisoned in list(pool.live.values()):
+    for _, root, is_poisoned in everything():
         address, size = _extent(root)
         unwritten = is_poisoned and _is_floating(root)
         name = f"an array of {root.dtype}"

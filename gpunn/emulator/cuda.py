@@ -11,6 +11,7 @@ from time import perf_counter
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+from gpunn.emulator import recording
 from gpunn.emulator.storage import (
     TOTAL_BYTES,
     Allocation,
@@ -18,8 +19,10 @@ from gpunn.emulator.storage import (
     MemoryHook,
     OutOfMemoryError,
     Pool,
+    everything,
     pool,
     synchronisations,
+    using_allocator,
 )
 
 VERSION = 12090  # of the CUDA runtime and driver that are played
@@ -181,6 +184,7 @@ class Stream:
         self.is_non_blocking = non_blocking
         self.priority = priority or 0
         self._before: list[Stream] = []
+        self._capturing = False
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Stream) and self.ptr == other.ptr
@@ -221,10 +225,25 @@ class Stream:
         callback(arg)
 
     def is_capturing(self) -> bool:
-        return False
+        return recording.current() is not None and self._capturing
 
     def begin_capture(self, mode: int | None = None) -> None:
-        raise EmulatorError("Stream.begin_capture: the emulator plays no CUDA graphs")
+        """Record what this thread does from now on."""
+        if self.ptr in (0, 2):
+            raise RuntimeError("cannot capture on the default (legacy) stream")
+        if self != get_current_stream():
+            raise EmulatorError("Stream.begin_capture: the emulator captures the current stream only")
+        if recording.current() is not None:
+            raise CUDARuntimeError(900, "cudaErrorStreamCaptureUnsupported: operation not permitted when capturing")
+        self._capturing = True
+        recording.begin([root for _, root, _ in everything()])
+
+    def end_capture(self) -> recording.Graph:
+        """The graph of what was recorded, none of which has happened."""
+        if not self.is_capturing():
+            raise CUDARuntimeError(901, "cudaErrorStreamCaptureInvalidated: the stream is not capturing")
+        self._capturing = False
+        return recording.end()
 
 
 Stream.null = Stream(null=True)
@@ -244,7 +263,9 @@ class Cuda:
     Event = Event
     MemoryHook = MemoryHook
     MemoryPointer = MemoryPointer
+    Graph = recording.Graph
     MemoryPool = Pool
+    using_allocator = using_allocator
     Stream = Stream
     get_current_stream = staticmethod(get_current_stream)
     get_elapsed_time = staticmethod(get_elapsed_time)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.emulator import recording
 from gpunn.emulator.calls import check_dtype, function
 from gpunn.emulator.storage import (
     EmulatorError,
@@ -46,11 +47,17 @@ def array(
     if subok:
         raise NotImplementedError
     here = type(obj) is Storage.array_type
+    if not here and recording.current() is not None and np.ndim(_upload(obj)):
+        recording.check_host_copy("cupy.array of what is on the host")
     if copy is False and not here:
         raise ValueError("Unable to avoid copy while creating an array as requested.")
     host = np.array(_upload(obj), dtype, copy=copy if here else True, order=order or "K", ndmin=ndmin)  # type: ignore[call-overload]
     check_dtype(host.dtype)
-    return wrap(host, (obj,) if here else (), keep_order=True)
+    result = wrap(host, (obj,) if here else (), keep_order=True)
+    if recording.current() is not None and result is not obj and result.base is None:
+        source = _upload(obj)
+        recording.note("array", lambda: result._host.__setitem__(..., source.reshape(result._host.shape)))
+    return result
 
 
 def asarray(
@@ -137,7 +144,7 @@ def from_dlpack(array: Any, device: Any = None, copy: bool | None = None) -> Any
     """A view of an emulated array, which is all that emulated memory can be exchanged with."""
     if type(array) is not Storage.array_type:
         raise EmulatorError("cupy.from_dlpack: emulated arrays share no memory with other libraries; use asarray")
-    return wrap(array._host.copy()) if copy else view(array._host.view(), array)
+    return asarray(array, copy=True) if copy else view(array._host.view(), array)
 
 
 def check_kind(kind: str | None) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.emulator import catalogue
+from gpunn.emulator import catalogue, recording
 from gpunn.emulator.calls import call_ufunc
 from gpunn.emulator.storage import EmulatorError, HostArray, Storage, synchronisations, view, wrap
 
@@ -27,7 +27,9 @@ def read(array: Storage, key: Any) -> Any:
     host_key, arrays = _host_key(key)
     if not arrays:
         return view(array._host[host_key], array)
-    return wrap(_checked(array._host, host_key))
+    result = wrap(_checked(array._host, host_key))
+    recording.note_result("getitem", lambda: array._host[host_key], result._host)
+    return result
 
 
 def write(array: Storage, key: Any, value: Any) -> None:
@@ -42,6 +44,8 @@ def write(array: Storage, key: Any, value: Any) -> None:
         value = _from_host(value)
     elif np.ndim(value) > 0:
         raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
+    host = array._host
+    recording.note("setitem", lambda: host.__setitem__(host_key, value), recording.numbers_in((value,)))
     with np.errstate(all="ignore"):
         if not arrays:
             array._host[host_key] = value
@@ -72,6 +76,7 @@ def scatter(ufunc: np.ufunc, array: Storage, key: Any, value: Any) -> None:
     host = _from_host(value) if type(value) is not Storage.array_type else value._host
     with np.errstate(all="ignore"):
         host = host.astype(array._host.dtype, copy=False)
+        recording.note(f"{name}.at", lambda: ufunc.at(array._host, host_key, host), recording.numbers_in((value,)))
         try:
             ufunc.at(array._host, host_key, host)
         except IndexError:
@@ -118,7 +123,10 @@ def _index_array(item: Any) -> HostArray:
 def _from_host(value: Any) -> HostArray:
     """A list, scalar or NumPy array as CuPy copies it to the device; lists may hold emulated arrays."""
     if isinstance(value, list | tuple):
+        recording.check_host_copy("a list as index or value")
         return np.array([_from_host(v) if type(v) is not Storage.array_type else v._host for v in value])
+    if np.ndim(value):
+        recording.check_host_copy("a NumPy array as index or value")
     return np.asarray(value)
 
 

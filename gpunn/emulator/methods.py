@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.emulator import functions, indexing
+from gpunn.emulator import functions, indexing, recording
 from gpunn.emulator.calls import function
 from gpunn.emulator.operators import Operators
 from gpunn.emulator.storage import Storage, wrap
@@ -49,6 +49,8 @@ class Methods(Operators):
             raise np.exceptions.AxisError("Sorting arrays with the rank of zero is not supported")
         if not self._host.flags.c_contiguous:
             raise NotImplementedError("Sorting non-contiguous array is not supported.")
+        if recording.current() is not None:
+            recording.refuse("ndarray.sort: sorting waits for the device")
         self._host[...] = functions.sort(self, axis)._host
 
     def partition(self, kth: Any, axis: int = -1) -> None:

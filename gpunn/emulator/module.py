@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
-from gpunn.emulator import runtime
+from gpunn.emulator import recording, runtime
 from gpunn.emulator.arguments import Signature
 from gpunn.emulator.checked_arrays import NO_ARRAYS, CheckedArrays
 from gpunn.emulator.compiler import build_kernels
 from gpunn.emulator.reports import KernelError, parse_reports
 from gpunn.emulator.runtime import REQUEST, Library
 from gpunn.emulator.settings import ORDERS, Current
-from gpunn.emulator.storage import EmulatorError
+from gpunn.emulator.storage import EmulatorError, Storage
 from gpunn.emulator.translation import signatures, translate
 
 MAX_THREADS: Final = 1024  # of a block
@@ -124,9 +125,20 @@ class RawKernel:
             *(shared_mem, ORDERS.index(settings.order), self._workers(blocks, threads)),
             *(settings.check, self.enable_cooperative_groups, not signature.has_double),
         )
+        self._run(request, arguments, library, (grid, block))
+        if (graph := recording.current()) is not None:
+            graph.uses(args)
+            numbers = (grid, block, shared_mem, *[arg for arg in args if not isinstance(arg, Storage)])
+            kept = (arrays, *[arg._host for arg in args if isinstance(arg, Storage)])  # what addresses lead to
+            recording.note(self.name, partial(self._run, request, arguments, library, (grid, block), kept), numbers)
+
+    def _run(
+        self, request: bytes, arguments: bytes, library: Library, shape: tuple[Any, Any], kept: object = None
+    ) -> None:
+        """Launch; KernelError if there are reports. `kept` lives as long as the call can be made again."""
         text = runtime.launch(request, arguments)
         if text:
-            raise KernelError(f"{self.name}, grid {grid}, block {block}", parse_reports(text, library))
+            raise KernelError(f"{self.name}, grid {shape[0]}, block {shape[1]}", parse_reports(text, library))
 
     def _prepare(self) -> tuple[Library, int, Signature]:
         library = self._module.library()

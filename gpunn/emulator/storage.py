@@ -6,24 +6,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+import weakref
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, ClassVar
 
 import ml_dtypes
 import numpy as np
 
-from gpunn.errors import GpunnError
-
-HostArray = np.ndarray[Any, Any]
+from gpunn.emulator import recording
+from gpunn.emulator.recording import EmulatorError as EmulatorError
+from gpunn.emulator.recording import HostArray as HostArray
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 BLOCK = 512  # CuPy's pool hands out memory in multiples of 512 bytes
 TOTAL_BYTES = 16 << 30  # of the emulated device
-
-
-class EmulatorError(GpunnError, RuntimeError):
-    """Something that CuPy would do wrongly in silence, or that the emulator does not play."""
 
 
 class OutOfMemoryError(MemoryError):
@@ -39,6 +36,8 @@ class Counter:
         self.count = 0
 
     def add(self) -> None:
+        if recording.current() is not None:
+            recording.refuse("the host waits for the device, or reads from it")
         self.count += 1
 
 
@@ -46,12 +45,22 @@ synchronisations = Counter()
 
 
 class Pool:
-    """The bytes of all live emulated arrays; plays `cupy.cuda.MemoryPool`, with nothing cached."""
+    """The bytes of live emulated arrays; plays `cupy.cuda.MemoryPool`, with nothing cached.
+
+    `using_allocator(pool.malloc)` makes the arrays of a thread live in `pool`.
+    """
+
+    everyone: ClassVar[weakref.WeakSet[Pool]] = weakref.WeakSet()
 
     def __init__(self) -> None:
+        self.everyone.add(self)
         # id of an allocation: its bytes, their owner, whether they were poisoned. One operation a change: thread-safe
         self.live: dict[int, tuple[int, HostArray, bool]] = {}
         self.limit = 0
+
+    def malloc(self, size: int) -> Any:
+        """What `using_allocator` takes. Arrays are not made of it: NumPy allocates."""
+        raise EmulatorError("MemoryPool.malloc: the emulator takes a pool's malloc for using_allocator only")
 
     def used_bytes(self) -> int:
         return sum(size for size, _, _ in list(self.live.values()))
@@ -80,6 +89,31 @@ class Pool:
 
 
 pool = Pool()
+_chosen = threading.local()  # .pools: those that this thread's arrays live in, the current one last
+
+
+class using_allocator:  # noqa: N801 - CuPy's name
+    """A context in which this thread's arrays live in the pool whose `malloc` is given."""
+
+    def __init__(self, allocator: Any = None) -> None:
+        self._pool: Pool = pool if allocator is None else allocator.__self__
+
+    def __enter__(self) -> None:
+        _chosen.__dict__.setdefault("pools", []).append(self._pool)
+
+    def __exit__(self, *exc: object) -> None:
+        _chosen.pools.pop()
+
+
+def current_pool() -> Pool:
+    """The pool that this thread's arrays live in."""
+    pools = _chosen.__dict__.get("pools")
+    return pools[-1] if pools else pool
+
+
+def everything() -> list[tuple[int, HostArray, bool]]:
+    """Size, memory and poison of all that is alive on the device."""
+    return [entry for each in list(Pool.everyone) for entry in list(each.live.values())]
 
 
 class MemoryHook:
@@ -119,23 +153,34 @@ class Allocation:
     `is_poisoned`: it was new memory, filled with the bytes of what nobody has written (functions.POISON).
     """
 
-    __slots__ = ("is_poisoned", "root", "size")
+    __slots__ = ("__weakref__", "_live", "is_poisoned", "root", "size")
 
     def __init__(self, root: HostArray, is_poisoned: bool = False) -> None:
         self.root = root
         self.is_poisoned = is_poisoned
         self.size = size = -(-root.nbytes // BLOCK) * BLOCK
-        if pool.limit and (used := pool.used_bytes()) + size > pool.limit:
+        self._live: dict[int, Any] = {}
+        chosen = current_pool()
+        if chosen.limit and (used := chosen.used_bytes()) + size > chosen.limit:
             raise OutOfMemoryError(
                 f"Out of memory allocating {size:,} bytes "
-                f"(allocated so far: {used:,} bytes, limit set to: {pool.limit:,} bytes)."
+                f"(allocated so far: {used:,} bytes, limit set to: {chosen.limit:,} bytes)."
             )
-        pool.live[id(self)] = size, root, is_poisoned
+        if (graph := recording.current()) is not None:
+            if chosen is pool:
+                recording.refuse(
+                    f"an allocation of {root.nbytes:,} bytes in the default pool, which would give the memory to "
+                    "others while the graph still writes to it; allocate in a pool of the graph's own"
+                )
+            graph.allocated.append(root)
+            graph.own.add(id(self))
+        self._live = chosen.live
+        self._live[id(self)] = size, root, is_poisoned
         for hook in _entered.__dict__.get("hooks", {}).values():
             hook.malloc_postprocess(device_id=0, size=root.nbytes, mem_size=size, mem_ptr=self.ptr, pmem_id=id(self))
 
-    def __del__(self, forget: Callable[..., Any] = pool.live.pop, entered: threading.local = _entered) -> None:
-        if forget(id(self), None) is not None:
+    def __del__(self, entered: threading.local = _entered) -> None:
+        if self._live.pop(id(self), None) is not None:
             for hook in entered.__dict__.get("hooks", {}).values():
                 hook.free_postprocess(device_id=0, mem_size=self.size, mem_ptr=self.ptr, pmem_id=id(self))
 
