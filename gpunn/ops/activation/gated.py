@@ -35,7 +35,11 @@ class SiLU(Gated):
 
     @staticmethod
     def value(x: Array) -> Array:
-        return _with_tail(x, x / (1 + array_module(x).exp(-x.astype(np.float64))))
+        xp, wide = array_module(x), x.astype(np.float64)
+        gate = xp.negative(wide)
+        xp.exp(gate, out=gate)
+        gate += 1
+        return _with_tail(x, xp.divide(wide, gate, out=wide))
 
     @staticmethod
     def pull(grad: Array, x: Array) -> Array:
@@ -87,13 +91,21 @@ class GELU(Gated):
     def value(x: Array) -> Array:
         xp = array_module(x)
         t, tail, _ = _normal_tail(x)
-        return xp.maximum(x, 0) - t * tail
+        t *= tail
+        return xp.subtract(xp.maximum(x, 0).astype(np.float64), t, out=t)
 
     @staticmethod
     def pull(grad: Array, x: Array) -> Array:
         xp = array_module(x)
-        t, tail, bell = _normal_tail(x)
-        return grad * (xp.where(x > 0, 1 - tail, tail) + xp.copysign(t, x) * bell * DENSITY_AT_0)
+        _, tail, bell = _normal_tail(x)
+        above = (x >= 0).astype(np.float64)
+        tail *= 2 * above - 1
+        above -= tail  # Φ(x): 1 - Φ(-t) from 0 on, else Φ(-t)
+        bell *= xp.clip(x, -40, 40).astype(np.float64)
+        bell *= DENSITY_AT_0
+        above += bell
+        above *= grad
+        return above
 
     @staticmethod
     def curvature(x: Tensor) -> Tensor:
