@@ -9,7 +9,7 @@ from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError
 from gpunn.ops.arithmetic.selection import where
 from gpunn.ops.indexing.diagonal import diag_embed
-from gpunn.ops.linalg.lapack import not_finite, square_matrices, told_by_lapack
+from gpunn.ops.linalg.lapack import NO_END, check_finite, not_finite, square_matrices, told_by_lapack
 from gpunn.ops.linalg.products import matmul
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ class SymmetricEigen(Function):
         self.op, self.triangle = op, triangle
 
     def forward(self, a: Array) -> tuple[Array, Array]:
-        problem = "The algorithm failed to converge: the input has infinities, NaNs or too many equal eigenvalues"
-        with told_by_lapack(self.op, a, problem, not_finite):
+        check_finite(self.op, a)
+        with told_by_lapack(self.op, a, NO_END, not_finite):
             values, vectors = array_module(a).linalg.eigh(a, UPLO=self.triangle)
         return values, vectors
 

@@ -41,6 +41,13 @@ def einsum(*args: Any) -> Tensor:
     return arranged(result, labels, out)
 
 
+def is_contraction(*args: Any) -> bool:
+    """Whether einsum(*args) sums over a dimension that two operands share: then it is a matrix product."""
+    inputs, output, _ = _parsed(args)
+    shared = {label for i, terms in enumerate(inputs) for later in inputs[i + 1 :] for label in {*terms} & {*later}}
+    return bool(shared - ({...} if output is None else {*output}))
+
+
 def _parsed(args: tuple[Any, ...]) -> tuple[list[Labels], Labels | None, list[Tensor]]:
     """The labels of each operand (Ellipsis is one, too), those of the output (None: not given), the operands."""
     if len(args) < 2:

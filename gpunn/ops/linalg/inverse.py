@@ -36,8 +36,8 @@ class Inverse(Function):
             return np.linalg.inv(a)
 
     def forward_cuda(self, a: Array) -> Array:
-        inverse = array_module(a).linalg.inv(a)
-        return checked(self.op, a, inverse)
+        xp = array_module(a)
+        return checked(self.op, a, xp.linalg.inv(a)) if a.size else xp.empty(a.shape, a.dtype)
 
     def backward(self, grad: Tensor) -> Tensor:
         """-A⁻ᵀ grad A⁻ᵀ."""
@@ -59,7 +59,8 @@ class Solve(Function):
             return np.linalg.solve(a, b)
 
     def forward_cuda(self, a: Array, b: Array) -> Array:
-        return checked(self.op, a, array_module(a).linalg.solve(a, b), b)
+        xp = array_module(a)
+        return checked(self.op, a, xp.linalg.solve(a, b), b) if b.size else xp.empty(b.shape, b.dtype)
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         """With respect to B it is G = A⁻ᵀ grad, with respect to A it is -G Xᵀ."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from gpunn.ops.reduction.arguments import array_of
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
+
+
+NO_END: Final = "The algorithm failed to converge: the input is ill-conditioned or has too many equal values"
 
 
 class SignAndLog(NamedTuple):
@@ -84,6 +87,13 @@ def failure(op: str, a: Array, problem: str, bad: Any) -> LinAlgError:
 def is_singular(a: Array) -> Array:
     """Whether each matrix has no inverse in its precision."""
     return array_module(a).linalg.slogdet(a)[0] == 0
+
+
+def check_finite(op: str, a: Array) -> None:
+    """Raise LinAlgError if there is an infinity or a NaN: an iteration would not end, or end anywhere."""
+    if not array_module(a).isfinite(a).all():
+        problem = "The algorithm failed to converge because the input matrix contained non-finite values"
+        raise failure(op, a, problem, not_finite(a))
 
 
 def not_finite(a: Array) -> Array:

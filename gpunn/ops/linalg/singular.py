@@ -12,7 +12,7 @@ from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError
 from gpunn.ops.indexing.diagonal import diag_embed
 from gpunn.ops.linalg.eigen import off_diagonal
-from gpunn.ops.linalg.lapack import check_square, matrices, not_finite, told_by_lapack
+from gpunn.ops.linalg.lapack import NO_END, check_finite, check_square, matrices, not_finite, told_by_lapack
 from gpunn.ops.linalg.products import matmul
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ class SingularValues(Function):
         self.op, self.full = op, full
 
     def forward(self, a: Array) -> tuple[Array, Array, Array]:
-        problem = "The algorithm failed to converge because the input matrix contained non-finite values"
-        with told_by_lapack(self.op, a, problem, not_finite):
+        check_finite(self.op, a)
+        with told_by_lapack(self.op, a, NO_END, not_finite):
             u, s, vt = array_module(a).linalg.svd(a, full_matrices=self.full)
         return u, s, vt
 
@@ -132,8 +132,8 @@ class PseudoInverse(Function):
         xp = array_module(a)
         if a.size == 0:
             return xp.zeros((*a.shape[:-2], a.shape[-1], a.shape[-2]), a.dtype)
-        problem = "The algorithm failed to converge because the input matrix contained non-finite values"
-        with told_by_lapack(self.op, a, problem, not_finite):
+        check_finite(self.op, a)
+        with told_by_lapack(self.op, a, NO_END, not_finite):
             if self.symmetric:
                 s, u = xp.linalg.eigh(a, UPLO="L")
                 vt = u.mT

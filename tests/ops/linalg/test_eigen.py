@@ -47,6 +47,11 @@ def test_values_have_a_gradient_where_they_are_equal(device):
     np.testing.assert_allclose(grad.cpu().numpy(), np.eye(3), atol=1e-6)
 
 
+def test_what_is_no_number_has_no_eigenvalues(device):
+    with pytest.raises(gp.linalg.LinAlgError, match=r"linalg.eigh: \(Batch element 0\): .*non-finite values"):
+        gp.linalg.eigh(gp.full((1, 2, 2), np.inf, device=device))
+
+
 def test_errors():
     with pytest.raises(RuntimeError, match="Expected UPLO argument to be 'L' or 'U', but got X"):
         gp.linalg.eigh(gp.eye(2), "X")

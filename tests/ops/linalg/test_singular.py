@@ -72,6 +72,8 @@ def test_the_choice_of_a_routine_is_for_cuda():
 def test_what_is_no_number_has_no_decomposition(device):
     with pytest.raises(gp.linalg.LinAlgError, match=r"linalg.svd: \(Batch element 1\): .*non-finite"):
         gp.linalg.svd(gp.tensor([[[1.0]], [[np.nan]]], device=device).expand(2, 2, 2))
+    with pytest.raises(gp.linalg.LinAlgError, match=r"linalg.pinv: .*non-finite"):
+        gp.linalg.pinv(gp.full((2, 3), np.inf, device=device))
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, (0, 3), (2, 3, 0)])
