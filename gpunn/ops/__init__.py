@@ -189,6 +189,7 @@ from gpunn.ops.linalg.accumulate import addbmm as addbmm
 from gpunn.ops.linalg.accumulate import addmm as addmm
 from gpunn.ops.linalg.accumulate import addmv as addmv
 from gpunn.ops.linalg.accumulate import baddbmm as baddbmm
+from gpunn.ops.linalg.bilinear import bilinear as bilinear
 from gpunn.ops.linalg.cholesky import cholesky_of as cholesky  # noqa: F401
 from gpunn.ops.linalg.contraction import tensordot as tensordot
 from gpunn.ops.linalg.cross import cross as cross
