@@ -72,6 +72,24 @@ def test_layers_of_gpunn_need_no_permission(layer):
         assert name == other and gp.equal(mine, theirs)
 
 
+class Fresh(nn.Module):
+    """Its state is made when it is asked for, and gone when it is written."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+
+    def __getstate__(self):
+        return {**vars(self), "drawn": gp.full((2,), self.value), "inner": nn.Sequential(nn.Identity())}
+
+
+def test_states_that_are_gone_are_not_taken_for_later_ones():
+    with serialization.safe_globals([Fresh]):
+        found = load(written([Fresh(float(i)) for i in range(20)]))
+    assert [layer.drawn.tolist() for layer in found] == [[i, i] for i in range(20)]
+    assert len({id(layer.inner) for layer in found}) == 20
+
+
 def test_other_tools_see_the_tensors_by_name():
     content = written(nn.Sequential(nn.Linear(2, 3)))
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])

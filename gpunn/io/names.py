@@ -23,7 +23,7 @@ _safe: dict[str, Any] = {}
 
 def add_safe_globals(safe_globals: Sequence[Any]) -> None:
     """Let `load` rebuild modules of these classes, and give their attributes these functions."""
-    _safe.update({name_of(thing): thing for thing in _checked(safe_globals)})
+    _safe.update({_written(thing): thing for thing in _checked(safe_globals)})
 
 
 def get_safe_globals() -> list[Any]:
@@ -57,8 +57,12 @@ def _checked(things: Iterable[Any]) -> Iterator[Any]:
 
 def name_of(thing: Any) -> str:
     """module:qualname of a class or function; "" for one that has none by which it could be found again."""
-    name = f"{getattr(thing, '__module__', None)}:{getattr(thing, '__qualname__', None)}"
+    name = _written(thing)
     return name if _imported(name) is thing else ""
+
+
+def _written(thing: Any) -> str:
+    return f"{getattr(thing, '__module__', None)}:{getattr(thing, '__qualname__', None)}"
 
 
 def find(name: str, trusting: bool) -> Any:
@@ -77,13 +81,19 @@ def find(name: str, trusting: bool) -> Any:
 
 
 def _is_own(name: str, found: Any) -> bool:
-    return name.startswith(_OWN) and (not isinstance(found, type) or issubclass(found, Module))
+    """Whether gpunn defines what has this name, rather than imports it from elsewhere."""
+    own = name.startswith(_OWN) and _written(found) == name
+    return own and (not isinstance(found, type) or issubclass(found, Module))
 
 
 def _imported(name: str) -> Any:
-    """The class or function of this name in a module that has been imported; None if there is none."""
+    """The class or function of this name in a module that has been imported; None if there is none.
+
+    Modules inside a module are not entered: what they hold has a name of its own.
+    """
     module, _, path = name.partition(":")
-    found: Any = sys.modules.get(module)
-    for part in path.split("."):
-        found = vars(found).get(part) if isinstance(found, (types.ModuleType, type)) else None
+    first, *inner = path.split(".")
+    found: Any = vars(sys.modules[module]).get(first) if module in sys.modules else None
+    for part in inner:
+        found = vars(found).get(part) if isinstance(found, type) else None
     return found if isinstance(found, KINDS) else None

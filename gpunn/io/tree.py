@@ -38,6 +38,7 @@ class Encoder:
         self.arrays: dict[str, np.ndarray[Any, Any]] = {}
         self._names: dict[int, str] = {}
         self._modules: dict[int, int] = {}  # the number of each module, by its identity
+        self._kept: list[Any] = []  # all that has an identity here, so that no other object gets it
         self._inside = 0  # so many modules, whose attributes may be classes and functions
 
     def encode(self, obj: Any, path: tuple[str, ...] = ()) -> Any:
@@ -102,6 +103,7 @@ class Encoder:
         if id(module) in self._modules:
             return {"same": self._modules[id(module)]}
         number = self._modules[id(module)] = len(self._modules)
+        self._kept.append(module)
         own: dict[str, Any] = module.__getstate__()  # type: ignore[assignment]  # its attributes, or a refusal
         if any(own.get("_hooks", {}).values()):
             raise self._refusal(f"{type(module).__name__} with hooks, which are functions,", path)
@@ -118,6 +120,7 @@ class Encoder:
         name = self._names.get(id(tensor))
         if name is None:
             name = self._names[id(tensor)] = self._store(backend.asnumpy(tensor.array), path)
+            self._kept.append(tensor)
         entry: dict[str, Any] = {"tensor": name, "device": str(tensor.device)}
         if tensor.requires_grad:
             entry["requires_grad"] = True

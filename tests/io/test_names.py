@@ -1,5 +1,6 @@
 import builtins
 import os
+import types
 
 import pytest
 
@@ -39,6 +40,36 @@ def test_layers_and_operations_are_known_and_nothing_else():
     for thing in (Own, os.getcwd, builtins.exec, gp.save, dict):
         with pytest.raises(FileFormatError, match="not among the safe ones"):
             names.find(f"{thing.__module__}:{thing.__qualname__}", trusting=False)
+
+
+def test_what_own_modules_import_is_not_their_own():
+    for name in ("gpunn.nn.init:erfinv", "gpunn.nn.data_parallel:Module"):
+        with pytest.raises(FileFormatError, match="not among the safe ones"):
+            names.find(name, trusting=False)
+    assert isinstance(vars(nn.init)["np"].load, types.FunctionType)
+    for trusting in (False, True):
+        with pytest.raises(FileFormatError, match="has not imported"):
+            names.find("gpunn.nn.init:np.load", trusting)
+
+
+def test_safe_classes_without_a_place_do_not_push_each_other_out():
+    def made():
+        class Local(nn.Module):
+            pass
+
+        return Local
+
+    def other():
+        class Local(nn.Module):
+            pass
+
+        return Local
+
+    both = [made(), other()]
+    names.add_safe_globals(both)
+    assert names.get_safe_globals() == both
+    with pytest.raises(FileFormatError):
+        names.find("", trusting=False)
 
 
 @pytest.mark.parametrize(
