@@ -42,7 +42,7 @@ PLACES: Final = {
 }
 # Modules whose names are also those of functions beside them. To import such a module by a new name would put it in the
 # place of the function; it is there already.
-HIDDEN: Final = ("torchvision.models.alexnet", "torchvision.models.googlenet")
+HIDDEN: Final = ("torch.tensor", "torchvision.models.alexnet", "torchvision.models.googlenet")
 OF_ITS_OWN: Final[dict[str, dict[str, Any]]] = {
     "torch": {
         **old_names.TOP,
@@ -50,6 +50,7 @@ OF_ITS_OWN: Final[dict[str, dict[str, Any]]] = {
         "accelerator": accelerator,
         "version": version,
     },
+    "torch.cuda": dict(old_names.ON_GPU),
     "torchvision": {"__version__": version.TORCHVISION},
 }
 
@@ -78,6 +79,12 @@ class Face(ModuleType):
         else:
             setattr(vars(self)["_target"], name, value)
 
+    def __delattr__(self, name: str) -> None:
+        if name in vars(self):
+            del vars(self)[name]
+        else:
+            delattr(vars(self)["_target"], name)
+
     def __dir__(self) -> list[str]:
         return sorted({*dir(vars(self)["_target"]), *vars(self)})
 
@@ -102,11 +109,13 @@ class Finder(MetaPathFinder, Loader):
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = _module(spec.name)
-        self.kept = getattr(module, "__spec__", None)
+        spec.loader_state = module.__spec__  # None of a new one
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self.kept  # the module is loaded long since, under its own name
+        own = None if module.__spec__ is None else module.__spec__.loader_state
+        if own is not None:
+            module.__spec__ = own  # the module is loaded long since, under its own name
 
 
 def install_as_torch() -> None:
@@ -129,27 +138,36 @@ def install_as_torch() -> None:
     sys.meta_path.insert(0, Finder())
     for name in HIDDEN:
         sys.modules[name] = importlib.import_module(_place(name))
-    importlib.import_module("torch.nn.modules")  # an attribute of torch.nn, for those who do not import it
+    for name in ("torch.cuda", "torch.nn.modules"):
+        importlib.import_module(name)  # an attribute of the module above, for those who do not import it
 
 
 def _module(name: str) -> ModuleType:
     """What `import name` gives."""
-    if name in ROOTS:
-        return Face(name, importlib.import_module(ROOTS[name]), OF_ITS_OWN[name])
+    if name in OF_ITS_OWN:
+        return Face(name, importlib.import_module(ROOTS.get(name) or _place(name)), OF_ITS_OWN[name])
     if name in EMPTY:
         return Face(name, None, EMPTY[name])
     if name == "torch.nn.modules" or name.removeprefix("torch.nn.modules.") in LAYERS.split():
         return Layers(name)
     found = _place(name)
-    if importlib.util.find_spec(found) is not None:
+    if _is_there(found):
         return importlib.import_module(found)
     parent, _, last = found.rpartition(".")
     if not parent:
         raise ModuleNotFoundError(f"No module named {name!r}: it would be {found}; pip install {found}", name=name)
-    thing = getattr(importlib.import_module(parent), last, None)
+    thing = getattr(importlib.import_module(parent), last, None) if _is_there(parent) else None
     if thing is None or callable(thing):
         raise ModuleNotFoundError(f"No module named {name!r}: gpunn has no {found}", name=name)
     return thing if isinstance(thing, ModuleType) else Face(name, thing, {})
+
+
+def _is_there(name: str) -> bool:
+    """Whether there is such a module. One whose parent is missing is not."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _place(name: str) -> str:

@@ -41,7 +41,8 @@ assert nn is same is gpunn.nn and F is gpunn.nn.functional and Conv2d is nn.Conv
 assert MNIST is gpunn.vision.datasets.MNIST and isinstance(torchvision.models.resnet18().layer1[0], BasicBlock)
 assert torchvision.models.alexnet.__name__ == "alexnet"
 assert isinstance(torchvision.models.googlenet(init_weights=False), GoogLeNet)
-assert torch.cuda is gpunn.cuda and torchvision.models is gpunn.vision.models and torch.nn.modules.conv.Conv2d is Conv2d
+assert torch.cuda.is_available is gpunn.cuda.is_available and torch.cuda.LongTensor.dtype is torch.int64
+assert torchvision.models is gpunn.vision.models and torch.nn.modules.conv.Conv2d is Conv2d
 assert torch.nn.modules.linear.NonDynamicallyQuantizableLinear is torch.nn.modules.Linear is nn.Linear
 assert torch.serialization.safe_globals is gpunn.serialization.safe_globals
 assert gpunn.nn.__spec__.name == "gpunn.nn" and gpunn.nn.functional.__name__ == "gpunn.nn.functional"
@@ -71,7 +72,7 @@ def test_what_gpunn_does_not_have_is_not_found():
 import sys, torch
 sys.modules["tensorboardX"] = None
 lines = "import torch.fx", "import torch.nn.no_such", "from torch import _dynamo", "import torchvision.ops", "torch.fx"
-lines += ("import torch.utils.tensorboard",)
+lines += ("import torch.utils.tensorboard", "from torch.nn.modules.utils import _no_such")
 for line in lines:
     try:
         exec(line)
@@ -87,6 +88,7 @@ for line in lines:
     assert said[5].endswith(
         "No module named 'torch.utils.tensorboard': it would be tensorboardX; pip install tensorboardX"
     )
+    assert said[6].startswith("ImportError cannot import name '_no_such' from 'torch.nn.modules.utils'")
 
 
 def test_what_programs_import_in_vain_is_empty():
@@ -124,3 +126,35 @@ assert isinstance(copy, torch.nn.Parameter) and torch.equal(copy, model[0].weigh
 print(type(copy).__module__.split(".")[0])
 """
     assert run(START + program) == "gpunn\n"
+
+
+def test_modules_tell_where_they_come_from():
+    program = """
+import importlib, importlib.util, torch, torch.nn, torch.jit, gpunn.nn
+for name in "torch", "torchvision", "torch.cuda", "torch.jit", "torch.nn.modules", "torch.nn.modules.conv":
+    assert importlib.util.find_spec(name).name == name
+    importlib.import_module(name)
+    assert importlib.util.find_spec(name).name == name
+assert importlib.reload(torch) is torch and torch.__spec__.name == "torch" and "module 'torch'" in repr(torch)
+assert importlib.util.find_spec("torch.nn") is gpunn.nn.__spec__ and gpunn.nn.__spec__.name == "gpunn.nn"
+print("done")
+"""
+    assert run(START + program) == "done\n"
+
+
+def test_attributes_are_set_and_deleted_where_they_are():
+    program = """
+import gpunn, torch
+from unittest import mock
+own = gpunn.relu
+with mock.patch("torch.relu", 5):
+    assert torch.relu == gpunn.relu == 5
+assert torch.relu is gpunn.relu is own
+torch.mine = 3
+del torch.mine
+assert not hasattr(torch, "mine") and not hasattr(gpunn, "mine")
+from torch.tensor import Tensor
+assert torch.tensor([1]).tolist() == [1] and Tensor is torch.Tensor
+print("done")
+"""
+    assert run(START + program) == "done\n"

@@ -51,7 +51,7 @@ class Archive:
                     before = member.offset
                     self._add(member)
                 end = bytes(self._view()[tar.offset : tar.offset + _BLOCK])
-        except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
+        except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as error:
             if isinstance(error, FileFormatError):
                 raise
             raise FileFormatError(f"{self.path}: not a tar archive, or damaged: {error}") from error

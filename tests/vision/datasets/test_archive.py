@@ -165,3 +165,12 @@ def test_split(tmp_path):
     assert split(tmp_path / "a.tar") == (tmp_path / "a.tar", "")
     assert split(f"{tmp_path}/a.tar/b/c/") == (tmp_path / "a.tar", "b/c")
     assert split(tmp_path) is None and split(tmp_path / "none" / "b") is None
+
+
+def test_headers_upon_headers(write):
+    long = tarfile.TarInfo("././@LongLink")
+    long.type, long.size = tarfile.GNUTYPE_LONGNAME, 2
+    pair = long.tobuf(tarfile.GNU_FORMAT) + b"a\0".ljust(512, b"\0")
+    path = write(pair * 2000 + members({"b": b"b"}))
+    with pytest.raises(FileFormatError, match="not a tar archive, or damaged"):
+        Archive(path)
