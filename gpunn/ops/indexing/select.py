@@ -73,6 +73,8 @@ def index_reduce(
     _check_source("index_reduce", input, d, at, source)
     shape = source.array.shape or (1,)
     numbers = expand(View((-1, *(1,) * (len(shape) - d - 1)))(at), shape)
+    if input.array.ndim == 0:
+        where = where.clone()  # saved for the gradient, while index_reduce_ writes into the memory of input
     result = reduced("index_reduce", where, d, numbers, View(shape)(source), reduce, include_self)
     return View(input.array.shape)(result)
 
