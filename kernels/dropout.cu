@@ -21,16 +21,17 @@ struct alignas(sizeof(T) == 2 ? 8 : 16) Four {
 };
 
 // y = u < keep ? x scale + shift : dropped (NaN if x is NaN or infinite), u uniform in [0, 1). x,
-// y: n elements. u of element i is number i of a draw in float, of the stream of `seed` from block
+// y: n elements. u of element i is number i of a draw in float, of `stream` from block
 // `offset` on. A thread takes the four elements of a block. With shift and dropped 0, the backward.
 // Bytes: 2 * n * sizeof(T).
 extern "C" __global__ void __launch_bounds__(BLOCK)
     dropout(T* __restrict__ y, const T* __restrict__ x, float keep, double scale, double shift,
-            double dropped, unsigned long long seed, unsigned long long offset, long long n) {
+            double dropped, const unsigned long long* __restrict__ stream,
+            unsigned long long offset, long long n) {
   const Fate fate{C(scale), C(shift), C(dropped)};
   const bool in_fours = are_aligned(x, y);
   for (long long b = thread_index(); 4 * b < n; b += thread_count()) {
-    const Draws<float> draws = uniform_draws<float>(seed, offset + b);
+    const Draws<float> draws = uniform_draws<float>(stream[0], stream[1] + offset + b);
     if (in_fours && 4 * b + 4 <= n) {
       Four four = reinterpret_cast<const Four*>(x)[b];
 #pragma unroll
@@ -51,7 +52,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
 // Bytes: 2 * n * sizeof(T).
 extern "C" __global__ void __launch_bounds__(BLOCK)
     dropout_strided(T* __restrict__ y, const T* __restrict__ x, float keep, double scale,
-                    double shift, double dropped, unsigned long long seed,
+                    double shift, double dropped, const unsigned long long* __restrict__ stream,
                     unsigned long long offset, long long rows, long long length, long long a_step,
                     long long b_step, long long c_step, long long n) {
   const Fate fate{C(scale), C(shift), C(dropped)};
@@ -63,7 +64,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
       const long long number = a * a_step + b * b_step + c * c_step;
       if (number / 4 != known) {
         known = number / 4;
-        words = philox(seed, offset + known);
+        words = philox(stream[0], stream[1] + offset + known);
       }
       const int part = static_cast<int>(number % 4);
       const unsigned word = part < 2 ? (part ? words.y : words.x) : part == 2 ? words.z : words.w;

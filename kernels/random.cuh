@@ -1,5 +1,7 @@
 // Random numbers: the stream of gpunn/random/blocks.py, bit for bit; normal ones to rounding. Block
-// p of the stream of a seed is four words; a draw takes the blocks from its offset on.
+// p of the stream of a seed is four words; a draw takes the blocks from its offset on. Kernels get
+// a `stream`, in device memory: the seed, and a block that their `offset` counts from. A captured
+// graph moves that block on from launch to launch.
 #pragma once
 #include "common.cuh"
 

@@ -103,7 +103,7 @@ class RawKernel:
         shared_mem: int = 0,
         stream: Any = None,
     ) -> None:
-        """Run to the end; KernelError if the kernel did what it must not."""
+        """Run to the end, or note the launch if the stream is capturing; KernelError if it did what it must not."""
         settings = Current.settings
         library, entry, signature = self._ready.get(settings.check) or self._prepare()
         arguments = signature.pack(args)
@@ -125,8 +125,9 @@ class RawKernel:
             *(shared_mem, ORDERS.index(settings.order), self._workers(blocks, threads)),
             *(settings.check, self.enable_cooperative_groups, not signature.has_double),
         )
-        self._run(request, arguments, library, (grid, block))
-        if (graph := recording.current()) is not None:
+        if (graph := recording.current()) is None:
+            self._run(request, arguments, library, (grid, block))
+        else:
             graph.uses(args)
             numbers = (grid, block, shared_mem, *[arg for arg in args if not isinstance(arg, Storage)])
             kept = (arrays, *[arg._host for arg in args if isinstance(arg, Storage)])  # what addresses lead to

@@ -1,8 +1,9 @@
 """CUDA graphs of the emulated machine: what a capturing stream records, and its replay.
 
-A captured operation does not run on a GPU. Here it runs, since NumPy must tell shapes and types of results, and at the
-end of the capture all memory is as it was before; what was allocated meanwhile is unwritten. A replay runs the recorded
-operations again on the same memory, kernels with the arguments that were packed for them.
+A captured operation does not run. Kernels are only noted; NumPy's functions do run, on whatever is there, since they
+must tell shapes and types of results, but at the end of the capture all memory is as it was before, and what was
+allocated meanwhile is unwritten. A replay runs all of it on the same memory, kernels with the arguments that were
+packed for them.
 
 Refused, as CUDA or CuPy refuse it or as it would go wrong later in silence: reads by the host, copies from the host,
 cuBLAS and cuSOLVER, and memory of a pool that others allocate from.

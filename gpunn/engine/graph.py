@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gpunn import backend
+from gpunn import backend, capture
 from gpunn.backend import Array
 from gpunn.engine import modes
 from gpunn.engine.hooks import Hooks, RemovableHandle, replaced
@@ -140,6 +140,8 @@ class AccumulateGrad(Node):
 def add_to_grad(x: Variable, grad: Any, is_ours: bool) -> None:
     """Add `grad` to `x.grad`: in place, unless that is recorded; the first one is copied unless it `is_ours`."""
     known = x._grad
+    if (noted := capture.noted()) is not None:
+        noted.gradients.setdefault(id(x), (x, known))
     if known is None:
         x.grad = grad if is_ours else grad.clone()
     elif modes.recording.get():

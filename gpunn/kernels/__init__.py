@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from gpunn import backend
+from gpunn import backend, capture
 from gpunn.backend import Array
 from gpunn.kernels.prepared import KernelArgumentError, Prepared, different_devices, not_contiguous, prepare
 
@@ -59,6 +59,8 @@ def launch(
     ready = _prepared.get(known := tuple(key))
     if ready is None:
         ready = _prepared[known] = prepare(file, kernel, args, constants)
+    if (recording := capture.current()) is not None and array_type is not None:
+        recording.launched(f"{kernel} of {file}.cu", args, array_type)
     if backend.cuda_device_count() > 1:
         _launch_beside(file, kernel, ready, threads, args, shared)
     else:

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import struct
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 
-from gpunn import backend
+from gpunn import backend, capture
 from gpunn.backend import Array, array_module
 from gpunn.errors import ArgumentError, IndexRangeError
 
@@ -34,13 +35,16 @@ Describe = Callable[[str, int], Exception]  # the error for " at position 3" and
 class _Faults:
     """The slots of one GPU, and what the host knows of the launches that they belong to."""
 
-    def __init__(self, cupy: Any) -> None:
-        self.array = cupy.full((SLOTS, WORDS), _EMPTY, np.uint64)
+    def __init__(self, array: Array) -> None:
+        self.array = array
         self.launches: list[tuple[tuple[int, ...], Describe]] = []  # the shape of what is looked at; its error
 
     def read(self) -> Exception | None:
         """The error for the first offender of all launches since the last read; forgets them."""
         launches, self.launches = self.launches, []
+        return self._first_of(launches)
+
+    def _first_of(self, launches: list[tuple[tuple[int, ...], Describe]]) -> Exception | None:
         words = self.array.get()
         found = np.flatnonzero(words[: len(launches), 0] != _EMPTY)
         if not len(found):
@@ -51,7 +55,22 @@ class _Faults:
         return describe(at_position(position, shape), bits)
 
 
+class _GraphFaults(_Faults):
+    """The slots of a graph, whose launches note in them at each replay."""
+
+    was_launched = False
+
+    def launched(self) -> None:
+        """Look at the slots when the host next waits."""
+        self.was_launched = True
+
+    def read(self) -> Exception | None:
+        was_launched, self.was_launched = self.was_launched, False
+        return self._first_of(self.launches) if was_launched else None
+
+
 _faults: dict[tuple[Any, int], _Faults] = {}
+_of_graphs: weakref.WeakSet[_GraphFaults] = weakref.WeakSet()
 _lock = threading.Lock()
 
 
@@ -92,9 +111,11 @@ def at_position(position: int, shape: tuple[int, ...]) -> str:
 def _slot(array: Array, describe: Describe | None) -> tuple[Array, int]:
     cupy = array_module(array)
     with _lock:
-        known = _faults.get((cupy, array.device.id))
+        recording = capture.current()
+        known = _faults.get((cupy, array.device.id)) if recording is None else _of_graph(cupy, recording)
         if known is None:
-            known = _faults[cupy, array.device.id] = _Faults(cupy)
+            empty = cupy.full((SLOTS, WORDS), _EMPTY, np.uint64)
+            known = _faults[cupy, array.device.id] = _Faults(empty)
         if describe is None:
             return known.array, -1
         if len(known.launches) < SLOTS:
@@ -102,12 +123,23 @@ def _slot(array: Array, describe: Describe | None) -> tuple[Array, int]:
         return known.array, len(known.launches) - 1
 
 
+def _of_graph(cupy: Any, recording: capture.Capture) -> _GraphFaults:
+    """The slots of the graph that is being recorded; they live as long as its notes."""
+    found: _GraphFaults | None = recording.parts.get("bounds")
+    if found is None:
+        empty = np.full((SLOTS, WORDS), _EMPTY, np.uint64)
+        found = recording.parts["bounds"] = _GraphFaults(recording.constant(cupy, empty))
+        recording.after.append(found.launched)
+        _of_graphs.add(found)
+    return found
+
+
 def check() -> None:
     """Raise the error for what a kernel has met out of bounds since the last check. The device is idle."""
-    if not _faults:
+    if not _faults and not _of_graphs:
         return
     with _lock:
-        errors = [faults.read() for faults in _faults.values() if faults.launches]
+        errors = [faults.read() for faults in (*_faults.values(), *_of_graphs) if faults.launches]
     error = next((e for e in errors if e is not None), None)
     if error is not None:
         raise error

@@ -6,13 +6,13 @@ share one grid. Arrays must be dense: their elements fill their memory, in any o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from gpunn import backend
+from gpunn import backend, capture
 from gpunn.backend import Array, array_module
 from gpunn.kernels.elementwise import memory_order
 
@@ -38,21 +38,25 @@ class Plan(NamedTuple):
 def plan(arrays: Sequence[Array]) -> Plan:
     """The plan for `arrays` of one GPU. It depends on their sizes only and is kept on the GPU."""
     first = arrays[0]
+    if (recording := capture.current()) is not None:
+        return _made(partial(recording.constant, array_module(first)), [a.size for a in arrays])
     return _plan(array_module(first), first.device.id, tuple([a.size for a in arrays]))
 
 
 @lru_cache(maxsize=64)
 def _plan(cupy: Any, device: int, sizes: tuple[int, ...]) -> Plan:
+    with backend.placed_on(backend.device("cuda", device)):
+        made = _made(cupy.asarray, sizes)
+        cupy.cuda.get_current_stream().synchronize()  # it may be used on other streams
+    return made
+
+
+def _made(send: Callable[[Any], Array], sizes: Sequence[int]) -> Plan:
     counts = [-(-size // PIECE) for size in sizes]
     pieces = np.zeros((sum(counts), 2), np.int32)
     pieces[:, 0] = np.repeat(np.arange(len(sizes)), counts)
     pieces[:, 1] = np.concatenate([np.arange(count) for count in counts])
-    with backend.placed_on(backend.device("cuda", device)):
-        made = Plan(
-            cupy.asarray(np.array(sizes, np.int64)), cupy.asarray(pieces), len(pieces), min(len(pieces), MOST_BLOCKS)
-        )
-        cupy.cuda.get_current_stream().synchronize()  # it may be used on other streams
-    return made
+    return Plan(send(np.array(sizes, np.int64)), send(pieces), len(pieces), min(len(pieces), MOST_BLOCKS))
 
 
 def addresses(arrays: Sequence[Array | None]) -> tuple[int, ...]:
@@ -66,6 +70,8 @@ def table(found: tuple[int, ...], like: Array) -> Array:
     The host does not wait: the copy goes through pinned memory. Tables never change, so a launch keeps its own.
     """
     cupy = array_module(like)
+    if (recording := capture.current()) is not None:
+        return recording.constant(cupy, np.array(found, np.int64))
     return _table(cupy, like.device.id, cupy.cuda.get_current_stream().ptr, found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
+from gpunn import capture
 from gpunn.engine import anomaly
 from gpunn.errors import ArgumentError, ArgumentTypeError, GpunnError, UnsupportedError
 from gpunn.nn.moving import ModuleMoving
@@ -40,6 +41,8 @@ class Module(ModuleState, ModuleMoving):
     forward: Callable[..., Any] = _forward_unimplemented
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if (noted := capture.noted()) is not None:
+            noted.modules[id(self)] = self
         try:
             if anomaly.active.get() is not None:
                 return self._call_watched(args, kwargs)

@@ -77,7 +77,7 @@ class Dropout(Function):
         """The result for `x`, whose dimensions merge to at most three `dims`: sizes, and steps in the mask."""
         x = turned(x)
         y = array_module(x).empty(x.shape, x.dtype)
-        args = (y, x, self.keep, self.scale, self.shift, self.dropped, *self.draw)
+        args = (y, x, self.keep, self.scale, self.shift, self.dropped, *self.draw.on(x))
         if len(dims) <= 1 and all(step == 1 for _, step in dims):
             kernels.launch("dropout", "dropout", -(-x.size // 4), (*args, x.size))
             return y

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from gpunn import backend, kernels
+from gpunn import backend, capture, kernels
 from gpunn.backend import Array, array_module
 from gpunn.kernels import many
 from gpunn.kernels.source import C_TYPES
@@ -143,12 +143,18 @@ class OneLaunch:
         records = [record_of(optimizer, job, job.is_first) for job in first]
         with backend.placed_on(backend.device_of(like)):
             if members != self._members or self._sets is None:
-                self._members, self._sets = members, xp.asarray(np.array(members, np.int32))
+                self._members, self._sets = members, capture.constant(xp, np.array(members, np.int32))
             if self._records is None or len(self._records) != len(records):
-                self._records, self._done = xp.asarray(np.array(records)), xp.zeros(1, xp.uint32)
+                self._records = capture.constant(xp, np.array(records))
+                self._done = capture.constant(xp, np.zeros(1, np.uint32))
             elif records != self._known:
                 self._records[...] = xp.asarray(np.array(records))
         self._known, self._first = records, first
+
+    def send_again(self, optimizer: Optimizer, jobs: dict[int, Job]) -> None:
+        """Send the records as they follow from `jobs`, by the ids of their parameters: the next launch starts there."""
+        records = np.array([record_of(optimizer, jobs[id(job.p)], False) for job in self._first])
+        self._records[...] = array_module(self._records).asarray(records)
 
     def _find(self, optimizer: Optimizer, jobs: list[Job]) -> None:
         """Note where parameters and states lie, unless they are the same arrays as before."""

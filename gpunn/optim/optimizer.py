@@ -9,14 +9,16 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from gpunn import dtypes, engine
+from gpunn import capture, dtypes, engine
 from gpunn.backend import Array, array_module, cache_pieces, device_of, placed_on
 from gpunn.engine import Hooks, RemovableHandle, bump
 from gpunn.errors import ArgumentError, ArgumentTypeError, GraphError, ShapeError, UnsupportedError
 from gpunn.ops.creation import tensor
 from gpunn.optim import one_launch
 from gpunn.optim.one_launch import Job, OneLaunch
+from gpunn.optim.options import options_of
 from gpunn.optim.parameters import are_alike, check_params, fitted, listed
+from gpunn.optim.recorded import RecordedStep
 from gpunn.tensor import Tensor
 
 Params: TypeAlias = "Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]"
@@ -39,11 +41,9 @@ class Optimizer:
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got a Tensor"
             )
         self.defaults = defaults
-        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self._forget_launches()
+        self.state = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
-        self._hooks: dict[str, Hooks] = {}
-        self._launches: dict[tuple[Any, ...], OneLaunch] = {}
-        self._seen: one_launch.Seen = {}
         groups = list(params)
         if not groups:
             raise ArgumentError("optimizer got an empty parameter list")
@@ -51,6 +51,27 @@ class Optimizer:
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(group)  # type: ignore[arg-type]
+
+    def _forget_launches(self) -> None:
+        self._hooks: dict[str, Hooks] = {}
+        self._launches: dict[tuple[Any, ...], OneLaunch] = {}
+        self._seen: one_launch.Seen = {}
+        self._moves = 0  # changes whenever states or counts do, other than by a graph that knows of it
+        self._unsettled: list[RecordedStep] = []  # those whose replays the counts do not know of
+
+    @property
+    def state(self) -> defaultdict[Tensor, dict[str, Any]]:
+        """For each parameter, by name: the tensors that steps keep."""
+        for recorded in self._unsettled:
+            recorded.settle()
+        self._unsettled.clear()
+        return self._state
+
+    @state.setter
+    def state(self, state: defaultdict[Tensor, dict[str, Any]]) -> None:
+        self._unsettled.clear()
+        self._state = state
+        self._moves += 1
 
     def completed(self, p: Array, state: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
         """`state` and all that a step of `p` needs besides it, in a new dict."""
@@ -141,6 +162,10 @@ class Optimizer:
                 loss = closure()
         self._check_gradients()
         plain, by_place = one_launch.sorted_out(self.kernel, list(self._jobs()), self._seen)
+        if (recording := capture.current()) is not None:
+            RecordedStep(self, recording, plain, by_place)
+            return loss
+        self._moves += 1
         ready = [self._launches.setdefault(place, OneLaunch()).prepared(self, jobs) for place, jobs in by_place.items()]
         for launch in ready:
             launch()
@@ -158,14 +183,13 @@ class Optimizer:
 
     def _jobs(self) -> Iterator[Job]:
         """What a step is to do, with the states it needs; nothing has changed yet."""
+        known = self.state
         for number, group in enumerate(self.param_groups):
-            options = {k: v.item() if isinstance(v, Tensor) else v for k, v in group.items() if k != "params"}
-            if "betas" in options:
-                options["betas"] = tuple([b.item() if isinstance(b, Tensor) else b for b in options["betas"]])
+            options = options_of(group)
             needed = (*self.first_counts(options), *self.first_arrays(options))
             for p in group["params"]:
                 if p.grad is not None:
-                    before = state = self.state.get(p, {})
+                    before = state = known.get(p, {})
                     if not all([before.get(name) is not None for name in needed]):
                         state = self.completed(p.array, before, options)
                     arrays = tuple([None if (s := state.get(name)) is None else s.array for name in self.arrays])
@@ -256,10 +280,9 @@ class Optimizer:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._hooks = {}
-        self._launches = {}
-        self._seen = {}
+        self._forget_launches()
+        for name, value in state.items():
+            setattr(self, name, value)
 
 
 def pieces(grad: Array, *changed: Array) -> Iterator[tuple[Array, ...]]:

@@ -20,6 +20,14 @@ def check_not_negative(optimizer: str, group: dict[str, Any], *names: str) -> No
             raise ArgumentError(f"{optimizer}: Invalid {words.get(name, name + ' value')}: {value}")
 
 
+def options_of(group: dict[str, Any]) -> dict[str, Any]:
+    """The options of a parameter group, numbers in place of tensors."""
+    options = {k: v.item() if isinstance(v, Tensor) else v for k, v in group.items() if k != "params"}
+    if "betas" in options:
+        options["betas"] = tuple([b.item() if isinstance(b, Tensor) else b for b in options["betas"]])
+    return options
+
+
 def check_betas(optimizer: str, group: dict[str, Any]) -> None:
     """Raise ArgumentError for betas outside [0, 1)."""
     for i, beta in enumerate(group["betas"]):

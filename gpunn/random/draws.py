@@ -132,7 +132,7 @@ def _drawn(
     """`y`, filled by a kernel of kernels/random with what the next blocks give, `per_block` elements each."""
     length = per_block or (2 if y.dtype.itemsize == 8 else 4)
     blocks = -(-y.size // length)
-    kernels.launch(f"random/{file}", kernel, blocks, (y, *given, *generator.reserve(blocks), y.size))
+    kernels.launch(f"random/{file}", kernel, blocks, (y, *given, *generator.place(blocks).on(y), y.size))
     return y
 
 

@@ -8,7 +8,7 @@ using C = accumulate_t<T>;
 
 constexpr int LENGTH = Draws<C>::LENGTH;
 
-// All kernels: arrays of n elements. Element i has number i of a draw in C, of the stream of `seed`
+// All kernels: arrays of n elements. Element i has number i of a draw in C, of `stream`
 // from block `offset` on. A thread takes the elements of a block.
 
 // y = x <= 0 ? r value : value, r uniform in [lower, upper). Forward: value is x; backward: it is
@@ -16,10 +16,11 @@ constexpr int LENGTH = Draws<C>::LENGTH;
 // Bytes: 3 * n * sizeof(T).
 extern "C" __global__ void __launch_bounds__(BLOCK)
     rrelu(T* __restrict__ y, const T* __restrict__ value, const T* __restrict__ x, double lower,
-          double upper, unsigned long long seed, unsigned long long offset, long long n) {
+          double upper, const unsigned long long* __restrict__ stream, unsigned long long offset,
+          long long n) {
   const C low = C(lower), width = C(upper - lower);
   for (long long b = thread_index(); b * LENGTH < n; b += thread_count()) {
-    const Draws<C> draws = uniform_draws<C>(seed, offset + b);
+    const Draws<C> draws = uniform_draws<C>(stream[0], stream[1] + offset + b);
 #pragma unroll
     for (int k = 0; k < LENGTH; ++k) {
       const long long i = b * LENGTH + k;
@@ -33,10 +34,11 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
 // y = max(x + z sqrt(sigmoid(x)), 0), z standard normal.
 // Bytes: 2 * n * sizeof(T).
 extern "C" __global__ void __launch_bounds__(BLOCK)
-    noisy_relu_forward(T* __restrict__ y, const T* __restrict__ x, unsigned long long seed,
-                       unsigned long long offset, long long n) {
+    noisy_relu_forward(T* __restrict__ y, const T* __restrict__ x,
+                       const unsigned long long* __restrict__ stream, unsigned long long offset,
+                       long long n) {
   for (long long b = thread_index(); b * LENGTH < n; b += thread_count()) {
-    const Draws<C> draws = normal_draws<C>(seed, offset + b);
+    const Draws<C> draws = normal_draws<C>(stream[0], stream[1] + offset + b);
 #pragma unroll
     for (int k = 0; k < LENGTH; ++k) {
       const long long i = b * LENGTH + k;
@@ -51,9 +53,10 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
 // Bytes: 3 * n * sizeof(T).
 extern "C" __global__ void __launch_bounds__(BLOCK)
     noisy_relu_backward(T* __restrict__ dx, const T* __restrict__ dy, const T* __restrict__ x,
-                        unsigned long long seed, unsigned long long offset, long long n) {
+                        const unsigned long long* __restrict__ stream, unsigned long long offset,
+                        long long n) {
   for (long long b = thread_index(); b * LENGTH < n; b += thread_count()) {
-    const Draws<C> draws = normal_draws<C>(seed, offset + b);
+    const Draws<C> draws = normal_draws<C>(stream[0], stream[1] + offset + b);
 #pragma unroll
     for (int k = 0; k < LENGTH; ++k) {
       const long long i = b * LENGTH + k;

@@ -98,15 +98,17 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1) attention_query_gradient(
     T* __restrict__ dq, const T* __restrict__ dy, const T* __restrict__ q, const T* __restrict__ k,
     const T* __restrict__ v, const float* __restrict__ log_sums, const float* __restrict__ delta,
     const bool* __restrict__ seen, const T* __restrict__ bias, int kind, bool is_causal,
-    double scale, float keep, double gain, unsigned long long seed, unsigned long long offset,
-    int batches, int heads, int group, int queries, int keys, int depth, int width,
-    long long dq_batch, long long dq_head, long long dq_row, long long dy_batch, long long dy_head,
-    long long dy_row, long long q_batch, long long q_head, long long q_row, long long k_batch,
-    long long k_head, long long k_row, long long v_batch, long long v_head, long long v_row,
-    long long mask_batch, long long mask_head, long long mask_row, long long mask_column) {
+    double scale, float keep, double gain, const unsigned long long* __restrict__ stream,
+    unsigned long long offset, int batches, int heads, int group, int queries, int keys, int depth,
+    int width, long long dq_batch, long long dq_head, long long dq_row, long long dy_batch,
+    long long dy_head, long long dy_row, long long q_batch, long long q_head, long long q_row,
+    long long k_batch, long long k_head, long long k_row, long long v_batch, long long v_head,
+    long long v_row, long long mask_batch, long long mask_head, long long mask_row,
+    long long mask_column) {
   extern __shared__ uint4 memory[];
-  const Rule all = {C(scale), C(gain), keep,     is_causal,   kind, queries, keys,
-                    seen,     bias,    mask_row, mask_column, seed, offset,  0};
+  const Rule all = {
+      C(scale), C(gain),     keep,      is_causal,          kind, queries, keys, seen, bias,
+      mask_row, mask_column, stream[0], stream[1] + offset, 0};
   const int row_tiles = tiles_of(queries, ROWS);
   const long long tiles = static_cast<long long>(batches) * heads * row_tiles;
   for (long long number = blockIdx.x; number < tiles; number += gridDim.x) {
@@ -137,15 +139,17 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1) attention_key_gradient(
     T* __restrict__ dk, const T* __restrict__ dy, const T* __restrict__ q, const T* __restrict__ k,
     const T* __restrict__ v, const float* __restrict__ log_sums, const float* __restrict__ delta,
     const bool* __restrict__ seen, const T* __restrict__ bias, int kind, bool is_causal,
-    double scale, float keep, double gain, unsigned long long seed, unsigned long long offset,
-    int batches, int heads, int group, int queries, int keys, int depth, int width,
-    long long dk_batch, long long dk_head, long long dk_row, long long dy_batch, long long dy_head,
-    long long dy_row, long long q_batch, long long q_head, long long q_row, long long k_batch,
-    long long k_head, long long k_row, long long v_batch, long long v_head, long long v_row,
-    long long mask_batch, long long mask_head, long long mask_row, long long mask_column) {
+    double scale, float keep, double gain, const unsigned long long* __restrict__ stream,
+    unsigned long long offset, int batches, int heads, int group, int queries, int keys, int depth,
+    int width, long long dk_batch, long long dk_head, long long dk_row, long long dy_batch,
+    long long dy_head, long long dy_row, long long q_batch, long long q_head, long long q_row,
+    long long k_batch, long long k_head, long long k_row, long long v_batch, long long v_head,
+    long long v_row, long long mask_batch, long long mask_head, long long mask_row,
+    long long mask_column) {
   extern __shared__ uint4 memory[];
-  const Rule all = {C(scale), C(gain), keep,     is_causal,   kind, queries, keys,
-                    seen,     bias,    mask_row, mask_column, seed, offset,  0};
+  const Rule all = {
+      C(scale), C(gain),     keep,      is_causal,          kind, queries, keys, seen, bias,
+      mask_row, mask_column, stream[0], stream[1] + offset, 0};
   const int row_tiles = tiles_of(keys, ROWS);
   const long long tiles = static_cast<long long>(batches) * (heads / group) * row_tiles;
   for (long long number = blockIdx.x; number < tiles; number += gridDim.x) {
@@ -176,15 +180,17 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1) attention_key_gradient(
 extern "C" __global__ void __launch_bounds__(BLOCK, 1) attention_value_gradient(
     T* __restrict__ dv, const T* __restrict__ dy, const T* __restrict__ q, const T* __restrict__ k,
     const float* __restrict__ log_sums, const bool* __restrict__ seen, const T* __restrict__ bias,
-    int kind, bool is_causal, double scale, float keep, double gain, unsigned long long seed,
-    unsigned long long offset, int batches, int heads, int group, int queries, int keys, int depth,
-    int width, long long dv_batch, long long dv_head, long long dv_row, long long dy_batch,
-    long long dy_head, long long dy_row, long long q_batch, long long q_head, long long q_row,
-    long long k_batch, long long k_head, long long k_row, long long mask_batch, long long mask_head,
-    long long mask_row, long long mask_column) {
+    int kind, bool is_causal, double scale, float keep, double gain,
+    const unsigned long long* __restrict__ stream, unsigned long long offset, int batches,
+    int heads, int group, int queries, int keys, int depth, int width, long long dv_batch,
+    long long dv_head, long long dv_row, long long dy_batch, long long dy_head, long long dy_row,
+    long long q_batch, long long q_head, long long q_row, long long k_batch, long long k_head,
+    long long k_row, long long mask_batch, long long mask_head, long long mask_row,
+    long long mask_column) {
   extern __shared__ uint4 memory[];
-  const Rule all = {C(scale), C(gain), keep,     is_causal,   kind, queries, keys,
-                    seen,     bias,    mask_row, mask_column, seed, offset,  0};
+  const Rule all = {
+      C(scale), C(gain),     keep,      is_causal,          kind, queries, keys, seen, bias,
+      mask_row, mask_column, stream[0], stream[1] + offset, 0};
   const int row_tiles = tiles_of(keys, ROWS);
   const long long tiles = static_cast<long long>(batches) * (heads / group) * row_tiles;
   for (long long number = blockIdx.x; number < tiles; number += gridDim.x) {

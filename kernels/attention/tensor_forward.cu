@@ -92,16 +92,18 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
                       const T* __restrict__ k, const T* __restrict__ v,
                       const bool* __restrict__ seen, const T* __restrict__ bias, int kind,
                       bool is_causal, double scale, float keep, double gain,
-                      unsigned long long seed, unsigned long long offset, int batches, int heads,
-                      int group, int queries, int keys, int depth, int width, long long y_batch,
-                      long long y_head, long long y_row, long long q_batch, long long q_head,
-                      long long q_row, long long k_batch, long long k_head, long long k_row,
-                      long long v_batch, long long v_head, long long v_row, long long mask_batch,
-                      long long mask_head, long long mask_row, long long mask_column) {
+                      const unsigned long long* __restrict__ stream, unsigned long long offset,
+                      int batches, int heads, int group, int queries, int keys, int depth,
+                      int width, long long y_batch, long long y_head, long long y_row,
+                      long long q_batch, long long q_head, long long q_row, long long k_batch,
+                      long long k_head, long long k_row, long long v_batch, long long v_head,
+                      long long v_row, long long mask_batch, long long mask_head,
+                      long long mask_row, long long mask_column) {
   extern __shared__ uint4 memory[];
   uint4 *tile_k = memory + ROWS_TILE, *tile_v = tile_k + STEP_TILE;
-  const Rule all = {C(scale), C(gain), keep,     is_causal,   kind, queries, keys,
-                    seen,     bias,    mask_row, mask_column, seed, offset,  0};
+  const Rule all = {
+      C(scale), C(gain),     keep,      is_causal,          kind, queries, keys, seen, bias,
+      mask_row, mask_column, stream[0], stream[1] + offset, 0};
   const int row_tiles = tiles_of(queries, ROWS);
   const long long tiles = static_cast<long long>(batches) * heads * row_tiles;
   for (long long number = blockIdx.x; number < tiles; number += gridDim.x) {

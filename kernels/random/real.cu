@@ -25,24 +25,24 @@ __device__ __forceinline__ void store_draws(T* y, const Draws<T>& draws, long lo
   }
 }
 
-// y: n numbers, uniform in [0, 1), of the stream of `seed` from block `offset` on. A thread makes
+// y: n numbers, uniform in [0, 1), of the `stream` from block `offset` on. A thread makes
 // the numbers of one block.
 // Bytes: n * sizeof(T).
 extern "C" __global__ void __launch_bounds__(BLOCK)
-    uniform_draw(T* __restrict__ y, unsigned long long seed, unsigned long long offset,
-                 long long n) {
+    uniform_draw(T* __restrict__ y, const unsigned long long* __restrict__ stream,
+                 unsigned long long offset, long long n) {
   for (long long b = thread_index(); b * Draws<T>::LENGTH < n; b += thread_count()) {
-    store_draws(y, uniform_draws<T>(seed, offset + b), b, n);
+    store_draws(y, uniform_draws<T>(stream[0], stream[1] + offset + b), b, n);
   }
 }
 
-// y: n standard normal numbers of the stream of `seed` from block `offset` on. A thread makes the
+// y: n standard normal numbers of the `stream` from block `offset` on. A thread makes the
 // numbers of one block.
 // Bytes: n * sizeof(T).
 extern "C" __global__ void __launch_bounds__(BLOCK)
-    normal_draw(T* __restrict__ y, unsigned long long seed, unsigned long long offset,
-                long long n) {
+    normal_draw(T* __restrict__ y, const unsigned long long* __restrict__ stream,
+                unsigned long long offset, long long n) {
   for (long long b = thread_index(); b * Draws<T>::LENGTH < n; b += thread_count()) {
-    store_draws(y, normal_draws<T>(seed, offset + b), b, n);
+    store_draws(y, normal_draws<T>(stream[0], stream[1] + offset + b), b, n);
   }
 }

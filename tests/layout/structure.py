@@ -12,7 +12,7 @@ from tests.layout.project import Project
 
 # Lowest first: a module imports from its own floor and from those below it.
 FLOORS = (
-    ("backend", "caches", "dtypes", "errors"),
+    ("backend", "caches", "capture", "dtypes", "errors"),
     ("emulator",),
     ("kernels", "random", "blas"),
     ("engine",),

@@ -41,7 +41,7 @@ class RReLU(Function):
 
     def forward_cuda(self, value: Array, x: Array) -> Array:
         numbers = self.lower, self.upper
-        return _launched("rrelu", (value, x), (*numbers, *self.draw))
+        return _launched("rrelu", (value, x), (*numbers, *self.draw.on(x)))
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         again = RReLU(self.lower, self.upper, self.draw)
@@ -61,7 +61,7 @@ class NoisyReLU(Function):
         return _like(x, np.maximum(wide + noise, 0))
 
     def forward_cuda(self, x: Array) -> Array:
-        return _launched("noisy_relu_forward", (x,), self.draw)
+        return _launched("noisy_relu_forward", (x,), self.draw.on(x))
 
     def backward(self, grad: Tensor) -> Tensor:
         result: Tensor = NoisyReLUBackward(self.draw)(grad, self.saved(0))
@@ -82,7 +82,7 @@ class NoisyReLUBackward(Function):
         return _like(x, np.where(widened(x) + noise <= 0, 0, slope))
 
     def forward_cuda(self, grad: Array, x: Array) -> Array:
-        return _launched("noisy_relu_backward", (grad, x), self.draw)
+        return _launched("noisy_relu_backward", (grad, x), self.draw.on(x))
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         x = self.saved(1)

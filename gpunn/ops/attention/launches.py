@@ -81,7 +81,7 @@ def _run(
     xp, shape = array_module(q), (*q.shape[:3], k.shape[2])
     kind, seen, bias, steps = _laid_mask(xp, mask, shape, q)
     arrays = (target.memory, *outputs, *[s.memory for s in sources], *known, seen, bias)
-    ruling = (kind, rule.causal, rule.scale, rule.keep, rule.gain, *rule.draw)
+    ruling = (kind, rule.causal, rule.scale, rule.keep, rule.gain, *rule.draw.on(q))
     sizes = (*shape[:2], shape[1] // max(1, k.shape[1]), *shape[2:], q.shape[3], v.shape[3])
     args = (*arrays, *ruling, *sizes, *[n for s in (target, *sources) for n in s.steps], *steps)
     by_query = kernel in ("attention_forward", "attention_query_gradient")

@@ -17,6 +17,7 @@ from gpunn.backend import Array, as_array
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentTypeError, DtypeError, ShapeError, UnsupportedError
 from gpunn.ops.arithmetic.elementwise import is_half
+from gpunn.ops.linalg import gemm
 from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.expand import sum_to_size
 from gpunn.ops.shape.views import View
@@ -36,8 +37,10 @@ def product_cuda(a: Array, b: Array) -> Array:
     """a @ b; cuBLAS multiplies half types in float32 itself.
 
     CuPy 14 does not know batches of bfloat16 matrices, makes those of float16 in float32, and rounds the products of a
-    single sum before it adds them.
+    single sum before it adds them. In a captured step it is a kernel of our own.
     """
+    if gemm.is_wanted(a):
+        return gemm.product(a, b)
     is_batch, is_one_sum = max(a.ndim, b.ndim) > 2, a.size == b.size == a.shape[-1]
     return _rounded_once(a, b) if (is_batch or is_one_sum) and is_half(a) else a @ b
 

@@ -202,7 +202,7 @@ class ScanBackward(Function):
             gradients = Gradients(to_input, to_hidden, carry, to_memory, to_out)
             self._step_by_step(machine, gradients, to_y, (before_all, memory_before), weight, projection)
         to_weight = machine.product(to_hidden.T, before_all) if self.wanted[3] else None
-        to_bias = column_sums(widened(to_hidden)).astype(y.dtype) if self.wanted[4] else None
+        to_bias = column_sums(machine.product, widened(to_hidden)).astype(y.dtype) if self.wanted[4] else None
         to_projection = machine.product(to_out.T, trace.raw) if to_out is not None and self.wanted[5] else None
         found = (to_input, carry, to_memory, to_weight, to_bias, to_projection)
         return tuple([array for array, want in zip(found, self.wanted, strict=True) if want])

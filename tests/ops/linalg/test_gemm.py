@@ -1,0 +1,49 @@
+"""Products of matrices by our own kernels, as captured steps compute them."""
+
+import numpy as np
+import pytest
+
+import gpunn as gp
+from gpunn import backend, capture
+from gpunn.ops.linalg import gemm
+from tests.harness import check_dtypes, check_op
+from tests.ops.linalg.test_products import SHAPES
+
+
+@pytest.mark.parametrize("shapes", SHAPES)
+def test_products_of_captured_steps(shapes, device):
+    with capture.noting(None):
+        check_op(gp.matmul, np.matmul, shapes, device)
+        check_dtypes(gp.matmul, np.matmul, shapes, device, factor=2)
+
+
+@pytest.mark.parametrize("shapes", [((70, 33), (33, 65)), ((2, 65, 40), (2, 40, 3)), ((8, 8, 2), (8, 2, 130))])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_larger_than_a_tile(shapes, dtype, device):
+    if device == "cpu":
+        pytest.skip("only GPUs have other products in captured steps")
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal(s).astype(dtype) for s in shapes)
+    on = [backend.to_device(x, backend.device(device)) for x in (a, b)]
+    found = backend.asnumpy(gemm.product(*on))
+    wanted = a.astype(float) @ b.astype(float)
+    assert found.dtype == dtype and found.shape == wanted.shape
+    np.testing.assert_allclose(found, wanted, atol=20 * np.finfo(dtype).eps * np.sqrt(shapes[0][-1]))
+
+
+def test_views_and_transposes(device):
+    if device == "cpu":
+        pytest.skip("only GPUs have other products in captured steps")
+    a, b = (np.arange(12.0).reshape(4, 3), np.arange(20.0).reshape(5, 4))
+    x, y = (backend.to_device(x, backend.device(device)) for x in (a, b))
+    np.testing.assert_array_equal(backend.asnumpy(gemm.product(x.T, y.T)), a.T @ b.T)
+    np.testing.assert_array_equal(backend.asnumpy(gemm.product(x[::2, 0], y.T[::2])), a[::2, 0] @ b.T[::2])
+
+
+def test_when_they_are_wanted():
+    floats, ints = np.ones(2, np.float32), np.ones(2, np.int64)
+    assert not gemm.is_wanted(floats)
+    with capture.noting(None):
+        assert gemm.is_wanted(floats) and gemm.is_wanted(floats.astype(np.float16))
+        assert not gemm.is_wanted(ints)
+    assert not gemm.is_wanted(floats)
