@@ -12,7 +12,7 @@ from gpunn import dtypes
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable, no_grad
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
-from gpunn.ops.arithmetic.elementwise import masked
+from gpunn.ops.arithmetic.elementwise import masked, zeros_like
 from gpunn.ops.arithmetic.promotion import NUMBERS, broadcast_shape
 from gpunn.ops.linalg.products import check_operands, matmul
 from gpunn.ops.reduction.accumulate import widened
@@ -54,7 +54,7 @@ class Distances(Function):
         """The slope of |x|^p: sgn(x) |x|^(p-1) distance^(1-p), and 0 where the distance is 0."""
         a, b, out = self.saved(0), self.saved(1), self.saved_output()
         if self.p == 0:
-            return None, None
+            return zeros_like(a), zeros_like(b)
         parts, to_b = [], None
         for rows in blocks(out.array.shape, a.array.shape[-1]):
             change = a[..., rows, :].unsqueeze(-2) - b.unsqueeze(-3)
@@ -85,7 +85,7 @@ class Distances(Function):
 class ProductDistances(Function):
     """Euclidean distances √(|a|² - 2 a·b + |b|²) by one product of matrices: nothing of n · m · d elements.
 
-    Where vectors are close, the sum cancels: it is taken around the mean of b, on the CPU in float64.
+    Where vectors are close, the sum cancels: it is taken around the middle of b, on the CPU in float64.
     """
 
     saves: ClassVar = {0: (0, 1), 1: (0, 1)}
@@ -100,8 +100,7 @@ class ProductDistances(Function):
     @staticmethod
     def measured(a: Array, b: Array) -> Array:
         """The distances, in the type of the operands."""
-        xp = array_module(a)
-        center = b.mean(axis=-2, keepdims=True)
+        xp, center = array_module(a), middle(b)
         a, b = a - center, b - center
         squares = a @ b.mT
         squares *= -2
@@ -113,11 +112,17 @@ class ProductDistances(Function):
         """With g = grad / distance: the sum over j of g_ij (a_i - b_j), and over i of g_ij (b_j - a_i)."""
         a, b = self.saved(0), self.saved(1)
         share = ratio(grad, self.saved_output())
-        center = b.detach().mean(-2, keepdim=True)
+        center = Variable.result_type(middle(widened(b.array)).astype(b.array.dtype))
         a, b = a - center, b - center
         to_a = a * share.sum(-1).unsqueeze(-1) - matmul(share, b) if self.needs[0] else None
         to_b = b * share.sum(-2).unsqueeze(-1) - matmul(share.mT, a) if self.needs[1] else None
         return to_a, to_b
+
+
+def middle(rows: Array) -> Array:
+    """The mean of the rows, (*, 1, d), of numbers that are finite: an infinite one makes no other row infinite."""
+    xp = array_module(rows)
+    return xp.where(xp.isfinite(rows), rows, 0).mean(axis=-2, keepdims=True, dtype=rows.dtype)
 
 
 def blocks(shape: tuple[int, ...], length: int) -> Iterator[slice]:

@@ -62,7 +62,17 @@ def test_the_gradient_of_no_distance_is_zero(p, rows, device):
     out = gp.cdist(a, gp.ones(2, 3, device=device), p)
     out.sum().backward()
     assert out.abs().max().item() == 0
-    assert a.grad is None if p == 0 else a.grad.abs().max().item() == 0
+    assert a.grad.abs().max().item() == 0
+
+
+def test_what_is_infinite_is_far_from_all_and_changes_no_other_distance(device):
+    a, b = (RNG.standard_normal((30, 3)).astype(np.float32) for _ in range(2))
+    b[4, 1] = inf
+    x = gp.tensor(a, device=device, requires_grad=True)
+    found = gp.cdist(x, gp.tensor(b, device=device))
+    fine = np.arange(30) != 4
+    np.testing.assert_allclose(found.detach().cpu().numpy()[:, fine], distances(a, b[fine], 2), rtol=1e-4, atol=1e-5)
+    assert not found[:, 4].isfinite().any()
 
 
 @pytest.mark.parametrize("shapes", [[(0, 3), (4, 3)], [(4, 3), (0, 3)], [(2, 0), (3, 0)], [(0, 2, 3), (5, 3)]])
