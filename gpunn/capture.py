@@ -7,9 +7,12 @@ changed in between is looked at by `before`, and what is sent from the host is s
 
 from __future__ import annotations
 
+import linecache
+import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,7 @@ import numpy as np
 from gpunn.errors import GpunnError
 
 Array = Any
+_PACKAGE = str(Path(__file__).resolve().parent)
 
 
 class CaptureError(GpunnError, RuntimeError):
@@ -39,7 +43,7 @@ class Capture:
         self.at_end: list[Callable[[], None]] = []  # what is recorded last
         self.undo: list[Callable[[], None]] = []  # what the host does when recording has ended or failed
         self.parts: dict[Hashable, Any] = {}  # what others keep for this recording
-        self.launches: list[tuple[str, tuple[Any, ...]]] = []  # kernels, and the numbers that they got
+        self.launches: list[tuple[str, tuple[Any, ...], str]] = []  # kernels, the numbers that they got, the line
         self.kept: list[Any] = []  # arrays that live as long as the graph
         self._constants: list[tuple[Array, np.ndarray[Any, Any]]] = []
         self._owned: set[int] = set()  # addresses of the memory that was allocated meanwhile
@@ -68,7 +72,22 @@ class Capture:
         """Note a launch, and keep the arrays that are not the graph's own: nobody else may keep them."""
         arrays = [arg for arg in args if isinstance(arg, array_type)]
         self.kept += [array for array in arrays if not self.owns(array)]
-        self.launches.append((name, tuple([arg for arg in args if not isinstance(arg, array_type)])))
+        numbers = tuple([arg for arg in args if not isinstance(arg, array_type)])
+        self.launches.append((name, numbers, users_line()))
+
+
+def users_line() -> str:
+    """The line of the user's program that is running: the innermost outside gpunn."""
+    frame: Any = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return line_at(frame.f_code, frame.f_lineno)
+
+
+def line_at(code: Any, number: int) -> str:
+    """A line as tracebacks show it."""
+    text = linecache.getline(code.co_filename, number).strip()
+    return f'File "{code.co_filename}", line {number}, in {code.co_name}: {text}'
 
 
 class _State(threading.local):

@@ -62,7 +62,8 @@ def test_launches_keep_the_arrays_of_others():
     recording.allocated(64)
     assert recording.owns(mine) and not recording.owns(other)
     recording.launched("relu", (mine, 3, other, 0.5), Array)
-    assert recording.kept == [other] and recording.launches == [("relu", (3, 0.5))]
+    assert recording.kept == [other] and [launch[:2] for launch in recording.launches] == [("relu", (3, 0.5))]
+    assert "test_launches_keep" in recording.launches[0][2]
     kept = []
     with capture.noting(recording):
         capture.keep(*kept, mine)

@@ -18,7 +18,7 @@ from gpunn.optim import one_launch
 from gpunn.optim.one_launch import Job, OneLaunch
 from gpunn.optim.options import options_of
 from gpunn.optim.parameters import are_alike, check_params, fitted, listed
-from gpunn.optim.recorded import RecordedStep
+from gpunn.optim.recorded import RecordedStep, Replays
 from gpunn.tensor import Tensor
 
 Params: TypeAlias = "Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]"
@@ -57,13 +57,13 @@ class Optimizer:
         self._launches: dict[tuple[Any, ...], OneLaunch] = {}
         self._seen: one_launch.Seen = {}
         self._moves = 0  # changes whenever states or counts do, other than by a graph that knows of it
-        self._unsettled: list[RecordedStep] = []  # those whose replays the counts do not know of
+        self._unsettled: list[Replays] = []  # those whose replays the counts do not know of
 
     @property
     def state(self) -> defaultdict[Tensor, dict[str, Any]]:
         """For each parameter, by name: the tensors that steps keep."""
-        for recorded in self._unsettled:
-            recorded.settle()
+        for replays in self._unsettled:
+            replays.settle()
         self._unsettled.clear()
         return self._state
 

@@ -20,6 +20,35 @@ if TYPE_CHECKING:
     from gpunn.optim.optimizer import Optimizer
 
 
+class Replays:
+    """How often a graph has stepped parameters since their counts were brought up to date."""
+
+    def __init__(self, optimizer: Optimizer, jobs: list[Job]) -> None:
+        self._optimizer = optimizer
+        self.jobs = [job._replace(grad=None) for job in jobs]  # holds nothing of the graph
+        self._number = 0
+
+    def add(self) -> None:
+        """Note one more."""
+        self._number += 1
+        if self._number == 1:
+            self._optimizer._unsettled.append(self)
+
+    def settle(self) -> None:
+        """Let them count."""
+        number, self._number = self._number, 0
+        optimizer = self._optimizer
+        is_plain = optimizer.counts in ((), ("step",))  # else each count follows from the one before
+        for job in self.jobs if number else ():
+            for _ in range(1 if is_plain else number):
+                counts = optimizer.advanced(job.state, job.options)
+                for name, value in zip(optimizer.counts, counts, strict=True):
+                    job.state[name].array[...] = value
+            if optimizer.counts == ("step",):
+                job.state["step"].array += number - 1
+            bump(job.p)
+
+
 class RecordedStep:
     """Launches of a step that a graph repeats. Made while the graph is recorded; nothing is stepped by that."""
 
@@ -36,7 +65,7 @@ class RecordedStep:
         self._options = self._options_now()
         self._arrays = [self._arrays_of(job) for job in self._jobs]
         self._moves = -1  # of the optimizer, when this graph was last launched
-        self._replays = 0  # that the counts do not know of
+        self._replays = Replays(optimizer, self._jobs)
         # One count is moved on exactly; what is rounded to float32, as PyTorch does on the host, is sent each time.
         self._goes_on = all(len(optimizer.progress(job.state, False)) <= 1 for job in self._jobs)
         recording.before.append(self._before)
@@ -74,25 +103,11 @@ class RecordedStep:
                 raise StaleError(f"{type(optimizer).__name__}.step: a state has other memory")
             self._jobs[i] = job._replace(state=state[job.p], options=options[job.group])
         self._options = options
+        self._replays.jobs = [job._replace(grad=None) for job in self._jobs]
         for launch in self._launches:
             launch.send_again(optimizer, {id(job.p): job for job in self._jobs})
 
     def _after(self) -> None:
         self._optimizer._moves += 1
         self._moves = self._optimizer._moves
-        self._replays += 1
-        if self._replays == 1:
-            self._optimizer._unsettled.append(self)
-
-    def settle(self) -> None:
-        """Let the replays since the last call count."""
-        replays, self._replays = self._replays, 0
-        optimizer = self._optimizer
-        for job in self._jobs:
-            for _ in range(min(replays, 1) if optimizer.counts in ((), ("step",)) else replays):
-                counts = optimizer.advanced(job.state, job.options)
-                for name, value in zip(optimizer.counts, counts, strict=True):
-                    job.state[name].array[...] = value
-            if optimizer.counts == ("step",) and replays:
-                job.state["step"].array += replays - 1
-            bump(job.p)
+        self._replays.add()

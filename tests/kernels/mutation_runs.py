@@ -405,6 +405,7 @@ RUNS: dict[str, list[Run]] = {
     "image/geometry.cu": _images("crop", "bilinear", "erase", "nearest"),
     "indexing/choose.cu": _indexing("masked_fill", "masked_fill, a tensor", "triangles", "one_hot"),
     "indexing/keys.cu": _indexing(*READ, "assign", "sum"),
+    "indexing/order.cu": _indexing("order of few", "order of many"),
     "indexing/places.cuh": [_out_of_bounds, *_indexing(*READ, "assign")],
     "indexing/read.cu": [*_indexing(*READ), _out_of_bounds],
     "indexing/reduce.cu": _indexing("rows", "a long segment first", "long segments", "sum", "prod", "mean", "amin"),

@@ -1,0 +1,175 @@
+"""`compile`: a function or a module that is recorded once, and then launched as one graph."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from gpunn import backend, capture
+from gpunn.capture import Capture, StaleError
+from gpunn.compile.graph import RecordedStep, UnfinishedError
+from gpunn.compile.keys import key_of, surroundings
+from gpunn.engine import anomaly
+from gpunn.errors import ArgumentTypeError
+from gpunn.nn import Module
+from gpunn.tensor import Tensor
+
+WARM_UPS = 2  # eager runs of a key before it is recorded: all memory, states and kernels are there then
+
+
+def compile(
+    model: Callable[..., Any] | None = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: str | Callable[..., Any] = "inductor",
+    mode: str | None = None,
+    options: dict[str, str | int | bool | Callable[..., Any]] | None = None,
+    disable: bool = False,
+) -> Any:
+    """`model`, a function or a Module, whose calls on a GPU are recorded as CUDA graphs and then launched as a whole.
+
+    ```
+    @gp.compile
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+    ```
+
+    On the CPU, and with `disable`, the function runs as it is. On a GPU a call is known by its key: shapes, strides,
+    dtypes and devices of the tensors among the arguments, all other arguments, the training flags of the modules that
+    were called, grad mode, default types, autocasting, and the switches of TF32. The first two calls with a key run
+    eagerly, the third is recorded and launched, as all that follow. So a last batch of odd size, which comes once an
+    epoch, runs eagerly for two epochs and then has a graph of its own.
+
+    What the host does inside (prints, counters, schedulers) happens in the eager calls and while recording, not when a
+    graph is launched; so schedulers belong outside. Rates and other options of optimizers may be changed outside.
+    Random numbers go on as in eager calls. A tensor in the result is a copy without a graph behind it, which stays as
+    it is; `.grad` is the graph's own memory, written by each launch. Arguments are copied into the graph's memory; one
+    that requires a gradient is not, and counts by identity. Where a result could still be differentiated (a model
+    compiled for training, with backward outside), calls stay eager, and a warning says so once.
+
+    Products of matrices inside are computed by gpunn's own kernels, since CuPy refuses cuBLAS while it records: in
+    eager calls too, so that both give the same bits.
+
+    Args:
+        fullgraph: a step that cannot be recorded is always an error: accepted, changes nothing.
+        dynamic, backend, mode, options: accepted, change nothing; there is one way to compile.
+
+    Raises CaptureError, which names the line, for what makes the host wait (`item()`, `if x > 0`, masks, `print`), for
+    copies from the host, and for numbers of the host that change from call to call.
+    """
+    if model is None:
+        return functools.partial(
+            compile, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode, options=options, disable=disable
+        )
+    if not callable(model):
+        raise ArgumentTypeError(f"compile: expected a function or a Module, got {type(model).__name__}")
+    if disable:
+        return model
+    return CompiledModule(model) if isinstance(model, Module) else compiled_function(model)
+
+
+def compiled_function(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, through a `Steps` of its own, which is its attribute `steps`."""
+    steps = Steps(function)
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return steps(*args, **kwargs)
+
+    call.steps = steps  # type: ignore[attr-defined]
+    return call
+
+
+class CompiledModule(Module):
+    """A module whose calls are recorded. Parameters, buffers and all attributes are those of the module itself."""
+
+    def __init__(self, module: Module) -> None:
+        super().__init__()
+        self._orig_mod = module
+        object.__setattr__(self, "steps", Steps(module))
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes."""
+        return self.steps(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_orig_mod":
+            return super().__getattr__(name)
+        return getattr(super().__getattr__("_orig_mod"), name)
+
+
+class Steps:
+    """The graphs of a function, by key."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.graphs: dict[Hashable, RecordedStep] = {}
+        self._seen: dict[Hashable, tuple[int, Capture]] = {}  # how often a key has come, what was noted last
+        self._modules: dict[int, Module] = {}  # that were called in a run
+        self._eager: set[Hashable] = set()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The function's result, by a launch if there is a graph for such a call."""
+        tensors: list[Tensor] = []
+        arguments = key_of((args, kwargs), tensors)
+        if not self._is_for_graph(tensors):
+            return self.function(*args, **kwargs)
+        key = (arguments, surroundings(), tuple([m.training for m in self._modules.values()]))
+        graph = self.graphs.get(key)
+        if graph is not None:
+            try:
+                return graph(tensors)
+            except StaleError:
+                del self.graphs[key]
+                self._seen.pop(key, None)
+        if key in self._eager:
+            with capture.noting(None):
+                return self.function(*args, **kwargs)
+        return self._unknown(key, args, kwargs, tensors)
+
+    def _is_for_graph(self, tensors: list[Tensor]) -> bool:
+        """Whether a call works on a GPU, and is not part of another step or of a search for NaN."""
+        if not backend.is_cuda_in_use() or capture.noted() is not None or anomaly.active.get() is not None:
+            return False
+        if tensors:
+            return any([backend.is_cuda(x.array) for x in tensors])
+        return backend.get_default_device().type == "cuda"
+
+    def _unknown(self, key: Hashable, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
+        """Run eagerly, or record if the key has come often enough."""
+        times, noted = self._seen.get(key, (0, Capture(False)))
+        if times >= WARM_UPS:
+            try:
+                graph = RecordedStep(self.function, args, kwargs, tensors, noted)
+                result = graph(tensors)
+                self.graphs[key] = graph
+                return result
+            except StaleError:  # a state was made only now: once more
+                self._seen.pop(key)
+            except UnfinishedError as error:
+                self._eager.add(key)
+                warnings.warn(f"compile: calls stay eager: {error}; compile the whole training step", stacklevel=3)
+        noted = Capture(False)
+        result = self._run_beside(noted, args, kwargs)
+        new = {id_: m for id_, m in noted.modules.items() if id_ not in self._modules}
+        self._modules.update(new)
+        key = (*key[:2], tuple([m.training for m in self._modules.values()])) if new else key  # type: ignore[index]
+        self._seen[key] = self._seen.get(key, (0, noted))[0] + 1, noted
+        return result
+
+    def _run_beside(self, noted: Capture, args: Any, kwargs: Any) -> Any:
+        """An eager run on a stream of its own, as graphs are recorded on."""
+        cuda = backend.cuda_module().cuda
+        here, beside = cuda.get_current_stream(), cuda.Stream(non_blocking=True)
+        beside.wait_event(here.record())
+        with beside, capture.noting(noted):
+            result = self.function(*args, **kwargs)
+        here.wait_event(beside.record())
+        return result

@@ -1,0 +1,385 @@
+"""Captured steps on the emulated device, whose capture refuses what CUDA and CuPy refuse. Sizes are far from real."""
+
+import contextlib
+import gc
+import warnings
+import weakref
+
+import numpy as np
+import pytest
+
+import gpunn as gp
+from gpunn import backend, capture, emulator
+from gpunn.capture import CaptureError
+from gpunn.compile import keys, refusals
+from gpunn.compile.step import WARM_UPS, CompiledModule
+from tests.compiled_models import LSTM, MLP, LeNet5, ResNet20, SmallGPT
+
+F = gp.nn.functional
+
+
+@pytest.fixture
+def emulated():
+    problem = emulator.compiler_problem()
+    if problem is not None:
+        pytest.skip(problem)
+    with emulator.enable():
+        yield
+        backend.synchronize()
+
+
+def images(*shape):
+    return lambda rng: rng.standard_normal(shape).astype("f4")
+
+
+def labels(most, *shape):
+    return lambda rng: rng.integers(0, most, shape)
+
+
+MODELS = {
+    "MLP": (MLP, images(16, 20), labels(10, 16)),
+    "LeNet-5": (LeNet5, images(4, 1, 14, 14), labels(10, 4)),
+    "LSTM LM": (LSTM, labels(12, 3, 5), labels(12, 15)),
+    "small GPT": (SmallGPT, labels(12, 2, 6), labels(12, 12)),
+    "CIFAR ResNet-20": (ResNet20, images(2, 3, 8, 8), labels(10, 2)),
+}
+OPTIMIZERS = [lambda p: gp.optim.SGD(p, lr=0.05, momentum=0.9), lambda p: gp.optim.AdamW(p, lr=1e-2)]
+
+
+def training(model, make_optimizer):
+    """A model, its optimizer, and a step: forward, backward, clipping, optimizer."""
+    gp.manual_seed(0)
+    net = model().to("cuda")
+    optimizer = make_optimizer(net.parameters())
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(net(x), y)
+        loss.backward()
+        gp.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        return loss
+
+    gp.manual_seed(1)
+    return net, optimizer, step
+
+
+def batches(x, y, number):
+    rng = np.random.default_rng(2)
+    return [(gp.tensor(x(rng), device="cuda"), gp.tensor(y(rng), device="cuda")) for _ in range(number)]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_losses_are_those_of_eager_steps(name, emulated):
+    """Bit for bit, with dropout, batch norm, clipping, a rate that changes, and a draw between steps."""
+    model, *kinds = MODELS[name]
+    data = batches(*kinds, 6)
+    optimizer = OPTIMIZERS[len(name) % 2]
+    curves, nets = [], []
+    for is_compiled in (False, True):
+        net, chosen, step = training(model, optimizer)
+        run = gp.compile(step) if is_compiled else step
+        losses = []
+        with contextlib.nullcontext() if is_compiled else capture.noting(None):
+            for i, (x, y) in enumerate(data):
+                if i == 4:
+                    chosen.param_groups[0]["lr"] *= 0.5
+                if i == 5:
+                    gp.rand(7)
+                losses.append(run(x, y))
+        curves.append([loss.item() for loss in losses])
+        nets.append(net)
+    assert len(run.steps.graphs) == 1
+    assert curves[0] == curves[1] and len(set(curves[0])) == 6
+    for mine, theirs in zip(nets[0].state_dict().values(), nets[1].state_dict().values(), strict=True):
+        np.testing.assert_array_equal(mine.cpu().numpy(), theirs.cpu().numpy())
+    for mine, theirs in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        np.testing.assert_array_equal(mine.grad.cpu().numpy(), theirs.grad.cpu().numpy())
+
+
+def test_nothing_is_launched_from_the_host(emulated, monkeypatch):
+    """A replay sends nothing and waits for nothing; the graph has the forward, the backward and the optimizer."""
+    _, _, step = training(MLP, OPTIMIZERS[1])
+    run = gp.compile(step)
+    ((x, y),) = batches(*MODELS["MLP"][1:], 1)
+    for _ in range(WARM_UPS + 2):
+        run(x, y)
+    (graph,) = run.steps.graphs.values()
+    names = [operation.name for operation in graph._graph.operations]
+    assert {"adam", "clip_by_norm", "dropout", "cross_entropy_forward"} <= {*names}
+    before = emulator.synchronisations.count
+    with monkeypatch.context() as m:
+        m.setattr("gpunn.kernels.prepared.Prepared.run", None)
+        losses = [run(x, y) for _ in range(3)]
+    assert emulator.synchronisations.count == before
+    assert len({loss.item() for loss in losses}) == 3  # copies: the next launch does not write over them
+
+
+def test_on_the_cpu_it_is_the_function():
+    calls = []
+
+    @gp.compile
+    def double(x, *, add=0):
+        """Twice x."""
+        calls.append(x)
+        return x * 2 + add
+
+    x = gp.ones(3)
+    for _ in range(5):
+        assert double(x, add=1).tolist() == [3, 3, 3]
+    assert len(calls) == 5 and double.__doc__ == "Twice x." and double.__name__ == "double"
+
+
+def test_arguments_of_compile():
+    assert gp.compile(len, disable=True) is len
+    made = gp.compile(fullgraph=True, dynamic=False, backend="eager", mode="max-autotune", options={})(abs)
+    assert made(gp.tensor([-1.0])).tolist() == [1]
+    with pytest.raises(TypeError, match="expected a function or a Module, got int"):
+        gp.compile(3)
+
+
+def test_modules():
+    net = gp.nn.Sequential(gp.nn.Linear(2, 3), gp.nn.Dropout())
+    compiled = gp.compile(net)
+    assert isinstance(compiled, CompiledModule) and compiled._orig_mod is net
+    assert [name for name, _ in compiled.named_parameters()] == ["_orig_mod.0.weight", "_orig_mod.0.bias"]
+    assert compiled[0] is net[0] if hasattr(type(compiled), "__getitem__") else compiled._orig_mod[0] is net[0]
+    compiled.eval()
+    assert not net.training and not net[1].training
+    x = gp.ones(1, 2)
+    assert compiled(x).tolist() == net(x).tolist()
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = compiled.nothing
+
+
+def test_inference_of_a_module_is_recorded_by_mode(emulated):
+    gp.manual_seed(0)
+    net = gp.nn.Sequential(gp.nn.Linear(4, 4), gp.nn.BatchNorm1d(4)).to("cuda")
+    compiled, x = gp.compile(net), gp.randn(3, 4, device="cuda")
+    with gp.no_grad():
+        for i in range(4):
+            compiled.eval()
+            with capture.noting(None):
+                wanted = net(x).tolist()
+            assert compiled(x).tolist() == wanted
+            compiled.train()
+            assert compiled(x).tolist() != wanted
+            assert net[1].num_batches_tracked.item() == i + 1
+    assert len(compiled.steps.graphs) == 2
+
+
+def test_a_model_whose_loss_is_outside_stays_eager(emulated):
+    net = gp.nn.Linear(4, 1).to("cuda")
+    compiled, x = gp.compile(net), gp.ones(3, 4, device="cuda")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for _ in range(5):
+            compiled(x).sum().backward()
+    assert net.weight.grad.tolist() == [[15.0] * 4]
+    (warning,) = told
+    assert "compile the whole training step" in str(warning.message)
+
+
+def test_each_shape_has_its_graph_and_odd_ones_are_eager(emulated):
+    runs = []
+
+    @gp.compile
+    def mean(x, power=1):
+        runs.append(x.shape)
+        return (x**power).mean()
+
+    for i in range(5):
+        for n in (8, 8, 3):
+            assert mean(gp.full((n,), float(i), device="cuda")).item() == i
+    assert runs.count((8,)) == WARM_UPS + 2 and runs.count((3,)) == WARM_UPS + 2  # recording runs it twice
+    assert mean(gp.full((8,), 3.0, device="cuda"), power=2).item() == 9
+    assert mean(gp.full((8,), 3.0, device="cuda").double()).item() == 3
+    assert mean(gp.full((16,), 3.0, device="cuda")[::2]).item() == 3
+    assert len(mean.steps.graphs) == 2
+
+
+def test_views_with_gaps_stay_eager(emulated):
+    double, x = gp.compile(lambda x: x * 2), gp.arange(6.0).to("cuda")
+    with pytest.warns(UserWarning, match="view with gaps"):
+        assert [double(x[::2]).tolist() for _ in range(4)] == [[0, 4, 8]] * 4
+
+
+def test_what_is_returned(emulated):
+    @gp.compile
+    def function(x, parts, weight):
+        return {"x": x, "twice": [x * 2, (parts[0] + 1,)], "weight": weight, "number": 3}
+
+    weight = gp.nn.Parameter(gp.ones(2, device="cuda"))
+    for i in range(4):
+        x, part = gp.full((2,), float(i), device="cuda"), gp.zeros(1, device="cuda")
+        found = function(x, [part], weight)
+        assert found["x"] is x and found["weight"] is weight and found["number"] == 3
+        assert found["twice"][0].tolist() == [2 * i] * 2 and found["twice"][1][0].tolist() == [1]
+
+
+def test_arguments_that_are_changed(emulated):
+    @gp.compile
+    def count(x):
+        x += 1
+        return x
+
+    x = gp.zeros(3, device="cuda")
+    for i in range(6):
+        assert count(x) is x
+        assert x.tolist() == [i + 1] * 3
+
+
+def test_gradients_that_are_added_up(emulated):
+    weight = gp.nn.Parameter(gp.ones(2, device="cuda"))
+    add = gp.compile(lambda x: (weight * x).sum().backward())
+    x = gp.full((2,), 2.0, device="cuda")
+    for i in range(5):
+        add(x)
+        assert weight.grad.tolist() == [2.0 * (i + 1)] * 2
+    weight.grad = None  # the graph adds to another one
+    for i in range(5):
+        add(x)
+        assert weight.grad.tolist() == [2.0 * (i + 1)] * 2
+
+
+def test_gradients_that_are_forgotten_outside(emulated):
+    weight = gp.nn.Parameter(gp.ones(2, device="cuda"))
+    run = gp.compile(lambda x: (weight * x).sum().backward())
+    for i in range(6):
+        weight.grad = None
+        run(gp.full((2,), float(i), device="cuda"))
+        assert weight.grad.tolist() == [i] * 2
+    assert len(run.steps.graphs) == 1
+
+
+def test_memory_goes_with_the_graph(emulated):
+    net, _, step = training(MLP, OPTIMIZERS[0])
+    run = gp.compile(step)
+    ((x, y),) = batches(*MODELS["MLP"][1:], 1)
+    for _ in range(WARM_UPS):
+        run(x, y)
+    used = gp.cuda.memory_allocated()
+    run(x, y)
+    (graph,) = run.steps.graphs.values()
+    pool = graph._pool
+    assert pool.used_bytes() > 0
+    before = graph._graph.nbytes
+    for _ in range(3):
+        run(x, y)
+    assert graph._graph.nbytes == before
+    assert gp.cuda.memory_allocated() <= used + (x.nbytes + y.nbytes) * 2 + 1024
+    dead = weakref.ref(graph)
+    net.zero_grad()
+    del graph, run
+    gc.collect()
+    assert dead() is None
+    assert pool.used_bytes() == 0
+
+
+def test_indices_out_of_bounds_are_told(emulated):
+    table = gp.ones(5, 2, device="cuda")
+    look_up = gp.compile(lambda i: F.embedding(i, table).sum())
+    for _ in range(4):
+        assert look_up(gp.tensor([1, 4], device="cuda")).item() == 4
+    look_up(gp.tensor([1, 7], device="cuda"))
+    with pytest.raises(IndexError, match="index 7 at position 1"):
+        gp.cuda.synchronize()
+    assert look_up(gp.tensor([1, 4], device="cuda")).item() == 4
+    F.embedding(gp.tensor([9], device="cuda"), table)
+    with pytest.raises(IndexError, match="index 9"):
+        gp.cuda.synchronize()
+
+
+def choose(x):
+    if x.sum() > 0:
+        x = x * 2
+    return x
+
+
+times = []
+
+
+def drift(x):
+    times.append(x)
+    return F.leaky_relu(x, 0.1 * len(times))
+
+
+REFUSED = {
+    "item": (lambda x: x * x.sum().item(), "`item`", "read it outside"),
+    "bool": (choose, r"in choose: if x\.sum\(\) > 0:: `__bool__`", "gp.where"),
+    "mask": (lambda x: x[x > 0], "`getitem`", "gp.where"),
+    "nonzero": (lambda x: x.nonzero(), "`nonzero`", "depends on the data"),
+    "tolist": (lambda x: x.tolist(), "`tolist`", "read it outside"),
+    "numpy": (lambda x: x.cpu().numpy(), "`cpu`", "outside the step"),
+    "print": (lambda x: print(x), "`__repr__`", "read it outside"),
+    "copy": (lambda x: x + gp.tensor([1.0, 2.0], device="cuda"), "`tensor`", "pass it in"),
+    "sort": (lambda x: x.sort(), "`sort`", "outside the step"),
+    "inverse": (lambda x: gp.linalg.inv(x.diag()), "linalg.inv|`inv`", "outside the step"),
+    "seed": (lambda x: gp.manual_seed(0) and x, "manual_seed", "outside"),
+    "drift": (drift, r"line \d+, in drift: .* number \d of leaky_relu", "argument"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name, emulated):
+    """The error names this file, the line, the operation and the fix, and leaves everything as it was."""
+    function, what, fix = REFUSED[name]
+    run, x = gp.compile(function), gp.tensor([1.0, 2.0], device="cuda")
+    for _ in range(WARM_UPS):
+        run(x)
+    state = gp.get_rng_state().tolist()
+    with pytest.raises(CaptureError, match=f"test_compile.py.*({what})") as caught:
+        run(x)
+    assert fix in str(caught.value)
+    assert gp.get_rng_state().tolist() == state
+    assert x.tolist() == [1, 2] and (x * 2).tolist() == [2, 4]
+
+
+def test_errors_of_the_user_stay_what_they_are(emulated):
+    runs = []
+
+    @gp.compile
+    def step(x):
+        runs.append(x)
+        if len(runs) > WARM_UPS:
+            raise KeyError("mine")
+        return x * 2
+
+    x = gp.ones(2, device="cuda")
+    step(x), step(x)
+    with pytest.raises(KeyError, match="mine"):
+        step(x)
+
+
+def test_keys(emulated):
+    x, weight = gp.ones(2), gp.nn.Parameter(gp.ones(2))
+    tensors = []
+    key = keys.key_of(({"a": x, "b": [1, 2.0, "c", weight]}, [{}], {1}), tensors)
+    assert tensors == [x, weight] or (tensors[0] is x and tensors[1] is weight)
+    assert hash(key) is not None
+    assert keys.key_of(1, []) != keys.key_of(True, []) and keys.key_of(1, []) != keys.key_of(1.0, [])
+    assert keys.key_of([1], []) != keys.key_of((1,), [])
+    thing = [set()]
+    assert keys.key_of(thing[0], []) == keys.key_of(thing[0], []) != keys.key_of(set(), [])
+    assert keys.Same(thing) != thing
+    before = keys.surroundings()
+    with gp.no_grad():
+        assert keys.surroundings() != before
+    with gp.autocast("cuda", dtype=gp.bfloat16):
+        casting = keys.surroundings()
+        assert casting != before
+        with gp.autocast("cuda", dtype=gp.float16):
+            assert keys.surroundings() not in (before, casting)
+    assert keys.surroundings() == before
+
+
+def test_refusals_are_told_apart():
+    for error in (
+        RuntimeError("the current stream is capturing, so synchronous API calls are disallowed"),
+        NotImplementedError("calling cuBLAS API during stream capture is currently unsupported"),
+    ):
+        assert refusals.is_refusal(error)
+        assert isinstance(refusals.explained(error), CaptureError)
+    for error in (ValueError("captured"), RuntimeError("out of memory")):
+        assert not refusals.is_refusal(error)
+        assert refusals.explained(error) is error
