@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -10,8 +10,11 @@ from gpunn import backend, capture, engine
 from gpunn.capture import Capture, CaptureError, StaleError
 from gpunn.compile.keys import replaced
 from gpunn.compile.refusals import explained
-from gpunn.engine import Function
+from gpunn.engine import Function, autocast
 from gpunn.tensor import Tensor
+
+Entry = dict[int, tuple[Any, Any]]  # by id: leaves, and the gradients that they had
+Launch = tuple[str, tuple[Any, ...], str]
 
 
 class UnfinishedError(Exception):
@@ -21,32 +24,38 @@ class UnfinishedError(Exception):
 class RecordedStep:
     """A step as a CUDA graph. Call it with the tensors of a call that has the same key."""
 
-    def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any, tensors: list[Tensor], seen: Capture):
-        """`seen`: what an eager run of the same step has noted."""
+    def __init__(
+        self, function: Callable[..., Any], args: Any, kwargs: Any, tensors: list[Tensor], leaves: Sequence[Any]
+    ) -> None:
+        """`leaves`: what got gradients in an eager run of the same step."""
         self._cupy = backend.cuda_module()
-        self._entry = [(x, x._grad) for x, _ in seen.gradients.values()]
+        entry = {id(x): (x, x._grad) for x in leaves}
         # What a graph reads lies where it always lies: copies of the arguments, but for parameters.
         self._inputs = [_copied(x) for x in tensors]
         given = {id(x): copy for x, copy in zip(tensors, self._inputs, strict=True)}
         self._call = (function, *replaced((args, kwargs), lambda x: given[id(x)]))
         versions = [_version(x) for x in self._inputs]
-        first = self._record()[0]
-        self._recording, result = self._record()
-        _compare(first, self._recording)
+        first = self._record(entry)[0]
+        self._recording, result = self._record(entry)
+        _compare(first.launches, self._recording.launches)
         self._recording.fill_constants()
         self._result = replaced(result, self._static)
         self._changed = [_version(x) != before for x, before in zip(self._inputs, versions, strict=True)]
-        self._note_gradients()
+        self._note_gradients(entry)
+        self._recording.launches.clear()
 
-    def _record(self) -> tuple[Capture, Any]:
+    def _record(self, entry: Entry) -> tuple[Capture, Any]:
         """Record the step once, on a stream of its own and in a pool of its own: what was noted, and the result."""
         cuda = self._cupy.cuda
         noted, pool, stream = Capture(True), cuda.MemoryPool(), cuda.Stream(non_blocking=True)
         cuda.runtime.deviceSynchronize()
         function, args, kwargs = self._call
         with ExitStack() as stack:
-            for context in (stream, cuda.using_allocator(pool.malloc), _hook(cuda, noted), capture.noting(noted)):
-                stack.enter_context(context)
+            stack.enter_context(stream)
+            stack.enter_context(cuda.using_allocator(pool.malloc))
+            stack.enter_context(_hook(cuda, noted))
+            stack.enter_context(capture.noting(noted))
+            stack.enter_context(autocast.as_in(autocast.current.get()))  # casts of before are not the graph's
             stream.begin_capture()
             try:
                 result = function(*args, **kwargs)
@@ -55,32 +64,25 @@ class RecordedStep:
             except BaseException as error:
                 with suppress(Exception):  # CUDA has given the capture up, and says so once more
                     stream.end_capture()
-                self._give_back(noted)
+                _give_back(noted, entry)
                 raise explained(error) from error
             graph = stream.end_capture()
         self._graph, self._pool = graph, pool
-        self._final = [(x, before, x._grad) for x, before in noted.gradients.values()]
-        self._give_back(noted)
+        noted.launches += getattr(graph, "numbers", ())  # the emulated one tells what NumPy's functions got
+        self._gradients = [(x, x._grad) for x, _ in noted.gradients.values()]
+        _give_back(noted, entry)
         _check_finished(result)
         return noted, result
 
-    def _give_back(self, noted: Capture) -> None:
-        """Let gradients and the host's counts be what they were before recording, which computed nothing."""
-        for act in noted.undo:
-            act()
-        before = {id(x): grad for x, grad in self._entry}
-        for x, found in noted.gradients.values():
-            x._grad = before.get(id(x), found)
-
-    def _note_gradients(self) -> None:
+    def _note_gradients(self, entry: Entry) -> None:
         """What `.grad` must be before a launch, and what it is afterwards.
 
         A gradient that the step adds to, or starts because there is none, must be so at each launch; where the step
         itself forgets the old one first, anything may be there.
         """
-        entry = {id(x): grad for x, grad in self._entry}
-        self._needed = [(x, found) for x, found, _ in self._final if found is not None or entry.get(id(x)) is None]
-        self._gradients = [(x, grad) for x, _, grad in self._final]
+        found = self._recording.gradients.values()
+        self._needed = [(x, old) for x, old in found if old is not None or entry.get(id(x), (x, None))[1] is None]
+        self._recording.gradients = {}
 
     def _static(self, x: Tensor) -> Any:
         """A tensor of the result: a place that launches write to, or what was there before."""
@@ -155,9 +157,17 @@ def _check_finished(result: Any) -> None:
     replaced(result, check)
 
 
-def _compare(first: Capture, second: Capture) -> None:
+def _give_back(noted: Capture, entry: Entry) -> None:
+    """Let gradients and the host's counts be what they were before recording, which computed nothing."""
+    for act in noted.undo:
+        act()
+    for x, found in noted.gradients.values():
+        x._grad = entry.get(id(x), (x, found))[1]
+
+
+def _compare(first: list[Launch], second: list[Launch]) -> None:
     """Raise CaptureError unless two recordings of a step are the same launches with the same numbers."""
-    for (name, numbers, line), (again, others, _) in zip(first.launches, second.launches, strict=False):
+    for (name, numbers, line), (again, others, _) in zip(first, second, strict=False):
         if name != again or len(numbers) != len(others):
             raise CaptureError(f"{line}: the step is not the same each time: it launches {name}, and then {again}")
         for i, (one, other) in enumerate(zip(numbers, others, strict=True)):
@@ -166,9 +176,8 @@ def _compare(first: Capture, second: Capture) -> None:
                     f"{line}: number {i} of {name} comes from the host and changes, {one!r} and then {other!r}; a "
                     "graph would repeat it for ever. Keep it in a CUDA tensor, or pass it as an argument"
                 )
-    if len(first.launches) != len(second.launches):
-        counts = f"{len(first.launches)} and {len(second.launches)}"
-        raise CaptureError(f"the step is not the same each time: it has {counts} launches")
+    if len(first) != len(second):
+        raise CaptureError(f"the step is not the same each time: it has {len(first)} and {len(second)} launches")
 
 
 def _hook(cuda: Any, noted: Capture) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, Final
 
 from gpunn import backend, capture
 from gpunn.capture import Capture, StaleError
@@ -16,7 +16,9 @@ from gpunn.errors import ArgumentTypeError
 from gpunn.nn import Module
 from gpunn.tensor import Tensor
 
-WARM_UPS = 2  # eager runs of a key before it is recorded: all memory, states and kernels are there then
+WARM_UPS: Final = 2  # eager runs of a key before it is recorded: all memory, states and kernels are there then
+MOST_GRAPHS: Final = 32  # of a function; the one that was recorded first goes
+MOST_KEYS: Final = 64  # that are remembered without a graph
 
 
 def compile(
@@ -53,6 +55,8 @@ def compile(
     it is; `.grad` is the graph's own memory, written by each launch. Arguments are copied into the graph's memory; one
     that requires a gradient is not, and counts by identity. Where a result could still be differentiated (a model
     compiled for training, with backward outside), calls stay eager, and a warning says so once.
+
+    Graphs are of the current GPU; calls on another one are eager. A function has 32 graphs at most.
 
     Products of matrices inside are computed by gpunn's own kernels, since CuPy refuses cuBLAS while it records: in
     eager calls too, so that both give the same bits.
@@ -111,7 +115,7 @@ class Steps:
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         self.graphs: dict[Hashable, RecordedStep] = {}
-        self._seen: dict[Hashable, tuple[int, Capture]] = {}  # how often a key has come, what was noted last
+        self._seen: dict[Hashable, tuple[int, list[Any]]] = {}  # how often a key has come, what got gradients
         self._modules: dict[int, Module] = {}  # that were called in a run
         self._eager: set[Hashable] = set()
 
@@ -121,7 +125,7 @@ class Steps:
         arguments = key_of((args, kwargs), tensors)
         if not self._is_for_graph(tensors):
             return self.function(*args, **kwargs)
-        key = (arguments, surroundings(), tuple([m.training for m in self._modules.values()]))
+        key = (arguments, surroundings(), self._flags())
         graph = self.graphs.get(key)
         if graph is not None:
             try:
@@ -139,17 +143,20 @@ class Steps:
         if not backend.is_cuda_in_use() or capture.noted() is not None or anomaly.active.get() is not None:
             return False
         if tensors:
-            return any([backend.is_cuda(x.array) for x in tensors])
+            arrays = [x.array for x in tensors if backend.is_cuda(x.array)]
+            return bool(arrays) and _are_here(arrays)
         return backend.get_default_device().type == "cuda"
 
     def _unknown(self, key: Hashable, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
         """Run eagerly, or record if the key has come often enough."""
-        times, noted = self._seen.get(key, (0, Capture(False)))
+        times, leaves = self._seen.get(key, (0, []))
         if times >= WARM_UPS:
             try:
-                graph = RecordedStep(self.function, args, kwargs, tensors, noted)
+                graph = RecordedStep(self.function, args, kwargs, tensors, leaves)
                 result = graph(tensors)
+                self._seen.pop(key)
                 self.graphs[key] = graph
+                _forget_first(self.graphs, MOST_GRAPHS)
                 return result
             except StaleError:  # a state was made only now: once more
                 self._seen.pop(key)
@@ -158,11 +165,19 @@ class Steps:
                 warnings.warn(f"compile: calls stay eager: {error}; compile the whole training step", stacklevel=3)
         noted = Capture(False)
         result = self._run_beside(noted, args, kwargs)
-        new = {id_: m for id_, m in noted.modules.items() if id_ not in self._modules}
-        self._modules.update(new)
-        key = (*key[:2], tuple([m.training for m in self._modules.values()])) if new else key  # type: ignore[index]
-        self._seen[key] = self._seen.get(key, (0, noted))[0] + 1, noted
+        if noted.modules.keys() - self._modules.keys():  # all keys have one flag for each module
+            self._modules.update(noted.modules)
+            self.graphs.clear()
+            self._seen.clear()
+            self._eager.clear()
+            key = (*key[:2], self._flags())  # type: ignore[index]
+        times = self._seen.get(key, (0, None))[0]
+        self._seen[key] = times + 1, [x for x, _ in noted.gradients.values()]
+        _forget_first(self._seen, MOST_KEYS)
         return result
+
+    def _flags(self) -> tuple[bool, ...]:
+        return tuple([m.training for m in self._modules.values()])
 
     def _run_beside(self, noted: Capture, args: Any, kwargs: Any) -> Any:
         """An eager run on a stream of its own, as graphs are recorded on."""
@@ -173,3 +188,17 @@ class Steps:
             result = self.function(*args, **kwargs)
         here.wait_event(beside.record())
         return result
+
+
+def _are_here(arrays: list[Any]) -> bool:
+    """Whether all CUDA `arrays` are on the current GPU, which a graph is recorded on; others stay eager."""
+    if backend.cuda_device_count() == 1:
+        return True
+    here = backend.cuda_module().cuda.runtime.getDevice()
+    return all([array.device.id == here for array in arrays])
+
+
+def _forget_first(table: dict[Hashable, Any], most: int) -> None:
+    """Drop what has been in `table` for longest, if that has more than `most`."""
+    if len(table) > most:
+        table.pop(next(iter(table)))

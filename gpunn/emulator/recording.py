@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from gpunn.capture import users_line
 from gpunn.errors import GpunnError
 
 HostArray = np.ndarray[Any, Any]
@@ -37,6 +38,7 @@ class Operation(NamedTuple):
     name: str
     run: Callable[[], Any]
     numbers: tuple[Any, ...]
+    line: str  # of the user's program
 
 
 class Recording:
@@ -93,6 +95,11 @@ class Graph:
         """Nothing to send."""
 
     @property
+    def numbers(self) -> list[tuple[str, tuple[Any, ...], str]]:
+        """The operations, with the host's numbers that they were given and the lines they come from."""
+        return [(name, numbers, line) for name, _, numbers, line in self.operations]
+
+    @property
     def nbytes(self) -> int:
         """What was allocated while the graph was recorded."""
         return sum(array.nbytes for array in self._memory)
@@ -123,7 +130,7 @@ def note(name: str, run: Callable[[], Any], numbers: tuple[Any, ...] = ()) -> No
     """Record an operation, if this thread is recording."""
     recording = getattr(_state, "recording", None)
     if recording is not None:
-        recording.operations.append(Operation(name, run, numbers))
+        recording.operations.append(Operation(name, run, numbers, users_line()))
 
 
 def note_result(name: str, compute: Callable[[], Any], results: Any, numbers: tuple[Any, ...] = ()) -> None:

@@ -46,7 +46,6 @@ class Replays:
                     job.state[name].array[...] = value
             if optimizer.counts == ("step",):
                 job.state["step"].array += number - 1
-            bump(job.p)
 
 
 class RecordedStep:
@@ -111,3 +110,5 @@ class RecordedStep:
         self._optimizer._moves += 1
         self._moves = self._optimizer._moves
         self._replays.add()
+        for job in self._jobs:
+            bump(job.p)
