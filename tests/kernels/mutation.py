@@ -19,7 +19,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,13 +27,12 @@ from gpunn.emulator import compiler
 from gpunn.kernels import bounds, prepared, source
 from tests.emulator.mutants import mutants
 from tests.kernels.mutation_runs import RUNS, WITHOUT
+from tests.kernels.mutation_runs.run import Run
 from tests.kernels.orders import on_host, small_grid
 
 SURVIVORS = Path(__file__).with_name("survivors.txt")
 MOST = 8
 TIME_LIMIT = 5.0  # seconds of a launch; a mutant may never end
-
-Run = Callable[[], Any]
 
 
 @dataclass

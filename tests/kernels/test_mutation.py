@@ -7,7 +7,7 @@ from gpunn import backend, kernels
 from gpunn.kernels import source
 from tests.emulator.launching import needs_compiler
 from tests.kernels import mutation
-from tests.kernels.mutation_runs import RUNS, WITHOUT
+from tests.kernels.mutation_runs import FAMILIES, RUNS, WITHOUT
 
 FILES = {str(path.relative_to(source.KERNEL_DIR)) for path in source.KERNEL_DIR.rglob("*.cu*")}
 ROWS = mutation.read()
@@ -15,7 +15,8 @@ AGAIN = "run `python -m tests.kernels.mutation {}` and give a reason for what su
 
 
 def test_every_kernel_file_has_runs():
-    assert {*RUNS, *WITHOUT} == FILES, "add runs to tests/kernels/mutation_runs.py"
+    assert {*RUNS, *WITHOUT} == FILES, "add runs to the family in tests/kernels/mutation_runs"
+    assert sum(len(family.RUNS) for family in FAMILIES) == len(RUNS), "a file has runs in two families"
     missing = sorted(FILES - {*ROWS, *WITHOUT})
     assert not missing, AGAIN.format(" ".join(missing))
     assert not {*ROWS} & {*WITHOUT} and all(WITHOUT.values())
