@@ -59,6 +59,8 @@ from gpunn.ops.shape.conversion import channels_last_3d as channels_last_3d
 from gpunn.ops.shape.conversion import contiguous_format as contiguous_format
 from gpunn.ops.shape.conversion import memory_format as memory_format
 from gpunn.ops.shape.conversion import preserve_format as preserve_format
+from gpunn.ops.shape.dense import layout as layout
+from gpunn.ops.shape.dense import strided as strided
 from gpunn.tensor import Size as Size
 from gpunn.tensor import Tensor as Tensor
 from gpunn.tensor import is_floating_point as is_floating_point

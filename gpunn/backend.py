@@ -81,10 +81,10 @@ _device_stack: ContextVar[tuple[device, ...]] = ContextVar("gpunn_device", defau
 _default_device = CPU
 
 
-def set_default_device(name: DeviceLike) -> None:
-    """Make `name` the device of tensors that are created without `device=`; None means the CPU."""
+def set_default_device(device: DeviceLike) -> None:
+    """Make `device` the device of tensors that are created without `device=`; None means the CPU."""
     global _default_device
-    chosen = CPU if name is None else device(name)
+    chosen = CPU if device is None else as_device(device)
     if chosen.type == "cuda":
         cuda_module()
     _default_device = chosen

@@ -28,20 +28,32 @@ def gradcheck(
     raise_exception: bool = True,
     nondet_tol: float = 0.0,
     check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
     check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
     fast_mode: bool = False,
+    masked: bool | None = None,
 ) -> bool:
     """Whether the gradients of `func` at `inputs` agree with central differences.
 
     Inputs that require gradients should be float64. `fast_mode` compares one random projection of each Jacobian
     instead of every element. `nondet_tol`: how much two backward runs may differ. `check_undefined_grad`: an output
-    without a gradient counts as one with gradient zero.
+    without a gradient counts as one with gradient zero. `check_grad_dtypes`: gradients have the dtypes of their inputs.
+    There are neither forward derivatives nor batched ones to check, nor sparse inputs, which `masked` is about.
     """
-    if check_batched_grad:
-        raise ArgumentError("gradcheck: check_batched_grad is not supported")
+    asked = (check_batched_grad, check_batched_forward_grad, check_forward_ad, masked)
+    for name, on in zip(
+        ("check_batched_grad", "check_batched_forward_grad", "check_forward_ad", "masked"), asked, strict=True
+    ):
+        if on:
+            raise ArgumentError(f"gradcheck: {name} is not supported; leave it out")
+    if not check_backward_ad:
+        raise ArgumentError("gradcheck: Expected at least one of check_forward_ad or check_backward_ad to be True")
     args = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     try:
-        _check(func, args, eps, atol, rtol, nondet_tol, check_undefined_grad, fast_mode)
+        _check(func, args, eps, atol, rtol, nondet_tol, check_undefined_grad, check_grad_dtypes, fast_mode)
     except GradcheckError:
         if raise_exception:
             raise
@@ -61,10 +73,16 @@ def gradgradcheck(
     raise_exception: bool = True,
     nondet_tol: float = 0.0,
     check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
     check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
     fast_mode: bool = False,
+    masked: bool = False,
 ) -> bool:
     """Whether the second derivatives of `func` at `inputs` agree with differences of the first ones."""
+    if check_fwd_over_rev or not check_rev_over_rev:
+        raise ArgumentError("gradgradcheck: only check_rev_over_rev=True without check_fwd_over_rev is supported")
     args = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     outs = _differentiable(func(*args))
     if grad_outputs is None:
@@ -96,8 +114,10 @@ def gradgradcheck(
         raise_exception=raise_exception,
         nondet_tol=nondet_tol,
         check_undefined_grad=check_undefined_grad,
+        check_grad_dtypes=check_grad_dtypes,
         check_batched_grad=check_batched_grad,
         fast_mode=fast_mode,
+        masked=masked,
     )
 
 
@@ -109,6 +129,7 @@ def _check(
     rtol: float,
     nondet_tol: float,
     check_undefined: bool,
+    check_dtypes: bool,
     fast: bool,
 ) -> None:
     places = [i for i, a in enumerate(args) if _needs_gradient(a)]
@@ -123,6 +144,10 @@ def _check(
             again = grad(out, leaves, _like(out, weight), retain_graph=True, allow_unused=True)
             for place, analytical, repeated in zip(places, found, again, strict=True):
                 _compare_repeated(analytical, repeated, nondet_tol, place)
+                if check_dtypes and analytical is not None and analytical.dtype is not args[place].dtype:
+                    raise GradcheckError(
+                        f"the gradient of input {place} is {analytical.dtype}, not {args[place].dtype}"
+                    )
                 exact = _values(analytical, args[place])
                 for v in _directions(args[place], rng, fast):
                     numeric = _difference(func, args, place, v, o, weight, eps)

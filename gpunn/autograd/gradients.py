@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -19,13 +20,19 @@ def backward(
     grad_tensors: Grads = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    grad_variables: Grads = None,
     inputs: Tensors | None = None,
 ) -> None:
     """Add d(sum of tensors * grad_tensors)/d(leaf) to `leaf.grad` for every leaf, or for `inputs` only.
 
     Gradients of tensors with one element may be left out. The graph's buffers are freed unless `retain_graph`;
-    with `create_graph` the gradients can be differentiated again.
+    with `create_graph` the gradients can be differentiated again. `grad_variables` is the old name of `grad_tensors`.
     """
+    if grad_variables is not None:
+        if grad_tensors is not None:
+            raise GraphError("backward: got both grad_tensors and grad_variables (deprecated); use grad_tensors only")
+        warnings.warn("backward: grad_variables is deprecated; use grad_tensors", FutureWarning, stacklevel=2)
+        grad_tensors = grad_variables
     roots, grads = _roots("backward", tensors, grad_tensors)
     chosen = None if inputs is None else _listed(inputs)
     if chosen is not None and not chosen:

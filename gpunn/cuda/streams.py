@@ -105,9 +105,12 @@ class Event:
     With `blocking` the host sleeps while it waits, instead of asking over and over.
     """
 
-    def __init__(self, enable_timing: bool = False, blocking: bool = False, interprocess: bool = False) -> None:
-        if interprocess:
-            raise ArgumentError("cuda.Event: interprocess events are not promised; leave interprocess=False")
+    def __init__(
+        self, enable_timing: bool = False, blocking: bool = False, interprocess: bool = False, external: bool = False
+    ) -> None:
+        for name, asked in (("interprocess", interprocess), ("external", external)):
+            if asked:
+                raise ArgumentError(f"cuda.Event: {name} events are not promised; leave {name}=False")
         self.enable_timing, self.blocking = enable_timing, blocking
         self.event: Any = None  # CuPy's, from the first record on
         self.device: any_device | None = None

@@ -93,10 +93,10 @@ class _Mode:
 class _PlainMode(_Mode):
     """A mode without arguments: `@no_grad` works as well as `@no_grad()`."""
 
-    def __new__(cls, function: Any = None) -> Any:
-        return super().__new__(cls) if function is None else cls()(function)
+    def __new__(cls, orig_func: Any = None) -> Any:
+        return super().__new__(cls) if orig_func is None else cls()(orig_func)
 
-    def __init__(self, function: Any = None) -> None:
+    def __init__(self, orig_func: Any = None) -> None:
         super().__init__()
 
 

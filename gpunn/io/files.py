@@ -39,13 +39,21 @@ _DTYPES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
+def save(
+    obj: Any,
+    f: str | os.PathLike[str] | IO[bytes],
+    pickle_module: Any = None,
+    pickle_protocol: int = 2,
+    _use_new_zipfile_serialization: bool = True,
+    _disable_byteorder_record: bool = False,
+) -> None:
     """Write `obj`, tensors and modules in any nesting of dicts, lists, tuples and plain values, to a path or a file.
 
     The file is safetensors; of a state dict or a module, every tool that reads safetensors sees the tensors by their
     names. Of a module the file holds all attributes and the name of its class, so that only a program that has the
     class can load it; state_dict() lasts longer. Gradients are not saved. Raises ArgumentTypeError, and writes
     nothing, for objects of other types, modules with hooks, and classes and functions without a name in a module.
+    The arguments after `f` are PyTorch's and change nothing: no file is written through pickle.
     """
     encoder = Encoder()
     tree = encoder.encode(obj)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype
 from gpunn.errors import ShapeError
@@ -38,8 +40,19 @@ class ReLU(_InPlace):
 class Hardtanh(_InPlace):
     """x between min_val and max_val, the nearer one of them elsewhere."""
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+    def __init__(
+        self,
+        min_val: float = -1.0,
+        max_val: float = 1.0,
+        inplace: bool = False,
+        min_value: float | None = None,
+        max_value: float | None = None,
+    ) -> None:
         super().__init__(inplace)
+        if min_value is not None or max_value is not None:  # names of PyTorch before 0.4
+            warnings.warn("Hardtanh: min_value and max_value are now min_val and max_val", FutureWarning, stacklevel=2)
+            min_val = min_val if min_value is None else min_value
+            max_val = max_val if max_value is None else max_value
         self.min_val = min_val
         self.max_val = max_val
 

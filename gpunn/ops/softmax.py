@@ -139,18 +139,23 @@ class LogSoftmaxBackward(Function):
         return dg, dy
 
 
-def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int | dtype | None = 3, dtype: dtype | None = None
+) -> Tensor:
     """exp(input) / Σ exp(input) along `dim`, so that the values are positive and add up to 1.
 
-    `dtype` casts the input first. Without `dim` it is 0 for 0-d, 1-d and 3-d inputs, else 1, as in PyTorch.
+    `dtype` casts the input first; it may also be the third argument, as in torch.softmax, where nn.functional has
+    `_stacklevel`, which means nothing. Without `dim` it is 0 for 0-d, 1-d and 3-d inputs, else 1, as in PyTorch.
     """
-    x, axis = _prepared("softmax", input, dim, dtype)
+    x, axis = _prepared("softmax", input, dim, _third(_stacklevel, dtype))
     return _applied(Softmax(axis), x)
 
 
-def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int | dtype | None = 3, dtype: dtype | None = None
+) -> Tensor:
     """log(softmax(input)) along `dim`, without the digits that a logarithm afterwards would lose."""
-    x, axis = _prepared("log_softmax", input, dim, dtype)
+    x, axis = _prepared("log_softmax", input, dim, _third(_stacklevel, dtype))
     return _applied(LogSoftmax(axis), x)
 
 
@@ -160,6 +165,11 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     if input.dtype is dtypes.bool_:
         raise DtypeError("softmin: not implemented for gpunn.bool, which has no negative numbers; use x.float()")
     return _applied(Softmax(axis), -x)
+
+
+def _third(third: Any, named: dtype | None) -> dtype | None:
+    """The dtype, given by name or as the third argument."""
+    return third if named is None and isinstance(third, dtypes.dtype) else named
 
 
 def _prepared(op: str, x: Tensor, dim: int | None, to: dtype | None) -> tuple[Tensor, int]:

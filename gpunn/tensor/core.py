@@ -14,6 +14,7 @@ from gpunn.dtypes import dtype
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentTypeError, GraphError
 from gpunn.ops.shape.conversion import detach
+from gpunn.ops.shape.dense import layout, strided
 from gpunn.random import Generator
 from gpunn.tensor.activation import ActivationMethods
 from gpunn.tensor.arithmetic import ArithmeticMethods
@@ -100,9 +101,24 @@ class Tensor(
         return backend.device_of(self.array)
 
     @property
+    def layout(self) -> layout:
+        """How the elements are kept: `gpunn.strided`."""
+        return strided
+
+    @property
     def is_cuda(self) -> bool:
         """Whether the elements are on a GPU."""
         return backend.is_cuda(self.array)
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether the elements are in the CPU's memory."""
+        return not backend.is_cuda(self.array)
+
+    def get_device(self) -> int:
+        """The number of the GPU with the elements; -1 for the CPU."""
+        index = backend.device_of(self.array).index
+        return -1 if index is None else index
 
     @property
     def itemsize(self) -> int:

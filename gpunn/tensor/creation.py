@@ -17,6 +17,7 @@ from gpunn.ops.reduction.accumulate import widened
 from gpunn.ops.sampling import choice, draw
 from gpunn.ops.sampling import elements as sampling
 from gpunn.ops.shape.conversion import cast, to_device
+from gpunn.ops.shape.dense import dense
 from gpunn.ops.shape.expand import Copy
 from gpunn.random import Generator
 
@@ -29,12 +30,14 @@ class CreationMethods(Variable):
 
     __slots__ = ()
 
+    @dense
     def new_tensor(
         self, data: Any, *, dtype: dtype | None = None, device: DeviceLike = None, requires_grad: bool = False
     ) -> Tensor:
         """A new tensor with a copy of `data`, of the dtype and device of this one unless told otherwise."""
         return creation.tensor(data, **_options(self, dtype, device, requires_grad))
 
+    @dense
     def new_empty(
         self,
         *sizes: Any,
@@ -46,6 +49,7 @@ class CreationMethods(Variable):
         """A tensor of the given size, of the dtype and device of this one unless told otherwise."""
         return creation.empty(*sizes, size=size, **_options(self, dtype, device, requires_grad))
 
+    @dense
     def new_zeros(
         self,
         *sizes: Any,
@@ -57,6 +61,7 @@ class CreationMethods(Variable):
         """Zeros of the given size, of the dtype and device of this tensor unless told otherwise."""
         return creation.zeros(*sizes, size=size, **_options(self, dtype, device, requires_grad))
 
+    @dense
     def new_ones(
         self,
         *sizes: Any,
@@ -68,6 +73,7 @@ class CreationMethods(Variable):
         """Ones of the given size, of the dtype and device of this tensor unless told otherwise."""
         return creation.ones(*sizes, size=size, **_options(self, dtype, device, requires_grad))
 
+    @dense
     def new_full(
         self,
         size: Sequence[int],

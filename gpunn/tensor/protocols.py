@@ -33,13 +33,23 @@ class ProtocolMethods(Variable):
         """NumPy's functions on tensors are gpunn's operations: `numpy.concatenate` is `cat` (NEP 18)."""
         return numpy_functions.apply_function(func, args, kwargs)
 
-    def __dlpack__(self, **options: Any) -> Any:
-        """A DLPack capsule on the memory of this tensor; `options` (stream, max_version, …) as the standard says."""
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = -1,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """A DLPack capsule on the memory of this tensor, or on a copy; the options are those of the standard."""
         if self.requires_grad:
             raise ExportError("__dlpack__: Can't export tensors that require gradient, use tensor.detach()")
         if self.array.dtype.kind == "V":
             raise ExportDtypeError("__dlpack__: NumPy and CuPy arrays cannot export bfloat16; use x.view(gpunn.int16)")
-        return self.array.__dlpack__(**options)
+        options = {"max_version": max_version, "dl_device": dl_device, "copy": copy}
+        if stream != -1 or backend.is_cuda(self.array):
+            options["stream"] = stream
+        return self.array.__dlpack__(**{name: value for name, value in options.items() if value is not None})
 
     def __dlpack_device__(self) -> tuple[int, int]:
         """(device type, device number) as DLPack counts them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gpunn import engine
@@ -87,7 +87,11 @@ class ShapeMethods(Variable):
 
     narrow = slicing.narrow
     select = slicing.select
-    split = splitting.split
+
+    def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+        """The pieces along `dim`: all of one size but the last, or of the sizes of a sequence."""
+        return splitting.split(self, split_size, dim)  # type: ignore[arg-type]
+
     split_with_sizes = splitting.split_with_sizes
     tensor_split = splitting.tensor_split
     hsplit = splitting.hsplit

@@ -97,3 +97,15 @@ def test_a_backward_that_is_random():
     with pytest.raises(GradcheckError, match="not reentrant"):
         gradcheck(Random.apply, leaf([2.0]))
     assert gradcheck(Random.apply, leaf([2.0]), nondet_tol=1e-6)
+
+
+def test_checks_that_are_not_there_are_refused():
+    for name in ("check_forward_ad", "check_batched_grad", "check_batched_forward_grad", "masked"):
+        with pytest.raises(ValueError, match=f"{name} is not supported"):
+            gradcheck(gp.exp, leaf([0.5]), **{name: True})
+    with pytest.raises(ValueError, match="check_backward_ad"):
+        gradcheck(gp.exp, leaf([0.5]), check_backward_ad=False)
+    for setting in ({"check_fwd_over_rev": True}, {"check_rev_over_rev": False}):
+        with pytest.raises(ValueError, match="only check_rev_over_rev=True"):
+            gradgradcheck(gp.exp, leaf([0.5]), **setting)
+    assert gradgradcheck(gp.exp, leaf([0.5]), check_grad_dtypes=True)

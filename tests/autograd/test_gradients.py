@@ -42,3 +42,12 @@ def test_arguments_are_checked():
 def test_arguments_come_in_pytorchs_order():
     x, y = leaf(1.0), leaf(2.0)
     assert gp.autograd.grad(x * 2, (x, y), gp.tensor(3.0), False, False, True, True) == (gp.tensor(6.0), None)
+
+
+def test_the_old_name_of_grad_tensors():
+    x = leaf([1.0, 2.0])
+    with pytest.warns(FutureWarning, match="grad_variables is deprecated"):
+        gp.autograd.backward([x * 3], grad_variables=[gp.tensor([1.0, 10.0])])
+    assert x.grad.tolist() == [3.0, 30.0]
+    with pytest.raises(RuntimeError, match="both"):
+        gp.autograd.backward([x * 3], [gp.ones(2)], grad_variables=[gp.ones(2)])

@@ -277,3 +277,9 @@ def test_a_killed_save_leaves_the_old_file_or_the_new_one(tries, tmp_path):
         assert tensor.shape == (20000,) and bool((tensor == float(number)).all())
     gp.save(0, path)
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_arguments_about_pickle_change_nothing(tmp_path):
+    gp.save({"a": 1}, tmp_path / "plain")
+    gp.save({"a": 1}, tmp_path / "told", None, 4, _use_new_zipfile_serialization=False)
+    assert (tmp_path / "plain").read_bytes() == (tmp_path / "told").read_bytes()

@@ -100,3 +100,9 @@ def test_softmax2d(shape):
 def test_softmax2d_takes_images():
     with pytest.raises(ValueError, match=r"expected input to be 3D or 4D \(got 2D input, \(2, 3\)\)"):
         nn.Softmax2d()(gp.ones(2, 3))
+
+
+def test_hardtanh_knows_the_old_names_of_its_limits():
+    with pytest.warns(FutureWarning, match="now min_val and max_val"):
+        layer = nn.Hardtanh(min_value=-2.0, max_value=0.5)
+    assert layer(gp.tensor([-3.0, 1.0])).tolist() == [-2.0, 0.5]

@@ -198,3 +198,12 @@ def test_gumbel_softmax_has_the_gradient_of_the_soft_one(device):
     assert F.gumbel_softmax(gp.tensor(3.0, device=device), hard=True, dim=0).item() == 1
     with pytest.warns(UserWarning, match="has no effect"):
         F.gumbel_softmax(x, eps=1e-5)
+
+
+def test_the_third_argument_may_be_a_dtype():
+    x = gp.tensor([[1, 2, 3]], dtype=gp.int64)
+    for op, reference in ((gp.softmax, softmax), (gp.log_softmax, log_softmax)):
+        found = op(x, 1, gp.float64)
+        assert found.dtype is gp.float64
+        np.testing.assert_allclose(found.numpy(), reference(x.numpy().astype(np.float64), 1), rtol=1e-14)
+    assert gp.nn.functional.softmax(x, 1, 3, gp.float64).dtype is gp.float64

@@ -19,7 +19,7 @@ from gpunn.ops.activation.pointwise import checked, number
 from gpunn.ops.arithmetic.elementwise import masked
 from gpunn.ops.inplace import in_place
 from gpunn.ops.reduction.accumulate import widened
-from gpunn.random import Place
+from gpunn.random import Generator, Place
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -121,21 +121,27 @@ def _like(x: Array, values: Array) -> Array:
 
 
 def rrelu(
-    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
+    input: Tensor,
+    lower: float = 1.0 / 8,
+    upper: float = 1.0 / 3,
+    training: bool = False,
+    inplace: bool = False,
+    *,
+    generator: Generator | None = None,
 ) -> Tensor:
     """input where it is positive, else r · input, r uniform in [lower, upper); in eval, r is their mean.
 
     Source: Xu et al., Empirical evaluation of rectified activations in convolutional network (2015).
     """
     if inplace:
-        return rrelu_(input, lower, upper, training)
+        return rrelu_(input, lower, upper, training, generator=generator)
     x = _floating("rrelu", input)
     low, high = number("rrelu", "lower", lower), number("rrelu", "upper", upper)
     if not low <= high:
         raise ArgumentError(f"rrelu: Lower bound should be less than or equal to the upper bound, got {lower}, {upper}")
     if not training:
         return leaky_relu(x, (low + high) / 2)
-    result: Tensor = RReLU(low, high, _place(x.array))(x, x.detach())
+    result: Tensor = RReLU(low, high, _place(x.array, generator))(x, x.detach())
     return result
 
 
@@ -154,9 +160,9 @@ def noisy_relu(input: Tensor, training: bool = True, inplace: bool = False) -> T
     return result
 
 
-def _place(x: Array) -> Place:
+def _place(x: Array, generator: Generator | None = None) -> Place:
     """The place of the draw for `x`: in float64 for float64, else in float32."""
-    return Place.of_draw(x.size, np.float64 if x.dtype.itemsize == 8 else np.float32)
+    return Place.of_draw(x.size, np.float64 if x.dtype.itemsize == 8 else np.float32, generator)
 
 
 def _floating(op: str, input: Any) -> Tensor:

@@ -13,6 +13,7 @@ from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError
 from gpunn.ops.creation.nested import NUMBERS, array_of, is_nested
 from gpunn.ops.shape.conversion import to
+from gpunn.ops.shape.dense import dense
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _CPU_MEMORY = (1, 3)  # DLPack's numbers for plain and for page-locked memory
 
 
+@dense
 def tensor(data: Any, *, dtype: dtype | None = None, device: DeviceLike = None, requires_grad: bool = False) -> Tensor:
     """A new tensor, without history, with a copy of `data`: a number, nested lists, an array or a tensor.
 
@@ -63,8 +65,11 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     return Variable.result_type(np.asarray(ndarray))
 
 
-def from_dlpack(ext_tensor: Any) -> Tensor:
-    """A tensor on the memory of `ext_tensor`, an array or tensor of any library that speaks DLPack."""
+def from_dlpack(ext_tensor: Any, *, device: DeviceLike = None, copy: bool | None = None) -> Tensor:
+    """A tensor on the memory of `ext_tensor`, an array or tensor of any library that speaks DLPack.
+
+    With `copy`, or on a `device` where that memory is not, on a copy; with copy=False that raises ArgumentError.
+    """
     if not hasattr(ext_tensor, "__dlpack__") or not hasattr(ext_tensor, "__dlpack_device__"):
         raise ArgumentTypeError(
             f"from_dlpack: expected an array with __dlpack__ and __dlpack_device__, got {type(ext_tensor).__name__}"
@@ -78,7 +83,12 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
     except RuntimeError as error:
         raise DtypeError(f"from_dlpack: {error} Its type may be one that NumPy lacks, as bfloat16 is") from None
     dtypes.of(array)
-    return Variable.result_type(array)
+    result = Variable.result_type(array.copy() if copy else array)
+    if device is None or backend.device(device) == backend.device_of(array):
+        return result
+    if copy is False:
+        raise ArgumentError(f"from_dlpack: {backend.device(device)} needs a copy of {backend.device_of(array)} memory")
+    return to(result, device)
 
 
 def _given_array(op: str, data: Any) -> Array | None:

@@ -21,6 +21,7 @@ from gpunn.ops.shape.conversion import (
     memory_order,
     preserve_format,
 )
+from gpunn.ops.shape.dense import dense
 from gpunn.ops.shape.dims import ints, new_shape
 from gpunn.ops.shape.permutation import inverse
 
@@ -58,6 +59,7 @@ def layout_order(op: str, rank: int, layout: memory_format) -> tuple[int, ...] |
     return order
 
 
+@dense
 def empty(
     *sizes: Any,
     size: Sequence[int] | None = None,
@@ -73,6 +75,7 @@ def empty(
     return Variable.result_type(array, requires_grad)
 
 
+@dense
 def zeros(
     *sizes: Any,
     size: Sequence[int] | None = None,
@@ -85,6 +88,7 @@ def zeros(
     return Variable.result_type(array, requires_grad)
 
 
+@dense
 def ones(
     *sizes: Any,
     size: Sequence[int] | None = None,
@@ -97,6 +101,7 @@ def ones(
     return Variable.result_type(array, requires_grad)
 
 
+@dense
 def full(
     size: Sequence[int],
     fill_value: Number | Tensor,
@@ -115,6 +120,7 @@ def full(
     return Variable.result_type(array, requires_grad)
 
 
+@dense
 def empty_like(
     input: Tensor,
     *,
@@ -127,6 +133,7 @@ def empty_like(
     return like("empty_like", input, None, dtype, device, requires_grad, memory_format)
 
 
+@dense
 def zeros_like(
     input: Tensor,
     *,
@@ -139,6 +146,7 @@ def zeros_like(
     return like("zeros_like", input, 0, dtype, device, requires_grad, memory_format)
 
 
+@dense
 def ones_like(
     input: Tensor,
     *,
@@ -151,6 +159,7 @@ def ones_like(
     return like("ones_like", input, 1, dtype, device, requires_grad, memory_format)
 
 
+@dense
 def full_like(
     input: Tensor,
     fill_value: Number | Tensor,
@@ -185,6 +194,7 @@ def like(
     return Variable.result_type(new_array(x.shape, to, where, value, order), requires_grad)
 
 
+@dense
 def eye(
     n: int,
     m: int | None = None,

@@ -9,6 +9,7 @@ from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError, UnsupportedError
+from gpunn.ops.shape.dense import dense
 from gpunn.ops.shape.dims import ints
 from gpunn.ops.shape.expand import Expand
 from gpunn.ops.shape.permutation import transpose
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
 
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """The coordinates of the points of a grid: of vectors of n₀, n₁, … elements, views of shape (n₀, n₁, …).
 
-    With indexing="xy" the first two dimensions are swapped: a picture of n₁ rows and n₀ columns.
+    With indexing="xy", instead of "ij", the first two dimensions are swapped: a picture of n₁ rows and n₀ columns.
     """
     axes = _vectors("meshgrid", tensors)
-    if indexing not in ("ij", "xy"):
+    if indexing not in (None, "ij", "xy"):
         raise ArgumentError(f'meshgrid: indexing must be one of "xy" or "ij", but received: {indexing!r}')
     shape = tuple([x.array.size for x in axes])
     grids = [
@@ -63,6 +64,7 @@ def _vectors(op: str, tensors: tuple[Any, ...]) -> list[Any]:
     return axes
 
 
+@dense
 def tril_indices(
     row: int, col: int, offset: int = 0, *, dtype: dtype = dtypes.int64, device: DeviceLike = None
 ) -> Tensor:
@@ -70,6 +72,7 @@ def tril_indices(
     return _triangle("tril_indices", row, col, offset, True, dtype, device)
 
 
+@dense
 def triu_indices(
     row: int, col: int, offset: int = 0, *, dtype: dtype = dtypes.int64, device: DeviceLike = None
 ) -> Tensor:

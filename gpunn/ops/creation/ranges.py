@@ -14,12 +14,14 @@ from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, UnsupportedError
 from gpunn.ops.arithmetic.promotion import Number
 from gpunn.ops.creation.filled import scalar
+from gpunn.ops.shape.dense import dense
 from gpunn.ops.shape.dims import ints
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
 
+@dense
 def arange(
     start: Number | Tensor = 0,
     end: Number | Tensor | None = None,
@@ -67,6 +69,7 @@ def _count(first: Any, last: Any, by: Any) -> int:
     return math.ceil((last - first) / by)
 
 
+@dense
 def linspace(
     start: Number | Tensor,
     end: Number | Tensor,
@@ -85,6 +88,7 @@ def linspace(
     return Variable.result_type(array, requires_grad)
 
 
+@dense
 def logspace(
     start: Number | Tensor,
     end: Number | Tensor,

@@ -38,19 +38,19 @@ class OneHot(Function):
         return y
 
 
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """1 at each class number and 0 elsewhere: int64 of shape (*tensor.shape, num_classes).
+def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
+    """1 at each class number and 0 elsewhere: int64 of shape (*input.shape, num_classes).
 
     `num_classes` -1 means the largest class number plus 1.
-    Raises DtypeError unless `tensor` is int64, IndexRangeError for a number outside [0, num_classes); late on a GPU.
+    Raises DtypeError unless `input` is int64, IndexRangeError for a number outside [0, num_classes); late on a GPU.
     """
-    if not isinstance(tensor, Variable):
-        raise ArgumentTypeError(f"one_hot: expected a Tensor, got {type(tensor).__name__}")
-    if dtypes.of(tensor.array) is not dtypes.int64:
+    if not isinstance(input, Variable):
+        raise ArgumentTypeError(f"one_hot: expected a Tensor, got {type(input).__name__}")
+    if dtypes.of(input.array) is not dtypes.int64:
         raise DtypeError(
-            f"one_hot: one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}; use x.long()"
+            f"one_hot: one_hot is only applicable to index tensor of type LongTensor, got {input.dtype}; use x.long()"
         )
-    classes, labels = int(num_classes), tensor.array
+    classes, labels = int(num_classes), input.array
     if labels.size == 0 and classes <= 0:
         raise ArgumentError(
             f"one_hot: Can not infer total number of classes from empty tensor of shape {labels.shape}; "
@@ -58,7 +58,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         )
     if classes == 0 or classes < -1:
         raise ArgumentError(f"one_hot: num_classes must be -1 or positive, got {classes}")
-    result: Tensor = OneHot(classes)(tensor)
+    result: Tensor = OneHot(classes)(input)
     return result
 
 

@@ -164,18 +164,22 @@ def _column(tolerance: Array) -> Array:
 
 def pinv(
     input: Tensor,
+    rcond: Tensor | float | None = None,
+    hermitian: bool = False,
     *,
     atol: Tensor | float | None = None,
     rtol: Tensor | float | None = None,
-    hermitian: bool = False,
 ) -> Tensor:
     """The pseudo-inverse of Moore and Penrose of each matrix: (..., m, n) -> (..., n, m). `linalg.pinv`.
 
     Singular values up to max(atol, rtol max(S)) count as 0. `atol` is 0 unless given; `rtol` is max(m, n) eps, or 0 if
-    an `atol` above 0 is given; tensors of them broadcast to the batch. With `hermitian` the matrices count as
-    symmetric, and the lower triangle is read. The gradient is that for a rank that does not change.
+    an `atol` above 0 is given; tensors of them broadcast to the batch; `rcond` is NumPy's name of `rtol`. With
+    `hermitian` the matrices count as symmetric, and the lower triangle is read. The gradient is that for a rank that
+    does not change.
     """
-    return _pseudo_inverse("linalg.pinv", input, atol, rtol, hermitian)
+    if rcond is not None and (rtol is not None or atol is not None):
+        raise ArgumentError("linalg.pinv: rcond is another name of rtol; give rcond alone, or atol and rtol")
+    return _pseudo_inverse("linalg.pinv", input, atol, rtol if rcond is None else rcond, hermitian)
 
 
 def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:

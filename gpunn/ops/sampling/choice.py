@@ -11,6 +11,7 @@ from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, DtypeError, ShapeError
 from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.sampling.draw import draw, source
+from gpunn.ops.shape.dense import dense
 from gpunn.ops.shape.dims import ints
 from gpunn.random import Generator
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
 
+@dense
 def randperm(
     n: int,
     *,

@@ -17,6 +17,7 @@ from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.sampling.draw import bernoulli as draw_bernoulli
 from gpunn.ops.sampling.draw import check_probability, check_std, draw
 from gpunn.ops.shape.conversion import memory_format, memory_order, preserve_format
+from gpunn.ops.shape.dense import dense
 from gpunn.ops.shape.dims import ints, new_shape
 from gpunn.ops.shape.expand import Copy
 from gpunn.random import Generator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
 
+@dense
 def rand(
     *sizes: Any,
     size: Sequence[int] | None = None,
@@ -39,6 +41,7 @@ def rand(
     return Variable.result_type(array, requires_grad)
 
 
+@dense
 def randn(
     *sizes: Any,
     size: Sequence[int] | None = None,
@@ -53,6 +56,7 @@ def randn(
     return Variable.result_type(array, requires_grad)
 
 
+@dense
 def randint(
     low: Any = 0,
     high: Any = None,
@@ -73,6 +77,7 @@ def randint(
     return Variable.result_type(array, requires_grad)
 
 
+@dense
 def rand_like(
     input: Tensor,
     *,
@@ -86,6 +91,7 @@ def rand_like(
     return _like("rand_like", random.uniform, input, generator, dtype, device, requires_grad, memory_format)
 
 
+@dense
 def randn_like(
     input: Tensor,
     *,
@@ -99,6 +105,7 @@ def randn_like(
     return _like("randn_like", random.normal, input, generator, dtype, device, requires_grad, memory_format)
 
 
+@dense
 def randint_like(
     input: Tensor,
     low: Any = 0,
@@ -140,6 +147,7 @@ def _like(
     return Variable.result_type(array, requires_grad)
 
 
+@dense
 def normal(
     mean: Tensor | float = 0.0,
     std: Tensor | float = 1.0,

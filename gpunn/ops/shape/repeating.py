@@ -51,7 +51,7 @@ def _repeated(op: str, input: Tensor, times: tuple[int, ...]) -> Tensor:
 
 @numpy_names
 def repeat_interleave(
-    input: Tensor,
+    input: Tensor | None = None,
     repeats: int | Tensor | None = None,
     dim: int | None = None,
     *,
@@ -62,6 +62,8 @@ def repeat_interleave(
     `repeats`: how often, one number for all or a tensor of one for each. Called with a vector alone, as
     repeat_interleave(repeats), it gives the index i repeats[i] times. `output_size` is checked if given.
     """
+    if input is None:
+        input, repeats = repeats, None  # type: ignore[assignment]
     given = array_of("repeat_interleave", input)
     if repeats is None:
         return Variable.result_type(_positions(input, output_size).astype(given.dtype))

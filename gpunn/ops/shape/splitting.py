@@ -70,11 +70,15 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 @numpy_names
-def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+def tensor_split(
+    input: Tensor, indices_or_sections: Any = None, dim: int = 0, *, indices: Any = None, sections: Any = None
+) -> tuple[Tensor, ...]:
     """`input` in pieces along `dim`: in so many, as equal as possible, or cut before each of some indices.
 
-    Indices and sections may also be an int64 tensor on the CPU, of one dimension or none.
+    Indices and sections may also be an int64 tensor on the CPU, of one dimension or none. By name they are
+    `indices` and `sections`, or `indices_or_sections`.
     """
+    indices_or_sections = _one_of("tensor_split", indices_or_sections, indices, sections)
     if isinstance(indices_or_sections, Variable):
         indices_or_sections = _listed(indices_or_sections)
     d, length = _dim_and_length("tensor_split", input, dim)
@@ -87,6 +91,14 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
         size, longer = divmod(length, count)
         cuts = tuple([i * size + min(i, longer) for i in range(1, count)])
     return tuple([slice_dim(input, d, *_range(a, b, length)) for a, b in pairwise((0, *cuts, length))])
+
+
+def _one_of(op: str, *given: Any) -> Any:
+    """The only one that is not None."""
+    said = [x for x in given if x is not None]
+    if len(said) != 1:
+        raise ArgumentTypeError(f"{op}: expected one of indices_or_sections, indices and sections, got {len(said)}")
+    return said[0]
 
 
 def _range(start: int, stop: int, length: int) -> tuple[int, int]:
@@ -108,19 +120,28 @@ def _listed(x: Variable) -> Any:
     return x.array.tolist()
 
 
-def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def hsplit(
+    input: Tensor, indices_or_sections: Any = None, *, indices: Any = None, sections: Any = None
+) -> tuple[Tensor, ...]:
     """`tensor_split` along dimension 1, or 0 of a vector; so many sections must divide the dimension."""
-    return _split_evenly("hsplit", input, indices_or_sections, 1, 0 if input.array.ndim == 1 else 1)
+    cuts = _one_of("hsplit", indices_or_sections, indices, sections)
+    return _split_evenly("hsplit", input, cuts, 1, 0 if input.array.ndim == 1 else 1)
 
 
-def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def vsplit(
+    input: Tensor, indices_or_sections: Any = None, *, indices: Any = None, sections: Any = None
+) -> tuple[Tensor, ...]:
     """`tensor_split` along dimension 0 of a tensor of 2 or more; so many sections must divide it."""
-    return _split_evenly("vsplit", input, indices_or_sections, 2, 0)
+    cuts = _one_of("vsplit", indices_or_sections, indices, sections)
+    return _split_evenly("vsplit", input, cuts, 2, 0)
 
 
-def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def dsplit(
+    input: Tensor, indices_or_sections: Any = None, *, indices: Any = None, sections: Any = None
+) -> tuple[Tensor, ...]:
     """`tensor_split` along dimension 2; so many sections must divide it."""
-    return _split_evenly("dsplit", input, indices_or_sections, 3, 2)
+    cuts = _one_of("dsplit", indices_or_sections, indices, sections)
+    return _split_evenly("dsplit", input, cuts, 3, 2)
 
 
 def _split_evenly(op: str, input: Tensor, sections: Any, rank: int, dim: int) -> tuple[Tensor, ...]:

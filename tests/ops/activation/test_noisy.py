@@ -124,3 +124,11 @@ def test_in_place(op, device):
 def test_wrong_arguments(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_rrelu_draws_from_the_generator_it_is_given(device):
+    x = gp.full((5,), -1.0, device=device)
+    first, second = (gp.rrelu(x, 0.1, 0.9, True, generator=gp.Generator().manual_seed(3)) for _ in range(2))
+    assert first.tolist() == second.tolist()
+    assert first.tolist() != gp.rrelu(x, 0.1, 0.9, True).tolist()
+    assert gp.rrelu_(x, 0.1, 0.9, True, generator=gp.Generator().manual_seed(3)).tolist() == first.tolist()

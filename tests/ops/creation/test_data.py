@@ -129,3 +129,16 @@ class TestFromDlpack:
             gp.from_dlpack([1])
         with pytest.raises(TypeError, match="complex"):
             gp.from_dlpack(np.zeros(1, complex))
+
+
+def test_from_dlpack_with_a_copy_or_to_a_device(device):
+    source = np.array([1.0, 2.0])
+    shared, copied = gp.from_dlpack(source, device="cpu", copy=False), gp.from_dlpack(source, copy=True)
+    source[0] = 5.0
+    assert (shared.tolist(), copied.tolist()) == ([5.0, 2.0], [1.0, 2.0])
+    there = gp.from_dlpack(source, device=device)
+    assert there.is_cuda is (device != "cpu")
+    assert there.tolist() == [5.0, 2.0]
+    if there.is_cuda:
+        with pytest.raises(ValueError, match="needs a copy"):
+            gp.from_dlpack(source, device=device, copy=False)

@@ -125,3 +125,12 @@ def test_tolerances(device):
     both = gp.linalg.pinv(gp.stack([x, x]), atol=limits)
     assert both[1].diagonal().tolist() == pytest.approx([0.01, 0, 0])
     assert both[0].diagonal().tolist() == pytest.approx([0.01, 1, 100])
+
+
+def test_rcond_is_rtol():
+    a = np.diag([1.0, 0.1, 1e-4])
+    x = gp.tensor(a)
+    for found in (gp.linalg.pinv(x, 1e-3), gp.linalg.pinv(x, 1e-3, True), gp.linalg.pinv(x, rcond=gp.tensor(1e-3))):
+        np.testing.assert_allclose(found.numpy(), np.diag([1.0, 10.0, 0.0]), atol=1e-12)
+    with pytest.raises(ValueError, match="rcond"):
+        gp.linalg.pinv(x, 1e-3, rtol=1e-3)

@@ -78,3 +78,7 @@ def test_indices(device):
 def test_errors(call, error, words):
     with pytest.raises(error, match=words):
         call(counted(2, 3))
+
+
+def test_repeats_alone_by_name():
+    assert gp.repeat_interleave(repeats=gp.tensor([2, 0, 1])).tolist() == [0, 0, 2]

@@ -119,3 +119,21 @@ def test_pieces_of_one_operation_are_not_changed_in_place():
 def test_errors(call, error, words):
     with pytest.raises(error, match=words):
         call(counted(4, 3))
+
+
+@pytest.mark.parametrize("op", [gp.tensor_split, gp.hsplit, gp.vsplit, gp.dsplit])
+def test_indices_and_sections_have_names(op):
+    x = gp.tensor(counted((4, 4, 4)))
+    for name in ("sections", "indices_or_sections"):
+        assert [p.tolist() for p in op(x, **{name: 2})] == [p.tolist() for p in op(x, 2)]
+    assert [p.tolist() for p in op(x, indices=(1, 3))] == [p.tolist() for p in op(x, (1, 3))]
+    with pytest.raises(TypeError, match="got 0"):
+        op(x)
+    with pytest.raises(TypeError, match="got 2"):
+        op(x, 2, sections=2)
+
+
+def test_the_method_calls_its_sizes_split_size():
+    x = gp.tensor(counted((5, 2)))
+    for size in (2, [1, 4]):
+        assert [p.tolist() for p in x.split(split_size=size, dim=0)] == [p.tolist() for p in gp.split(x, size)]
