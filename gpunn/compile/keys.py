@@ -38,6 +38,7 @@ def surroundings() -> tuple[Hashable, ...]:
         tuple(casting.lower.items()) if casting.enabled else (),
         backend.is_tf32_in_products(),
         settings.tf32_in_convolutions,
+        settings.library_products,
     )
 
 

@@ -2,17 +2,20 @@
 
 A product of matrices is a convolution with filters of one element, a @ b = filters (m, k) on k channels of n positions,
 and a batch of products is one in groups. float16 and bfloat16 go to tensor cores, float32 and float64 are computed in
-their own precision. Slower than cuBLAS for large matrices; how much, nobody has measured.
+their own precision. Slower than cuBLAS for large matrices; how much, nobody has measured. With
+`settings.library_products` cuBLASLt computes what it can.
 """
 
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
 import numpy as np
 
-from gpunn import capture
+from gpunn import blas, capture
 from gpunn.backend import Array, array_module
+from gpunn.kernels.settings import settings
 from gpunn.ops.conv import full_precision, pointwise, tensor_cores
 from gpunn.ops.conv.geometry import Geometry
 from gpunn.ops.reduction.accumulate import is_half
@@ -39,6 +42,10 @@ def _matrices(a: Array, b: Array) -> Array:
     count, shape = math.prod(batch), (*batch, m, n)
     if not k or not math.prod(shape):
         return xp.zeros(shape, a.dtype)
+    if settings.library_products:
+        with suppress(blas.BlasError):
+            both = xp.broadcast_to(a, (*batch, m, k)), xp.broadcast_to(b, (*batch, k, n))
+            return blas.library().matmul(*both)
     filters = xp.ascontiguousarray(xp.broadcast_to(a, (*batch, m, k))).reshape(count * m, k, 1)
     channels = xp.ascontiguousarray(xp.broadcast_to(b, (*batch, k, n))).reshape(1, count * k, n)
     geo = Geometry(count, (1,), (1,), (1,), (0,), (n,), (n,))

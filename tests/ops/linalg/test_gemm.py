@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 import gpunn as gp
-from gpunn import backend, capture
+from gpunn import backend, blas, capture, emulator
+from gpunn.kernels.settings import settings
 from gpunn.ops.linalg import gemm
 from tests.harness import check_dtypes, check_op
 from tests.ops.linalg.test_products import SHAPES
+from tests.test_blas import Imitation
 
 
 @pytest.mark.parametrize("shapes", SHAPES)
@@ -38,6 +40,22 @@ def test_views_and_transposes(device):
     x, y = (backend.to_device(x, backend.device(device)) for x in (a, b))
     np.testing.assert_array_equal(backend.asnumpy(gemm.product(x.T, y.T)), a.T @ b.T)
     np.testing.assert_array_equal(backend.asnumpy(gemm.product(x[::2, 0], y.T[::2])), a[::2, 0] @ b.T[::2])
+
+
+def test_by_the_library_where_that_is_wanted(monkeypatch):
+    """cuBLASLt computes what it can, here its imitation; the rest, and all where it is not there, are our kernels'."""
+    with emulator.enable(), capture.noting(None):
+        imitation = Imitation()
+        made = blas.Library(imitation)
+        monkeypatch.setattr(settings, "library_products", True)
+        monkeypatch.setattr(blas, "library", lambda: made)
+        a, b = gp.ones(2, 3, 4, device="cuda"), gp.full((4, 5), 2.0, device="cuda")
+        np.testing.assert_array_equal((a @ b).tolist(), np.full((2, 3, 5), 8.0))
+        np.testing.assert_array_equal(gp.bmm(a, a.mT).tolist(), np.full((2, 3, 3), 4.0))
+        assert len(imitation.calls) == 2
+        imitation.found = 0
+        np.testing.assert_array_equal((a @ a[0, 0]).tolist(), np.full((2, 3), 4.0))
+        assert len(imitation.calls) == 2
 
 
 def test_when_they_are_wanted():
