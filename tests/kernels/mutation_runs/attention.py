@@ -22,7 +22,7 @@ RUNS: dict[str, list[Run]] = {
     "attention/forward.cu": _attention("float32", 1, 2, 3, 4),
     "attention/rule.cuh": _attention("float32", 1, 2, 3, 4),
     "attention/tensor_backward.cu": _attention("bfloat16", 5, 2, 3, 1),
-    "attention/tensor_forward.cu": _attention("bfloat16", 5, 2, 3),
+    "attention/tensor_forward.cu": _attention("bfloat16", 5, 2, 3, 1, 4),
     "attention/tensor_tiles.cuh": _attention("bfloat16", 5, 1, 4) + _attention("tf32", 5),
     "attention/tiles.cuh": _attention("float32", 1, 2, 3, 4),
 }
