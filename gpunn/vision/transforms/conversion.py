@@ -45,7 +45,9 @@ def to_tensor(pic: Any) -> Tensor:
     """
     if is_pillow(pic):
         planes = _planes(pic) if pic.mode != "1" else _planes(pic.convert("L"))
-    elif isinstance(pic, np.ndarray) and pic.ndim in (2, 3):
+    elif isinstance(pic, np.ndarray):
+        if pic.ndim not in (2, 3):
+            raise ArgumentError(f"to_tensor: pic should be 2/3 dimensional. Got {pic.ndim} dimensions.")
         planes = np.ascontiguousarray(pic[None] if pic.ndim == 2 else pic.transpose(2, 0, 1))
     else:
         raise ArgumentTypeError(f"to_tensor: pic must be an image or an array (H, W, C) or (H, W), got {_what(pic)}")
