@@ -9,23 +9,29 @@ import numpy as np
 import pytest
 
 import gpunn as gp
-from gpunn import backend, capture, emulator
+from gpunn import capture, emulator
 from gpunn.capture import CaptureError
 from gpunn.compile import keys, refusals
 from gpunn.compile.step import WARM_UPS, CompiledModule
+from gpunn.utils.checkpoint import checkpoint
 from tests.compiled_models import LSTM, MLP, LeNet5, ResNet20, SmallGPT
+from tests.conftest import computing_on
 
 F = gp.nn.functional
 
 
+@pytest.fixture(params=["emulated", pytest.param("cuda", marks=pytest.mark.gpu)])
+def gpu(request):
+    """The emulated device, and a real one where there is one."""
+    with computing_on(request.param):
+        yield
+
+
 @pytest.fixture
 def emulated():
-    problem = emulator.compiler_problem()
-    if problem is not None:
-        pytest.skip(problem)
-    with emulator.enable():
+    """The emulated device, for what only it tells."""
+    with computing_on("emulated"):
         yield
-        backend.synchronize()
 
 
 def images(*shape):
@@ -70,7 +76,7 @@ def batches(x, y, number):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_losses_are_those_of_eager_steps(name, emulated):
+def test_losses_are_those_of_eager_steps(name, gpu):
     """Bit for bit, with dropout, batch norm, clipping, a rate that changes, and a draw between steps."""
     model, *kinds = MODELS[name]
     data = batches(*kinds, 6)
@@ -152,7 +158,7 @@ def test_modules():
         _ = compiled.nothing
 
 
-def test_inference_of_a_module_is_recorded_by_mode(emulated):
+def test_inference_of_a_module_is_recorded_by_mode(gpu):
     gp.manual_seed(0)
     net = gp.nn.Sequential(gp.nn.Linear(4, 4), gp.nn.BatchNorm1d(4)).to("cuda")
     compiled, x = gp.compile(net), gp.randn(3, 4, device="cuda")
@@ -168,7 +174,7 @@ def test_inference_of_a_module_is_recorded_by_mode(emulated):
     assert len(compiled.steps.graphs) == 2
 
 
-def test_a_model_whose_loss_is_outside_stays_eager(emulated):
+def test_a_model_whose_loss_is_outside_stays_eager(gpu):
     net = gp.nn.Linear(4, 1).to("cuda")
     compiled, x = gp.compile(net), gp.ones(3, 4, device="cuda")
     with warnings.catch_warnings(record=True) as told:
@@ -180,7 +186,7 @@ def test_a_model_whose_loss_is_outside_stays_eager(emulated):
     assert "compile the whole training step" in str(warning.message)
 
 
-def test_each_shape_has_its_graph_and_odd_ones_are_eager(emulated):
+def test_each_shape_has_its_graph_and_odd_ones_are_eager(gpu):
     runs = []
 
     @gp.compile
@@ -198,13 +204,13 @@ def test_each_shape_has_its_graph_and_odd_ones_are_eager(emulated):
     assert len(mean.steps.graphs) == 2
 
 
-def test_views_with_gaps_stay_eager(emulated):
+def test_views_with_gaps_stay_eager(gpu):
     double, x = gp.compile(lambda x: x * 2), gp.arange(6.0).to("cuda")
     with pytest.warns(UserWarning, match="view with gaps"):
         assert [double(x[::2]).tolist() for _ in range(4)] == [[0, 4, 8]] * 4
 
 
-def test_what_is_returned(emulated):
+def test_what_is_returned(gpu):
     @gp.compile
     def function(x, parts, weight):
         return {"x": x, "twice": [x * 2, (parts[0] + 1,)], "weight": weight, "number": 3}
@@ -217,7 +223,7 @@ def test_what_is_returned(emulated):
         assert found["twice"][0].tolist() == [2 * i] * 2 and found["twice"][1][0].tolist() == [1]
 
 
-def test_arguments_that_are_changed(emulated):
+def test_arguments_that_are_changed(gpu):
     @gp.compile
     def count(x):
         x += 1
@@ -229,7 +235,7 @@ def test_arguments_that_are_changed(emulated):
         assert x.tolist() == [i + 1] * 3
 
 
-def test_gradients_that_are_added_up(emulated):
+def test_gradients_that_are_added_up(gpu):
     weight = gp.nn.Parameter(gp.ones(2, device="cuda"))
     add = gp.compile(lambda x: (weight * x).sum().backward())
     x = gp.full((2,), 2.0, device="cuda")
@@ -242,7 +248,7 @@ def test_gradients_that_are_added_up(emulated):
         assert weight.grad.tolist() == [2.0 * (i + 1)] * 2
 
 
-def test_gradients_that_are_forgotten_outside(emulated):
+def test_gradients_that_are_forgotten_outside(gpu):
     weight = gp.nn.Parameter(gp.ones(2, device="cuda"))
     run = gp.compile(lambda x: (weight * x).sum().backward())
     for i in range(6):
@@ -276,7 +282,7 @@ def test_memory_goes_with_the_graph(emulated):
     assert pool.used_bytes() == 0
 
 
-def test_indices_out_of_bounds_are_told(emulated):
+def test_indices_out_of_bounds_are_told(gpu):
     table = gp.ones(5, 2, device="cuda")
     look_up = gp.compile(lambda i: F.embedding(i, table).sum())
     for _ in range(4):
@@ -335,7 +341,7 @@ def test_refused(name, emulated):
     assert x.tolist() == [1, 2] and (x * 2).tolist() == [2, 4]
 
 
-def test_errors_of_the_user_stay_what_they_are(emulated):
+def test_errors_of_the_user_stay_what_they_are(gpu):
     runs = []
 
     @gp.compile
@@ -349,6 +355,57 @@ def test_errors_of_the_user_stay_what_they_are(emulated):
     step(x), step(x)
     with pytest.raises(KeyError, match="mine"):
         step(x)
+
+
+def test_checked_kernels_find_no_fault():
+    """Replays of every kernel of the GPT in check mode: bounds, races, reads of what nobody has written."""
+    with computing_on("checked"):
+        _, _, step = training(SmallGPT, OPTIMIZERS[1])
+        run = gp.compile(step)
+        losses = [run(x, y) for x, y in batches(*MODELS["small GPT"][1:], WARM_UPS + 2)]
+        assert len(run.steps.graphs) == 1
+        assert np.isfinite([loss.item() for loss in losses]).all()
+
+
+@pytest.mark.parametrize("is_outside", [False, True])
+def test_autocasting(is_outside, gpu):
+    """The casts of parameters are made anew in each launch, also if the region is around it."""
+    curves = []
+    for is_compiled in (False, True):
+        net, optimizer, _ = training(MLP, OPTIMIZERS[0])
+
+        def step(x, y, net=net, optimizer=optimizer):
+            optimizer.zero_grad()
+            with gp.autocast("cuda", dtype=gp.bfloat16):
+                loss = F.cross_entropy(net(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = gp.compile(step) if is_compiled else step
+        around = gp.autocast("cuda", dtype=gp.bfloat16) if is_outside else contextlib.nullcontext()
+        with around, contextlib.nullcontext() if is_compiled else capture.noting(None):
+            curves.append([run(x, y).item() for x, y in batches(*MODELS["MLP"][1:], 6)])
+    assert curves[0] == curves[1] and len(set(curves[0])) == 6
+    assert len(run.steps.graphs) == 1
+
+
+def test_recomputed_dropout_draws_the_same(gpu):
+    curves = []
+    for is_compiled in (False, True):
+        net, optimizer, _ = training(MLP, OPTIMIZERS[1])
+
+        def step(x, y, net=net, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(checkpoint(net, x, use_reentrant=False), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = gp.compile(step) if is_compiled else step
+        with contextlib.nullcontext() if is_compiled else capture.noting(None):
+            curves.append([run(x, y).item() for x, y in batches(*MODELS["MLP"][1:], 5)])
+    assert curves[0] == curves[1]
 
 
 def test_keys(emulated):
