@@ -54,6 +54,7 @@ from gpunn.engine import set_grad_enabled as set_grad_enabled
 from gpunn.io import load as load
 from gpunn.io import save as save
 from gpunn.ops import *  # noqa: F403
+from gpunn.ops import return_types as return_types
 from gpunn.ops.shape.conversion import channels_last as channels_last
 from gpunn.ops.shape.conversion import channels_last_3d as channels_last_3d
 from gpunn.ops.shape.conversion import contiguous_format as contiguous_format

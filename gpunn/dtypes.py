@@ -162,7 +162,11 @@ class finfo:  # noqa: N801 - PyTorch's name
         self.bits = int(info.bits)
         self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)
         self.tiny = self.smallest_normal = float(info.tiny)
-        self.resolution = float(info.resolution)
+        self.resolution = float(f"{float(info.resolution):.0e}")  # a power of ten, which float16 does not hold
+
+    def __repr__(self) -> str:
+        names = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        return f"finfo({', '.join(f'{name}={getattr(self, name):g}' for name in names)}, dtype={self.dtype})"
 
 
 class iinfo:  # noqa: N801 - PyTorch's name
@@ -174,3 +178,6 @@ class iinfo:  # noqa: N801 - PyTorch's name
         info = np.iinfo(type.numpy)
         self.dtype = type.name
         self.bits, self.min, self.max = int(info.bits), int(info.min), int(info.max)
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"

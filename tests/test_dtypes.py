@@ -113,3 +113,11 @@ def test_limits():
         gp.finfo(gp.int32)
     with pytest.raises(TypeError, match="use finfo"):
         gp.iinfo(gp.float32)
+
+
+def test_limits_show_their_numbers():
+    assert repr(gp.iinfo(gp.int8)) == "iinfo(min=-128, max=127, dtype=int8)"
+    assert repr(gp.finfo(gp.float16)) == (
+        "finfo(resolution=0.001, min=-65504, max=65504, eps=0.000976562, smallest_normal=6.10352e-05, "
+        "tiny=6.10352e-05, dtype=float16)"
+    )

@@ -72,7 +72,7 @@ class ParameterList(_Parameters):
         return self.extend(values)
 
     def extra_repr(self) -> str:
-        return "\n".join(f"  ({i}): {_described(value)}" for i, value in enumerate(self))
+        return "\n".join(f"  ({i}): {_described(value, False)}" for i, value in enumerate(self))
 
 
 class ParameterDict(_Parameters):
@@ -180,18 +180,19 @@ class ParameterDict(_Parameters):
         return self
 
     def extra_repr(self) -> str:
-        return "\n".join(f"  ({key}): {_described(value)}" for key, value in self.items())
+        return "\n".join(f"  ({key}): {_described(value, True)}" for key, value in self.items())
 
 
 def _by_key(pair: tuple[Any, Any]) -> Any:
     return pair[0]
 
 
-def _described(value: Any) -> str:
-    """ "Parameter containing: [gpunn.float32 of size 2x3]" """
+def _described(value: Any, by_type: bool) -> str:
+    """ "Parameter containing: [gpunn.float32 of size 2x3]", or, as PyTorch has it in dicts, "gpunn.FloatTensor"."""
     if not isinstance(value, Tensor):
         return f"Object of type: {type(value).__name__}"
+    name = value.type().replace("cuda.", "") if by_type else value.dtype
     kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
     size = "x".join(map(str, value.shape))
     where = f" ({value.device})" if value.is_cuda else ""
-    return f"{kind} containing: [{value.dtype} of size {size}{where}]"
+    return f"{kind} containing: [{name} of size {size}{where}]"

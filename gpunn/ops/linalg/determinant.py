@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from gpunn.backend import Array, array_module, as_array
 from gpunn.engine import Function
 from gpunn.errors import UnsupportedError
+from gpunn.ops import return_types
 from gpunn.ops.linalg.inverse import Inverse
-from gpunn.ops.linalg.lapack import SignAndLog, square_matrices
+from gpunn.ops.linalg.lapack import square_matrices
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -120,20 +121,21 @@ def _determinant(op: str, a: Tensor) -> Tensor:
     return Determinant()(a)
 
 
-def slogdet(A: Tensor) -> SignAndLog:  # noqa: N803 - PyTorch's name
+def slogdet(A: Tensor) -> return_types.linalg_slogdet:  # noqa: N803 - PyTorch's name
     """The sign of the determinant of each square matrix, and log |det A|. `linalg.slogdet`.
 
     (..., n, n) -> (sign, logabsdet), each (...): for determinants that are too large or small for their type. Of a
     singular matrix they are 0 and -inf, and there is no gradient: LinAlgError.
     """
-    return _signed_logarithm("linalg.slogdet", A)
+    return return_types.linalg_slogdet(*_signed_logarithm("linalg.slogdet", A))
 
 
-def slogdet_of(input: Tensor) -> SignAndLog:
+def slogdet_of(input: Tensor) -> return_types.slogdet:
     """The sign and the logarithm of the determinant of each square matrix: `linalg.slogdet`."""
-    return _signed_logarithm("slogdet", input)
+    return return_types.slogdet(*_signed_logarithm("slogdet", input))
 
 
-def _signed_logarithm(op: str, a: Tensor) -> SignAndLog:
+def _signed_logarithm(op: str, a: Tensor) -> tuple[Tensor, Tensor]:
     square_matrices(op, a)
-    return SignAndLog(*SignedLogarithm(op)(a))
+    sign, logarithm = SignedLogarithm(op)(a)
+    return sign, logarithm

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError
+from gpunn.ops import return_types
 from gpunn.ops.arithmetic.selection import where
 from gpunn.ops.indexing.diagonal import diag_embed
 from gpunn.ops.linalg.lapack import NO_END, check_finite, not_finite, square_matrices, told_by_lapack
@@ -14,13 +15,6 @@ from gpunn.ops.linalg.products import matmul
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
-
-
-class Eigen(NamedTuple):
-    """The eigenvalues of a symmetric matrix in ascending order, and an eigenvector of each, in the columns."""
-
-    eigenvalues: Tensor
-    eigenvectors: Tensor
 
 
 class SymmetricEigen(Function):
@@ -60,7 +54,7 @@ def off_diagonal(a: Tensor, divisor: Tensor) -> Tensor:
     return where(unit, zero, a / where(unit, one, divisor))
 
 
-def eigh(input: Tensor, UPLO: str = "L") -> Eigen:  # noqa: N803 - PyTorch's name
+def eigh(input: Tensor, UPLO: str = "L") -> return_types.linalg_eigh:  # noqa: N803 - PyTorch's name
     """The eigenvalues of each symmetric matrix in ascending order, and its eigenvectors. `linalg.eigh`.
 
     input: (..., n, n), of which the triangle `UPLO`, "L" or "U", is read. Result: eigenvalues (..., n), eigenvectors
@@ -71,4 +65,4 @@ def eigh(input: Tensor, UPLO: str = "L") -> Eigen:  # noqa: N803 - PyTorch's nam
     square_matrices(op, input)
     if not isinstance(UPLO, str) or UPLO.upper() not in ("L", "U"):
         raise ArgumentError(f"{op}: Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
-    return Eigen(*SymmetricEigen(op, UPLO.upper())(input))
+    return return_types.linalg_eigh(*SymmetricEigen(op, UPLO.upper())(input))

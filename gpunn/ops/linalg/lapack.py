@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
@@ -17,18 +17,7 @@ from gpunn.backend import Array, array_module, asnumpy
 from gpunn.errors import DtypeError, LinAlgError, ShapeError
 from gpunn.ops.reduction.arguments import array_of
 
-if TYPE_CHECKING:
-    from gpunn.tensor import Tensor
-
-
 NO_END: Final = "The algorithm failed to converge: the input is ill-conditioned or has too many equal values"
-
-
-class SignAndLog(NamedTuple):
-    """The sign of a determinant, and the logarithm of its size."""
-
-    sign: Tensor
-    logabsdet: Tensor
 
 
 def matrices(op: str, x: Any) -> Array:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError, UnsupportedError
+from gpunn.ops import return_types
 from gpunn.ops.indexing.triangle import triu
 from gpunn.ops.linalg.inverse import Solve
 from gpunn.ops.linalg.lapack import matrices
@@ -15,13 +16,6 @@ from gpunn.ops.shape.joining import cat
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
-
-
-class QAndR(NamedTuple):
-    """An orthogonal matrix and an upper triangular one."""
-
-    Q: Tensor
-    R: Tensor
 
 
 class OrthogonalTriangular(Function):
@@ -92,26 +86,27 @@ class Triangular(Function):
         )
 
 
-def qr(A: Tensor, mode: str = "reduced") -> QAndR:  # noqa: N803 - PyTorch's name
+def qr(A: Tensor, mode: str = "reduced") -> return_types.linalg_qr:  # noqa: N803 - PyTorch's name
     """Q with orthonormal columns and an upper triangular R with A = Q R, for each matrix. `linalg.qr`.
 
     A: (..., m, n), k = min(m, n). `mode`: "reduced" (Q (..., m, k), R (..., k, n)), "complete" (Q (..., m, m),
     R (..., m, n); differentiable if m <= n) or "r" (R as if reduced, an empty Q, no gradient). The signs of the
     diagonal of R are LAPACK's. The gradient needs the first k columns of A to be independent.
     """
-    return _decompose("linalg.qr", A, mode)
+    return return_types.linalg_qr(*_decompose("linalg.qr", A, mode))
 
 
-def qr_of(input: Tensor, some: bool = True) -> QAndR:
+def qr_of(input: Tensor, some: bool = True) -> return_types.qr:
     """The QR decomposition of each matrix: `linalg.qr`, reduced if `some`, else complete."""
-    return _decompose("qr", input, "reduced" if some else "complete")
+    return return_types.qr(*_decompose("qr", input, "reduced" if some else "complete"))
 
 
-def _decompose(op: str, a: Tensor, mode: str) -> QAndR:
+def _decompose(op: str, a: Tensor, mode: str) -> tuple[Tensor, Tensor]:
     array = matrices(op, a)
     if mode not in ("reduced", "complete", "r"):
         raise ArgumentError(f"{op}: received unrecognized mode '{mode}' but expected one of 'reduced', 'r', 'complete'")
     if mode == "r":
         nothing: Tensor = Variable.result_type(array_module(array).empty((0,), array.dtype))
-        return QAndR(nothing, Triangular()(a))
-    return QAndR(*OrthogonalTriangular(mode)(a))
+        return nothing, Triangular()(a)
+    q, r = OrthogonalTriangular(mode)(a)
+    return q, r

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from gpunn import dtypes
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError
+from gpunn.ops import return_types
 from gpunn.ops.indexing.diagonal import diag_embed
 from gpunn.ops.linalg.eigen import off_diagonal
 from gpunn.ops.linalg.lapack import NO_END, check_finite, check_square, matrices, not_finite, told_by_lapack
@@ -17,22 +18,6 @@ from gpunn.ops.linalg.products import matmul
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
-
-
-class Singular(NamedTuple):
-    """Left singular vectors in the columns, singular values in descending order, right vectors in the rows."""
-
-    U: Tensor
-    S: Tensor
-    Vh: Tensor
-
-
-class SingularV(NamedTuple):
-    """As Singular, with the right vectors in the columns."""
-
-    U: Tensor
-    S: Tensor
-    V: Tensor
 
 
 class SingularValues(Function):
@@ -85,7 +70,7 @@ def plus(a: Tensor | None, b: Tensor) -> Tensor:
     return b if a is None else a + b
 
 
-def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> Singular:  # noqa: N803
+def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> return_types.linalg_svd:  # noqa: N803
     """U, S and Vh with A = U diag(S) Vh for each matrix: orthonormal vectors, values in descending order. `linalg.svd`.
 
     A: (..., m, n), k = min(m, n). U (..., m, m) or (..., m, k), S (..., k), Vh (..., n, n) or (..., k, n): with
@@ -96,17 +81,17 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
     return _decompose("linalg.svd", A, full_matrices, driver)
 
 
-def _decompose(op: str, a: Tensor, full: bool, driver: str | None = None) -> Singular:
+def _decompose(op: str, a: Tensor, full: bool, driver: str | None = None) -> return_types.linalg_svd:
     array = matrices(op, a)
     if driver is not None and (a.device.type == "cpu" or driver not in ("gesvd", "gesvdj", "gesvda")):
         raise ArgumentError(
             f"{op}: keyword argument `driver=` is only supported on CUDA inputs, as 'gesvd', 'gesvdj' or 'gesvda'; "
             f"got {driver!r} for a tensor of shape {array.shape} on {a.device}"
         )
-    return Singular(*SingularValues(op, bool(full))(a))
+    return return_types.linalg_svd(*SingularValues(op, bool(full))(a))
 
 
-def svd_of(input: Tensor, some: bool = True, compute_uv: bool = True) -> SingularV:
+def svd_of(input: Tensor, some: bool = True, compute_uv: bool = True) -> return_types.svd:
     """U, S and V with A = U diag(S) Vᵀ: `linalg.svd` with V for Vh, reduced if `some`.
 
     Without `compute_uv` U and V are zeros of the shape that they have with `some=False`.
@@ -115,8 +100,8 @@ def svd_of(input: Tensor, some: bool = True, compute_uv: bool = True) -> Singula
     u, s, vh = _decompose("svd", input, not some and compute_uv)
     if not compute_uv:
         front, (m, n) = shape[:-2], shape[-2:]
-        return SingularV(input.new_zeros((*front, m, m)), s, input.new_zeros((*front, n, n)))
-    return SingularV(u, s, vh.mT)
+        return return_types.svd(input.new_zeros((*front, m, m)), s, input.new_zeros((*front, n, n)))
+    return return_types.svd(u, s, vh.mT)
 
 
 class PseudoInverse(Function):

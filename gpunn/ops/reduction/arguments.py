@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from gpunn import dtypes
 from gpunn.backend import Array
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentTypeError, IndexRangeError, UnsupportedError
 
-if TYPE_CHECKING:
-    from gpunn.tensor import Tensor
-
 P = ParamSpec("P")
 R = TypeVar("R")
 Dims: TypeAlias = int | Sequence[int] | None
 
 NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
-
-
-class Selected(NamedTuple):
-    """Elements of a tensor, and where along the dimension they were."""
-
-    values: Tensor
-    indices: Tensor
 
 
 def numpy_names(function: Callable[P, R]) -> Callable[P, R]:

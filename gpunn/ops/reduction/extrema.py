@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpunn import dtypes
 from gpunn.backend import Array, array_module
 from gpunn.engine import Variable
 from gpunn.errors import DtypeError, IndexRangeError
+from gpunn.ops import return_types
 from gpunn.ops.arithmetic.clamp import maximum, minimum
 from gpunn.ops.reduction.accumulate import widened
-from gpunn.ops.reduction.arguments import Dims, Selected, array_of, numpy_names, refuse_empty
+from gpunn.ops.reduction.arguments import Dims, array_of, numpy_names, refuse_empty
 from gpunn.ops.reduction.selection import Selection
 from gpunn.ops.reduction.sums import Reduction
 from gpunn.ops.shape.dims import one_dim, several_dims
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
-
-
-class MinMax(NamedTuple):
-    """The smallest and the largest element."""
-
-    min: Tensor
-    max: Tensor
 
 
 class Tied(Reduction):
@@ -102,7 +96,7 @@ def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *
     against = dim if isinstance(dim, Variable) else other
     if against is not None:
         return maximum(input, against)
-    return _extreme("max", Amax, Max, input, dim, keepdim)
+    return _extreme(return_types.max, Amax, Max, input, dim, keepdim)
 
 
 @numpy_names
@@ -115,19 +109,25 @@ def min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *
     against = dim if isinstance(dim, Variable) else other
     if against is not None:
         return minimum(input, against)
-    return _extreme("min", Amin, Min, input, dim, keepdim)
+    return _extreme(return_types.min, Amin, Min, input, dim, keepdim)
 
 
 def _extreme(
-    op: str, over_all: type[Tied], over_one: type[Selection], input: Tensor, dim: Any, keepdim: bool
-) -> Tensor | Selected:
+    kind: type[return_types.Selected],
+    over_all: type[Tied],
+    over_one: type[Selection],
+    input: Tensor,
+    dim: Any,
+    keepdim: bool,
+) -> Tensor | return_types.Selected:
+    op = kind.__name__
     shape = array_of(op, input).shape
     if dim is None:
         _refuse_no_elements(op, shape)
         return over_all(tuple(range(len(shape))), False)(input)
     axis = one_dim(op, dim, len(shape))
     refuse_empty(op, shape, (axis,))
-    return Selected(*over_one(axis, keepdim)(input))
+    return kind(*over_one(axis, keepdim)(input))
 
 
 @numpy_names
@@ -143,12 +143,12 @@ def amin(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
 
 
 @numpy_names
-def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> MinMax:
+def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> return_types.aminmax:
     """(min, max) along `dim`, or of all elements. Equal ones share the gradient."""
     if dim is not None:
         dim = one_dim("aminmax", dim, array_of("aminmax", input).ndim)
     axes = _axes("aminmax", input, dim)
-    return MinMax(Amin(axes, keepdim)(input), Amax(axes, keepdim)(input))
+    return return_types.aminmax(Amin(axes, keepdim)(input), Amax(axes, keepdim)(input))
 
 
 @numpy_names

@@ -8,7 +8,8 @@ import numpy as np
 
 from gpunn import dtypes
 from gpunn.backend import Array, array_module
-from gpunn.ops.reduction.arguments import Selected, array_of, numpy_names, refuse_dtypes, refuse_empty
+from gpunn.ops import return_types
+from gpunn.ops.reduction.arguments import array_of, numpy_names, refuse_dtypes, refuse_empty
 from gpunn.ops.reduction.extrema import Tied
 from gpunn.ops.reduction.recurrence import along, running
 from gpunn.ops.reduction.selection import Selection
@@ -93,31 +94,36 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
 
     NaN if there is one, or if there are no elements. Equal elements share the gradient, but not along `dim`.
     """
-    return _middle("median", Median, MedianDim, input, dim, keepdim)
+    return _middle(return_types.median, Median, MedianDim, input, dim, keepdim)
 
 
 @numpy_names
 def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """As `median`, of the elements that are not NaN; NaN if there are none."""
-    return _middle("nanmedian", Nanmedian, NanmedianDim, input, dim, keepdim)
+    return _middle(return_types.nanmedian, Nanmedian, NanmedianDim, input, dim, keepdim)
 
 
 def _middle(
-    op: str, of_all: type[Median], along_dim: type[Selection], input: Tensor, dim: int | None, keepdim: bool
+    kind: type[return_types.Selected],
+    of_all: type[Median],
+    along_dim: type[Selection],
+    input: Tensor,
+    dim: int | None,
+    keepdim: bool,
 ) -> Any:
-    array = array_of(op, input)
+    op, array = kind.__name__, array_of(kind.__name__, input)
     refuse_dtypes(op, array, dtypes.bool_)
     if dim is None:
         return of_all(tuple(range(array.ndim)), False)(input)
     axis = one_dim(op, dim, array.ndim)
     refuse_empty(op, array.shape, (axis,))
-    return Selected(*along_dim(axis, keepdim)(input))
+    return kind(*along_dim(axis, keepdim)(input))
 
 
 @numpy_names
-def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Selected:
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> return_types.mode:
     """(values, indices) of the most frequent element along `dim`: of several the smallest, its last one."""
     array = array_of("mode", input)
     axis = one_dim("mode", dim, array.ndim)
     refuse_empty("mode", array.shape, (axis,))
-    return Selected(*Mode(axis, keepdim)(input))
+    return return_types.mode(*Mode(axis, keepdim)(input))

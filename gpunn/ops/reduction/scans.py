@@ -12,9 +12,10 @@ from gpunn.backend import Array, array_module
 from gpunn.dtypes import dtype
 from gpunn.engine import Function, Variable
 from gpunn.errors import UnsupportedError
+from gpunn.ops import return_types
 from gpunn.ops.arithmetic.elementwise import masked
 from gpunn.ops.reduction.accumulate import widened
-from gpunn.ops.reduction.arguments import Selected, array_of, numpy_names
+from gpunn.ops.reduction.arguments import array_of, numpy_names
 from gpunn.ops.reduction.recurrence import Recurrence, Shift, running
 from gpunn.ops.shape.conversion import cast
 from gpunn.ops.shape.dims import one_dim
@@ -145,15 +146,15 @@ def cumsum(input: Tensor, dim: int, *, dtype: dtype | None = None) -> Tensor:
 
 
 @numpy_names
-def cummax(input: Tensor, dim: int) -> Selected:
+def cummax(input: Tensor, dim: int) -> return_types.cummax:
     """(values, indices) of the largest of the first 1, 2, ... elements along `dim`; of equals the last."""
-    return Selected(*Cummax(one_dim("cummax", dim, array_of("cummax", input).ndim))(input))
+    return return_types.cummax(*Cummax(one_dim("cummax", dim, array_of("cummax", input).ndim))(input))
 
 
 @numpy_names
-def cummin(input: Tensor, dim: int) -> Selected:
+def cummin(input: Tensor, dim: int) -> return_types.cummin:
     """(values, indices) of the smallest of the first 1, 2, ... elements along `dim`; of equals the last."""
-    return Selected(*Cummin(one_dim("cummin", dim, array_of("cummin", input).ndim))(input))
+    return return_types.cummin(*Cummin(one_dim("cummin", dim, array_of("cummin", input).ndim))(input))
 
 
 @numpy_names

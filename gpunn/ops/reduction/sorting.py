@@ -10,7 +10,8 @@ from gpunn import dtypes
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import DtypeError, IndexRangeError
-from gpunn.ops.reduction.arguments import Selected, array_of, numpy_names, refuse_dtypes, refuse_empty
+from gpunn.ops import return_types
+from gpunn.ops.reduction.arguments import array_of, numpy_names, refuse_dtypes, refuse_empty
 from gpunn.ops.reduction.recurrence import along
 from gpunn.ops.reduction.selection import Selection
 from gpunn.ops.shape.dims import one_dim, one_int
@@ -89,10 +90,12 @@ def kth_index(x: Array, k: int, axis: int) -> Array:
 
 
 @numpy_names
-def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool | None = False) -> Selected:
+def sort(
+    input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool | None = False
+) -> return_types.Selected:
     """(values, indices) in sorted order along `dim`. Equal elements keep their order, `stable` or not."""
     axis = one_dim("sort", dim, array_of("sort", input).ndim)
-    return Selected(*Sort(axis, bool(descending))(input))
+    return return_types.sort(*Sort(axis, bool(descending))(input))
 
 
 @numpy_names
@@ -108,7 +111,7 @@ def msort(input: Tensor) -> Tensor:
 
 
 @numpy_names
-def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Selected:
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> return_types.Selected:
     """(values, indices) of the `k` largest, or smallest, elements along `dim`, the most extreme one first.
 
     Of equal elements any may be chosen. The result is sorted whatever `sorted` says.
@@ -123,11 +126,11 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         )
     if dtypes.of(array) is dtypes.bool_:
         raise DtypeError("topk: does not support bool dtypes; convert the tensor first: x.to(gpunn.uint8)")
-    return Selected(*Topk(axis, int(k) if array.ndim else 1, largest)(input))
+    return return_types.topk(*Topk(axis, int(k) if array.ndim else 1, largest)(input))
 
 
 @numpy_names
-def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Selected:
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> return_types.Selected:
     """(values, indices) of the `k`-th smallest elements along `dim`; k counts from 1."""
     array = array_of("kthvalue", input)
     axis = one_dim("kthvalue", dim, array.ndim)
@@ -139,4 +142,4 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Sel
             f"length of that dimension of shape {array.shape}"
         )
     refuse_dtypes("kthvalue", array, dtypes.bool_)
-    return Selected(*Kthvalue(axis, int(k), keepdim)(input))
+    return return_types.kthvalue(*Kthvalue(axis, int(k), keepdim)(input))

@@ -106,7 +106,8 @@ def test_dict_errors():
 def test_dict_repr_and_deepcopy():
     values = nn.ParameterDict({"a": gp.ones(2), "n": None})
     assert repr(values) == (
-        "ParameterDict(\n    (a): Parameter containing: [gpunn.float32 of size 2]\n    (n): Object of type: NoneType\n)"
+        "ParameterDict(\n    (a): Parameter containing: [gpunn.FloatTensor of size 2]\n"
+        "    (n): Object of type: NoneType\n)"
     )
     twin = copy.deepcopy(values)
     assert twin["a"] is not values["a"] and list(twin) == ["a", "n"]

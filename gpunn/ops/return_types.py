@@ -1,0 +1,177 @@
+"""Results of several tensors under the names that PyTorch has for them; tuples that show a field a line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+
+class Shown:
+    """Mixin of named tuples: "gpunn.return_types.max(", then each field in a line of its own."""
+
+    __slots__ = ()
+
+    def __repr__(self: Any) -> str:
+        fields = ",\n".join(f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True))
+        return f"gpunn.return_types.{type(self).__name__}(\n{fields})"
+
+
+class Selected(NamedTuple):
+    """Elements of a tensor, and where along the dimension they were."""
+
+    values: Tensor
+    indices: Tensor
+
+
+class MinMax(NamedTuple):
+    """The smallest and the largest element."""
+
+    min: Tensor
+    max: Tensor
+
+
+class SignAndLog(NamedTuple):
+    """The sign of a determinant, and the logarithm of its size."""
+
+    sign: Tensor
+    logabsdet: Tensor
+
+
+class Eigen(NamedTuple):
+    """The eigenvalues of a symmetric matrix in ascending order, and an eigenvector of each, in the columns."""
+
+    eigenvalues: Tensor
+    eigenvectors: Tensor
+
+
+class QAndR(NamedTuple):
+    """An orthogonal matrix and an upper triangular one."""
+
+    Q: Tensor
+    R: Tensor
+
+
+class Singular(NamedTuple):
+    """Left singular vectors in the columns, singular values in descending order, right vectors in the rows."""
+
+    U: Tensor
+    S: Tensor
+    Vh: Tensor
+
+
+class SingularV(NamedTuple):
+    """As Singular, with the right vectors in the columns."""
+
+    U: Tensor
+    S: Tensor
+    V: Tensor
+
+
+class max(Shown, Selected):  # noqa: N801 - PyTorch's name
+    """The largest elements, and where they were."""
+
+    __slots__ = ()
+
+
+class min(Shown, Selected):  # noqa: N801 - PyTorch's name
+    """The smallest elements, and where they were."""
+
+    __slots__ = ()
+
+
+class median(Shown, Selected):  # noqa: N801 - PyTorch's name
+    """The middle elements, and where they were."""
+
+    __slots__ = ()
+
+
+class nanmedian(Shown, Selected):  # noqa: N801 - PyTorch's name
+    """The middle elements that are not NaN, and where they were."""
+
+    __slots__ = ()
+
+
+class mode(Shown, Selected):  # noqa: N801 - PyTorch's name
+    """The most frequent elements, and where they were."""
+
+    __slots__ = ()
+
+
+class kthvalue(Shown, Selected):  # noqa: N801 - PyTorch's name
+    """The k-th smallest elements, and where they were."""
+
+    __slots__ = ()
+
+
+class sort(Shown, Selected):  # noqa: N801 - PyTorch's name
+    """The elements in order, and where they were."""
+
+    __slots__ = ()
+
+
+class topk(Shown, Selected):  # noqa: N801 - PyTorch's name
+    """The k largest or smallest elements, and where they were."""
+
+    __slots__ = ()
+
+
+class cummax(Shown, Selected):  # noqa: N801 - PyTorch's name
+    """The largest elements so far, and where they were."""
+
+    __slots__ = ()
+
+
+class cummin(Shown, Selected):  # noqa: N801 - PyTorch's name
+    """The smallest elements so far, and where they were."""
+
+    __slots__ = ()
+
+
+class aminmax(Shown, MinMax):  # noqa: N801 - PyTorch's name
+    """The smallest and the largest elements."""
+
+    __slots__ = ()
+
+
+class linalg_slogdet(Shown, SignAndLog):  # noqa: N801 - PyTorch's name
+    """Of `linalg.slogdet`."""
+
+    __slots__ = ()
+
+
+class slogdet(Shown, SignAndLog):  # noqa: N801 - PyTorch's name
+    """Of `slogdet`."""
+
+    __slots__ = ()
+
+
+class linalg_eigh(Shown, Eigen):  # noqa: N801 - PyTorch's name
+    """Of `linalg.eigh`."""
+
+    __slots__ = ()
+
+
+class linalg_qr(Shown, QAndR):  # noqa: N801 - PyTorch's name
+    """Of `linalg.qr`."""
+
+    __slots__ = ()
+
+
+class qr(Shown, QAndR):  # noqa: N801 - PyTorch's name
+    """Of `qr`."""
+
+    __slots__ = ()
+
+
+class linalg_svd(Shown, Singular):  # noqa: N801 - PyTorch's name
+    """Of `linalg.svd`."""
+
+    __slots__ = ()
+
+
+class svd(Shown, SingularV):  # noqa: N801 - PyTorch's name
+    """Of `svd`."""
+
+    __slots__ = ()
