@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from gpunn import backend, emulator
+from gpunn import backend, emulator, kernels
 
 DEVICES = ("cpu", "emulated", "checked", "cuda")
 USUAL = ("cpu", "emulated", "cuda")
@@ -56,3 +57,17 @@ def computing_on(name: str) -> Iterator[None]:
         pytest.skip(f"no GPU: {problem}")
     yield
     backend.synchronize()
+
+
+@pytest.fixture
+def launches(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the kernels that are launched."""
+    names: list[str] = []
+    launch = kernels.launch
+
+    def note(file: str, kernel: str, *args: Any) -> None:
+        names.append(kernel)
+        launch(file, kernel, *args)
+
+    monkeypatch.setattr(kernels, "launch", note)
+    return names

@@ -94,15 +94,8 @@ def test_more_work_takes_more_time():
 
 
 @pytest.mark.parametrize("last", [False, True])
-def test_the_kernel_is_taken(last, monkeypatch):
+def test_the_kernel_is_taken(last, launches):
     """By F.conv2d's gradient, for LeNet-5's layers; its result is that of NumPy."""
-    launched, launch = [], small_weight.kernels.launch
-
-    def note(file, kernel, *rest):
-        launched.append(kernel)
-        launch(file, kernel, *rest)
-
-    monkeypatch.setattr(small_weight.kernels, "launch", note)
     rng = np.random.default_rng(0)
     for (_, *x), w, (_, padding, *_) in LENET:
         images, weight = [rng.standard_normal(s).astype(np.float32) for s in ((2, *x), w)]
@@ -115,7 +108,7 @@ def test_the_kernel_is_taken(last, monkeypatch):
                 y = gp.conv2d(a, b, padding=padding)
                 grads.append(gp.autograd.grad([(y * y).sum()], [b])[0].cpu().numpy())
         np.testing.assert_allclose(*grads, rtol=1e-4, atol=1e-3)
-    assert launched.count("weight_small") == len(LENET) and "weight_parts" not in launched
+    assert launches.count("weight_small") == len(LENET) and "weight_parts" not in launches
 
 
 def test_the_model_knows_channels_last():
