@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from gpunn import nn
-from gpunn.compat import accelerator, old_names, version
+from gpunn.compat import accelerator, bases, old_names, version
 from gpunn.compat.absent import EMPTY
 from gpunn.errors import UnsupportedError
 
@@ -93,7 +93,7 @@ class Layers(Face):
     """torch.nn.modules and each module in it: all of gpunn.nn, wherever PyTorch defines what."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name, nn, {"NonDynamicallyQuantizableLinear": nn.Linear})
+        super().__init__(name, nn, bases.NAMES)
 
     def __getattr__(self, name: str) -> Any:
         return Layers(f"{self.__name__}.{name}") if name in LAYERS.split() else super().__getattr__(name)

@@ -26,7 +26,8 @@ import torch.backends.cudnn as cudnn, torchvision, torchvision.transforms as T
 from torch import Tensor, nn as same
 from torch.autograd import Variable
 from torch.nn.modules.conv import Conv2d
-from torch.nn.modules.utils import Module
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.utils import Module, _pair
 from torch.nn.parameter import Parameter
 from torch.optim.lr_scheduler import StepLR
 from torch.utils.data.dataloader import DataLoader, default_collate
@@ -46,6 +47,7 @@ assert torchvision.models is gpunn.vision.models and torch.nn.modules.conv.Conv2
 assert torch.nn.modules.linear.NonDynamicallyQuantizableLinear is torch.nn.modules.Linear is nn.Linear
 assert torch.serialization.safe_globals is gpunn.serialization.safe_globals
 assert gpunn.nn.__spec__.name == "gpunn.nn" and gpunn.nn.functional.__name__ == "gpunn.nn.functional"
+assert isinstance(nn.BatchNorm1d(2), _BatchNorm) and not isinstance(nn.LayerNorm(2), _BatchNorm) and _pair(1) == (1, 1)
 assert torch.__version__ >= "2" and torch.version.__version__ == torch.__version__ and gpunn.__version__ < "1"
 cudnn.benchmark = True
 assert gpunn.backends.cudnn.benchmark
