@@ -390,6 +390,39 @@ def test_autocasting(is_outside, gpu):
     assert len(run.steps.graphs) == 1
 
 
+@pytest.mark.parametrize("name", ["SGD", "Adam", "NAdam"])
+def test_scaled_losses(name, gpu):
+    """The GPU leaves steps with infinite gradients out, and halves the scale; counts do not count them."""
+    make = {"SGD": OPTIMIZERS[0], "Adam": lambda p: gp.optim.Adam(p, lr=1e-2), "NAdam": gp.optim.NAdam}[name]
+    curves, scalers, optimizers = [], [], []
+    for is_compiled in (False, True):
+        net, optimizer, _ = training(lambda: gp.nn.Linear(20, 10), make)
+        scaler = gp.amp.GradScaler("cuda", init_scale=2.0**10, growth_interval=2)
+
+        def step(x, y, net=net, optimizer=optimizer, scaler=scaler):
+            optimizer.zero_grad()
+            with gp.autocast("cuda", dtype=gp.float16):
+                loss = F.cross_entropy(net(x), y)
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            return loss
+
+        run = gp.compile(step) if is_compiled else step
+        with contextlib.nullcontext() if is_compiled else capture.noting(None):
+            losses = []
+            for i, (x, y) in enumerate(batches(*MODELS["MLP"][1:], 9)):
+                losses.append(run(x * float("inf") if i in (4, 6) else x, y))
+        curves.append([str(loss.item()) for loss in losses])
+        scalers.append(scaler.state_dict())
+        optimizers.append([[t.tolist() for t in s.values()] for s in optimizer.state_dict()["state"].values()])
+    assert curves[0] == curves[1]
+    assert curves[0][4] == "nan" != curves[0][8]
+    assert scalers[0] == scalers[1]
+    assert optimizers[0] == optimizers[1]
+    assert len(run.steps.graphs) == 1
+
+
 def test_recomputed_dropout_draws_the_same(gpu):
     curves = []
     for is_compiled in (False, True):

@@ -81,6 +81,7 @@ class OneLaunch:
         self._addresses: tuple[int, ...] = ()
         self._table: Array = None
         self._members: list[int] = []  # for each parameter the number of its record
+        self._ids: list[int] = []  # of the parameters
         self._sets: Array = None
         self._known: list[Record] | None = None  # the records as the kernel has left them
         self._records: Array = None
@@ -146,10 +147,20 @@ class OneLaunch:
                 self._members, self._sets = members, capture.constant(xp, np.array(members, np.int32))
             if self._records is None or len(self._records) != len(records):
                 self._records = capture.constant(xp, np.array(records))
-                self._done = capture.constant(xp, np.zeros(1, np.uint32))
+                self._done = capture.constant(xp, np.zeros(2, np.uint32))
             elif records != self._known:
                 self._records[...] = xp.asarray(np.array(records))
         self._known, self._first = records, first
+        self._ids = [id(job.p) for job in jobs]
+
+    def skip_if(self, found: Array) -> None:
+        """Let launches after this do nothing as long as `found`, a number on the GPU, is not 0."""
+        self._done[1:] = found.reshape(1) != 0
+
+    def counts_on_device(self, optimizer: Optimizer) -> dict[int, tuple[float, ...]]:
+        """By the id of each parameter its counts as the kernel has left them. Waits for the GPU."""
+        records, width = backend.asnumpy(self._records), len(optimizer.counts)
+        return {p: tuple(records[number, :width].tolist()) for p, number in zip(self._ids, self._members, strict=True)}
 
     def send_again(self, optimizer: Optimizer, jobs: dict[int, Job]) -> None:
         """Send the records as they follow from `jobs`, by the ids of their parameters: the next launch starts there."""

@@ -56,6 +56,7 @@ class Optimizer:
         self._hooks: dict[str, Hooks] = {}
         self._launches: dict[tuple[Any, ...], OneLaunch] = {}
         self._seen: one_launch.Seen = {}
+        self._found: list[Array] = []  # in a captured step: numbers on the GPU that forbid the step unless they are 0
         self._moves = 0  # changes whenever states or counts do, other than by a graph that knows of it
         self._unsettled: list[Replays] = []  # those whose replays the counts do not know of
 
@@ -154,6 +155,14 @@ class Optimizer:
             hook(self, args, kwargs)
         return loss
 
+    def step_unless(self, found: list[Tensor], *args: Any, **kwargs: Any) -> Any:
+        """`step`, in a captured step: at each launch it is made if all numbers `found`, on the GPU, are 0."""
+        self._found = [flag.array for flag in found]
+        try:
+            return self.step(*args, **kwargs)
+        finally:
+            self._found = []
+
     @engine.no_grad()
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None
@@ -163,7 +172,7 @@ class Optimizer:
         self._check_gradients()
         plain, by_place = one_launch.sorted_out(self.kernel, list(self._jobs()), self._seen)
         if (recording := capture.current()) is not None:
-            RecordedStep(self, recording, plain, by_place)
+            RecordedStep(self, recording, plain, by_place, self._found)
             return loss
         self._moves += 1
         ready = [self._launches.setdefault(place, OneLaunch()).prepared(self, jobs) for place, jobs in by_place.items()]

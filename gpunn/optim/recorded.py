@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 class Replays:
     """How often a graph has stepped parameters since their counts were brought up to date."""
 
-    def __init__(self, optimizer: Optimizer, jobs: list[Job]) -> None:
-        self._optimizer = optimizer
+    def __init__(self, optimizer: Optimizer, jobs: list[Job], launches: list[OneLaunch]) -> None:
+        """`launches`: those that may have been left out on the GPU, which alone knows."""
+        self._optimizer, self._launches = optimizer, launches
         self.jobs = [job._replace(grad=None) for job in jobs]  # holds nothing of the graph
         self._number = 0
 
@@ -38,6 +39,9 @@ class Replays:
         """Let them count."""
         number, self._number = self._number, 0
         optimizer = self._optimizer
+        if self._launches and number:
+            self._settle_from_device()
+            return
         is_plain = optimizer.counts in ((), ("step",))  # else each count follows from the one before
         for job in self.jobs if number else ():
             for _ in range(1 if is_plain else number):
@@ -47,24 +51,41 @@ class Replays:
             if optimizer.counts == ("step",):
                 job.state["step"].array += number - 1
 
+    def _settle_from_device(self) -> None:
+        counts = {
+            p: found for launch in self._launches for p, found in launch.counts_on_device(self._optimizer).items()
+        }
+        for job in self.jobs:
+            for name, value in zip(self._optimizer.counts, counts[id(job.p)], strict=True):
+                job.state[name].array[...] = value
+
 
 class RecordedStep:
     """Launches of a step that a graph repeats. Made while the graph is recorded; nothing is stepped by that."""
 
     def __init__(
-        self, optimizer: Optimizer, recording: Capture, plain: list[Job], by_place: dict[tuple[Any, ...], list[Job]]
+        self,
+        optimizer: Optimizer,
+        recording: Capture,
+        plain: list[Job],
+        by_place: dict[tuple[Any, ...], list[Job]],
+        found: list[Array],
     ) -> None:
+        """`found`: numbers on the GPU; a launch steps nothing unless all are 0."""
         self._optimizer = optimizer
         self._jobs = [job for jobs in by_place.values() for job in jobs]
         self._check(plain)
         self._launches = [OneLaunch() for _ in by_place]
         for launch, jobs in zip(self._launches, by_place.values(), strict=True):
-            launch.prepared(optimizer, jobs)()
+            act = launch.prepared(optimizer, jobs)
+            if found:
+                launch.skip_if(sum(found[1:], start=found[0]))
+            act()
         self._parameters = [job.p.array for job in self._jobs]
         self._options = self._options_now()
         self._arrays = [self._arrays_of(job) for job in self._jobs]
         self._moves = -1  # of the optimizer, when this graph was last launched
-        self._replays = Replays(optimizer, self._jobs)
+        self._replays = Replays(optimizer, self._jobs, self._launches if found else [])
         # One count is moved on exactly; what is rounded to float32, as PyTorch does on the host, is sent each time.
         self._goes_on = all(len(optimizer.progress(job.state, False)) <= 1 for job in self._jobs)
         recording.before.append(self._before)

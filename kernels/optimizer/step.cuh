@@ -53,12 +53,14 @@ __device__ __forceinline__ void update(const Rule& rule, const Place& at, int le
 
 // The step of all parameters. addresses (5, arrays): those of gradients, parameters and states;
 // sets (arrays): the row of `records` for each. The block that is last to end finds nobody reading
-// the records, moves them on to the next step, and leaves `done` at 0.
+// the records, moves them on to the next step, and leaves done[0] at 0. Nothing is done at all if
+// done[1] is not 0: the gradients of a captured step with a scaled loss are not finite.
 template <class Rule>
 __device__ __forceinline__ void step_all(T* const* addresses, double* records, unsigned* done,
                                          const long long* sizes, const int* sets, const int* pieces,
                                          long long arrays, long long count, int records_count) {
   __shared__ Rule shared_rule;
+  if (done[1] != 0) return;
   const Pieces work{sizes, pieces};
   int known = -1;
   for (long long c = blockIdx.x; c < count; c += gridDim.x) {
