@@ -64,8 +64,16 @@ from gpunn.ops.shape.dense import layout as layout
 from gpunn.ops.shape.dense import strided as strided
 from gpunn.tensor import Size as Size
 from gpunn.tensor import Tensor as Tensor
+from gpunn.tensor import broadcast_shapes as broadcast_shapes
+from gpunn.tensor import get_device as get_device
+from gpunn.tensor import is_complex as is_complex
 from gpunn.tensor import is_floating_point as is_floating_point
+from gpunn.tensor import is_inference as is_inference
+from gpunn.tensor import is_nonzero as is_nonzero
+from gpunn.tensor import is_same_size as is_same_size
+from gpunn.tensor import is_signed as is_signed
 from gpunn.tensor import is_tensor as is_tensor
+from gpunn.tensor import result_type as result_type
 from gpunn.tensor.display import set_printoptions as set_printoptions
 
 __version__ = "0.1.0"

@@ -321,6 +321,17 @@ def data_pointer(array: Array) -> int:
     return int(array.data.ptr if is_cuda(array) else array.ctypes.data)
 
 
+def offset_in_memory(array: Array) -> int:
+    """How many bytes of the memory that `array` is a view of lie before its first element."""
+    if is_cuda(array):
+        return int(array.data.ptr - array.data.mem.ptr) if array.size else 0
+    owner, above = array, array.base
+    while above is not None:  # as_strided puts an object in between that is no array
+        owner = above if isinstance(above, np.ndarray) else owner
+        above = getattr(above, "base", None)
+    return int(array.ctypes.data - owner.ctypes.data)
+
+
 def cache_pieces(*arrays: Array, size: int = 1 << 17) -> Iterator[tuple[Array, ...]]:
     """Equally shaped `arrays` in flat pieces that stay in the CPU's cache over several passes.
 

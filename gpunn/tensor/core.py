@@ -14,13 +14,13 @@ from gpunn.dtypes import dtype
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentTypeError, GraphError
 from gpunn.ops.shape.conversion import detach
-from gpunn.ops.shape.dense import layout, strided
 from gpunn.random import Generator
 from gpunn.tensor.activation import ActivationMethods
 from gpunn.tensor.arithmetic import ArithmeticMethods
 from gpunn.tensor.conversion import ConversionMethods
 from gpunn.tensor.creation import CreationMethods
 from gpunn.tensor.display import DisplayMethods
+from gpunn.tensor.facts import FactMethods
 from gpunn.tensor.indexing import IndexingMethods
 from gpunn.tensor.linalg import LinalgMethods
 from gpunn.tensor.protocols import ProtocolMethods
@@ -39,6 +39,7 @@ class Tensor(
     ConversionMethods,
     CreationMethods,
     DisplayMethods,
+    FactMethods,
     ProtocolMethods,
     Variable,
 ):
@@ -101,26 +102,6 @@ class Tensor(
         return backend.device_of(self.array)
 
     @property
-    def layout(self) -> layout:
-        """How the elements are kept: `gpunn.strided`."""
-        return strided
-
-    @property
-    def is_cuda(self) -> bool:
-        """Whether the elements are on a GPU."""
-        return backend.is_cuda(self.array)
-
-    @property
-    def is_cpu(self) -> bool:
-        """Whether the elements are in the CPU's memory."""
-        return not backend.is_cuda(self.array)
-
-    def get_device(self) -> int:
-        """The number of the GPU with the elements; -1 for the CPU."""
-        index = backend.device_of(self.array).index
-        return -1 if index is None else index
-
-    @property
     def itemsize(self) -> int:
         """Bytes of one element."""
         return int(self.array.dtype.itemsize)
@@ -138,18 +119,6 @@ class Tensor(
         """How many elements lie between neighbours along each dimension, or along `dim`."""
         strides = tuple(s // self.array.dtype.itemsize for s in self.array.strides)
         return strides if dim is None else strides[dim]
-
-    def is_floating_point(self) -> bool:
-        """Whether the elements are floating point numbers."""
-        return self.dtype.is_floating_point
-
-    def is_complex(self) -> bool:
-        """False: gpunn has no complex types."""
-        return False
-
-    def is_signed(self) -> bool:
-        """Whether the elements can be negative."""
-        return self.dtype.is_signed
 
     @property
     def data(self) -> Tensor:
@@ -227,11 +196,6 @@ def _rebuild(cls: type[Tensor], array: np.ndarray[Any, Any], where: str, grad: b
     Variable.__init__(tensor, backend.to_device(array, device(where)), grad)
     tensor.__dict__.update(extra)
     return tensor
-
-
-def is_floating_point(input: Tensor) -> bool:
-    """Whether the elements of `input` are floating point numbers."""
-    return input.is_floating_point()
 
 
 def is_tensor(obj: object) -> bool:

@@ -10,7 +10,7 @@ from gpunn import engine
 from gpunn.engine import Variable, share_memory_of
 from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError
 from gpunn.ops.shape import expand as expanding
-from gpunn.ops.shape import flipping, permutation, repeating, slicing, splitting, squeezing, views
+from gpunn.ops.shape import flipping, permutation, repeating, slicing, splitting, squeezing, views, windows
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -86,6 +86,7 @@ class ShapeMethods(Variable):
     repeat_interleave = repeating.repeat_interleave
 
     narrow = slicing.narrow
+    unfold = windows.unfold
     select = slicing.select
 
     def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:

@@ -3,6 +3,7 @@
 # Names whose Python signature differs.
 PYTHON = {
     "dtype": "dtypes are made by the libraries themselves, never by a program",
+    "layout": "layouts are made by the libraries themselves, never by a program",
     "norm": "out= is not promised, so that what comes after it is given by name",
     "Tensor.__array__": "NumPy 2 asks for copy=, which PyTorch does not take yet",
     "no_grad": "PyTorch's takes a function as well, as @no_grad needs it, but Python sees another method's signature",
@@ -32,6 +33,7 @@ OVERLOADS = {
     "int from, int? to": "from is a word of Python's, no argument can be called so in a program",
     "aten::linalg_vector_norm": "the documentation says x for what PyTorch takes under input, too",
     'str padding="valid"': "without padding, 0 and valid are the same",
+    "aten::result_type": "the names of the documentation are tensor1 and tensor2",
     "aten::elu_(": "scale and input_scale are for selu and celu inside PyTorch, and not documented",
 }
 

@@ -65,7 +65,8 @@ def kinds(promise: promised.Promise, info: OpInfo) -> list[str]:
     double = torch.float64 in info.dtypes and info.supports_autograd
     found = ["value"] + ["gradient"] * double
     if is_alias(promise, info):
-        return found
+        places = {"method": f"Tensor.{promise.name}", "inplace": f"Tensor.{promise.name}_"}
+        return found + [check for check, place in places.items() if bridge.lookup(torch, place) is not None]
     found += ["gradgrad"] * (double and info.supports_gradgrad)
     found += ["method"] * (info.method_variant is not None or info.operator_variant is not None)
     found += ["inplace"] * (info.inplace_variant is not None)
@@ -97,7 +98,9 @@ def samples(case: Case, every: bool) -> list[Any]:
 def functions(case: Case) -> list[tuple[Any, Any]]:
     """Pairs of callables to compare, of torch and of gpunn; gpunn's is None where it is missing."""
     info, check = case.info, case.check
-    if check == "method":
+    if check in ("method", "inplace") and is_alias(case.promise, info) and "Tensor." not in case.promise.name:
+        theirs = [bridge.lookup(torch, f"Tensor.{case.promise.name}{'_' * (check == 'inplace')}")]
+    elif check == "method":
         theirs = [info.method_variant, info.operator_variant]
     elif check == "inplace":
         theirs = [info.inplace_variant, info.inplace_operator_variant]
@@ -190,6 +193,14 @@ def test_name(promise: promised.Promise, tally: Tally) -> None:
             if bridge.lookup(torch, place) is not None:
                 there = bridge.lookup(gp, place) is not None
                 tally.add(None if there else f"{MISSING}: {place}")
+
+
+def test_every_function_is_a_method_where_it_is_one_of_pytorch() -> None:
+    """Also of names beside the promised ones, as `absolute`."""
+    names = [n for n in dir(gp) if callable(getattr(gp, n)) and callable(getattr(torch, n, None))]
+    methods = [n for name in names for n in (name, f"{name}_") if bridge.lookup(torch, f"Tensor.{n}") is not None]
+    assert len(methods) > 350
+    assert [n for n in methods if bridge.lookup(gp, f"Tensor.{n}") is None] == []
 
 
 def test_every_variant_is_judged() -> None:

@@ -94,10 +94,3 @@ def test_is_tensor():
 def test_hash_is_identity():
     x, y = gp.ones(1), gp.ones(1)
     assert len({x, y, x}) == 2
-
-
-def test_where_it_is(device):
-    x = gp.zeros(2, device=device)
-    assert x.is_cpu is not x.is_cuda
-    assert x.get_device() == (-1 if x.is_cpu else 0)
-    assert x.layout is gp.strided

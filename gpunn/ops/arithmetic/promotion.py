@@ -106,11 +106,12 @@ def broadcast_shape(op: str, *tensors: Any) -> tuple[int, ...]:
     shape: tuple[int, ...] = tensors[0].array.shape
     for other in tensors[1:]:
         if other.array.shape != shape:
-            shape = _broadcast_two(op, shape, other.array.shape)
+            shape = broadcast_two(op, shape, other.array.shape)
     return shape
 
 
-def _broadcast_two(op: str, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+def broadcast_two(op: str, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    """The common shape of the shapes `a` and `b`; ShapeError names the dimension that does not fit."""
     rank = max(len(a), len(b))
     long_a, long_b = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
     for d, (m, n) in enumerate(zip(long_a, long_b, strict=True)):

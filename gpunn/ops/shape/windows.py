@@ -1,0 +1,85 @@
+"""Windows that slide along one dimension, as views."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gpunn.backend import Array, array_module
+from gpunn.engine import Function
+from gpunn.errors import ShapeError
+from gpunn.ops.reduction.arguments import array_of
+from gpunn.ops.shape.dims import ints, one_dim
+
+if TYPE_CHECKING:
+    from gpunn.tensor import Tensor
+
+
+class Windows(Function):
+    """The view y with y[…, i, …, k] = x[…, i step + k, …] for k < size: (…, n, …) -> (…, windows, …, size)."""
+
+    is_view = True
+
+    def __init__(self, axis: int, size: int, step: int) -> None:
+        self.axis, self.size, self.step = axis, size, step
+
+    def forward(self, x: Array) -> Array:
+        self.was, axis = x.shape, self.axis
+        shape, strides = [*x.shape, self.size], [*x.strides, x.strides[axis]]
+        shape[axis] = (x.shape[axis] - self.size) // self.step + 1
+        strides[axis] *= self.step
+        if self.size == 0 or 0 in x.shape:
+            return array_module(x).empty(shape, x.dtype)  # no element: there is no memory to share
+        return array_module(x).lib.stride_tricks.as_strided(x, tuple(shape), tuple(strides))
+
+    def backward(self, grad: Tensor) -> Tensor:
+        result: Tensor = Overlaid(self.was, self.axis, self.size, self.step)(grad)
+        return result
+
+
+class Overlaid(Function):
+    """The sum of windows (…, windows, …, size), each at its place in zeros of `shape`: the gradient of Windows.
+
+    It adds up `step` elements of all windows at once, which do not overlap: ceil(size / step) additions, in order.
+    """
+
+    def __init__(self, shape: tuple[int, ...], axis: int, size: int, step: int) -> None:
+        self.shape, self.axis, self.size, self.step = shape, axis, size, step
+
+    def forward(self, y: Array) -> Array:
+        xp = array_module(y)
+        parts = xp.moveaxis(y, self.axis, -2)  # (…, windows, size)
+        rest = parts.shape[:-2]
+        count, wide = parts.shape[-2], max(self.size, self.step)
+        total = xp.zeros((*rest, max(self.shape[self.axis], (count - 1) * self.step + wide) + self.step), y.dtype)
+        for start in range(0, self.size if count else 0, self.step):
+            width = min(self.step, self.size - start)
+            block = xp.zeros((*rest, count, self.step), y.dtype)
+            block[..., :width] = parts[..., start : start + width]
+            total[..., start : start + count * self.step] += block.reshape(*rest, count * self.step)
+        return xp.ascontiguousarray(xp.moveaxis(total[..., : self.shape[self.axis]], -1, self.axis))
+
+    def backward(self, grad: Tensor) -> Tensor:
+        result: Tensor = Windows(self.axis, self.size, self.step)(grad)
+        return result
+
+
+def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """The windows of `size` elements along `dimension`, `step` apart, as a view with a last dimension for them.
+
+    (…, n, …) -> (…, (n - size) // step + 1, …, size). Of a 0-d tensor one window of up to one element. What
+    `nn.functional.unfold` does with patches of images is another thing. Raises ShapeError for size > n.
+    """
+    shape: Any = array_of("unfold", input).shape
+    axis = one_dim("unfold", dimension, len(shape))
+    (length,), (apart,) = ints("unfold", "size", size), ints("unfold", "step", step)
+    n = shape[axis] if shape else 1
+    if length < 0 or length > n:
+        raise ShapeError(
+            f"unfold: maximum size for tensor at dimension {axis} is {n} but size is {length} (shape {shape})"
+        )
+    if apart <= 0:
+        raise ShapeError(f"unfold: step is {apart} but must be > 0")
+    if not shape:
+        return input.reshape(1)[:length]
+    result: Tensor = Windows(axis, length, apart)(input)
+    return result
