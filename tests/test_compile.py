@@ -138,7 +138,7 @@ def test_on_the_cpu_it_is_the_function():
 
 def test_arguments_of_compile():
     assert gp.compile(len, disable=True) is len
-    made = gp.compile(fullgraph=True, dynamic=False, backend="eager", mode="max-autotune", options={})(abs)
+    made = gp.compile(fullgraph=True, dynamic=False, backend="eager", mode="max-autotune", options={}, name="n")(abs)
     assert made(gp.tensor([-1.0])).tolist() == [1]
     with pytest.raises(TypeError, match="expected a function or a Module, got int"):
         gp.compile(3)
@@ -202,6 +202,51 @@ def test_each_shape_has_its_graph_and_odd_ones_are_eager(gpu):
     assert mean(gp.full((8,), 3.0, device="cuda").double()).item() == 3
     assert mean(gp.full((16,), 3.0, device="cuda")[::2]).item() == 3
     assert len(mean.steps.graphs) == 2
+
+
+def test_graphs_are_few(gpu):
+    power = gp.compile(lambda x, n: x**n, recompile_limit=2)
+    x = gp.full((2,), 2.0, device="cuda")
+    for n in (1, 2, 3, 1):
+        for _ in range(4):
+            assert power(x, n).tolist() == [2.0**n] * 2
+        assert len(power.steps.graphs) == min(n, 2) or n == 1
+
+
+LAYERS = {
+    "attention": lambda x: F.scaled_dot_product_attention(x, x, x),
+    "ctc": lambda x: F.ctc_loss(x.log_softmax(2), gp.full((3, 2), 1, device="cuda"), (2, 2, 2), (1, 2, 1)),
+    "embedding": lambda x: F.embedding(gp.zeros(3, 4, device="cuda").long(), x[0]),
+    "interpolate": lambda x: F.interpolate(x[None], scale_factor=2, mode="bilinear"),
+    "average pool": lambda x: F.avg_pool2d(x[None], 2, 2, 1),
+    "scatter": lambda x: gp.zeros(2, 3, 5, device="cuda").scatter_add(0, gp.zeros(2, 3, 5, device="cuda").long(), x),
+    "batch product": lambda x: gp.einsum("bij,bkj->bik", x, x),
+    "cumulative sum": lambda x: x.cumsum(1),
+    "largest": lambda x: x.max(2)[0],
+    "normal numbers": lambda x: x + gp.randn_like(x),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_and_their_gradients(name, gpu):
+    """What keeps tables on the GPU, sorts, draws, or multiplies matrices."""
+    results = []
+    for is_compiled in (False, True):
+        gp.manual_seed(0)
+        weight = gp.nn.Parameter(gp.randn(2, 3, 5, device="cuda"))
+
+        def step(factor, weight=weight):
+            weight.grad = None
+            y = LAYERS[name](weight * factor)
+            (y * y).sum().backward()
+            return y.detach(), weight.grad.clone()
+
+        run = gp.compile(step) if is_compiled else step
+        with contextlib.nullcontext() if is_compiled else capture.noting(None):
+            factors = [gp.full((), float(i), device="cuda") for i in range(1, 5)]
+            results.append([[t.tolist() for t in run(factor)] for factor in factors])
+    assert str(results[0]) == str(results[1])
+    assert len(run.steps.graphs) == 1
 
 
 def test_views_with_gaps_stay_eager(gpu):

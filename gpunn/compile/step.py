@@ -26,10 +26,14 @@ def compile(
     *,
     fullgraph: bool = False,
     dynamic: bool | None = None,
-    backend: str | Callable[..., Any] = "inductor",
+    backend: str | Callable[..., Any] | None = None,
     mode: str | None = None,
     options: dict[str, str | int | bool | Callable[..., Any]] | None = None,
+    name: str | None = None,
     disable: bool = False,
+    recompile_limit: int | None = None,
+    isolate_recompiles: bool = False,
+    shapes_spec: Any = None,
 ) -> Any:
     """`model`, a function or a Module, whose calls on a GPU are recorded as CUDA graphs and then launched as a whole.
 
@@ -43,11 +47,12 @@ def compile(
         return loss
     ```
 
-    On the CPU, and with `disable`, the function runs as it is. On a GPU a call is known by its key: shapes, strides,
-    dtypes and devices of the tensors among the arguments, all other arguments, the training flags of the modules that
-    were called, grad mode, default types, autocasting, and the switches of TF32. The first two calls with a key run
-    eagerly, the third is recorded and launched, as all that follow. So a last batch of odd size, which comes once an
-    epoch, runs eagerly for two epochs and then has a graph of its own.
+    On the CPU (where no tensor among the arguments is on a GPU), and with `disable`, the function runs as it is. On a
+    GPU a call is known by its key: shapes, strides, dtypes and devices of the tensors among the arguments, all other
+    arguments, the training flags of the modules that were called, grad mode, default types, autocasting, and the
+    switches of TF32. The first two calls with a key run eagerly, the third is recorded and launched, as all that
+    follow. So a last batch of odd size, which comes once an epoch, runs eagerly for two epochs and then has a graph of
+    its own. Without tensors among the arguments it is the default device that decides.
 
     What the host does inside (prints, counters, schedulers) happens in the eager calls and while recording, not when a
     graph is launched; so schedulers belong outside. Rates and other options of optimizers may be changed outside.
@@ -56,32 +61,33 @@ def compile(
     that requires a gradient is not, and counts by identity. Where a result could still be differentiated (a model
     compiled for training, with backward outside), calls stay eager, and a warning says so once.
 
-    Graphs are of the current GPU; calls on another one are eager. A function has 32 graphs at most.
+    Graphs are of the current GPU; calls on another one are eager.
 
     Products of matrices inside are computed by gpunn's own kernels, since CuPy refuses cuBLAS while it records: in
     eager calls too, so that both give the same bits.
 
     Args:
         fullgraph: a step that cannot be recorded is always an error: accepted, changes nothing.
-        dynamic, backend, mode, options: accepted, change nothing; there is one way to compile.
+        recompile_limit: how many graphs there are at most, 32 by default; the one recorded first goes.
+        dynamic, backend, mode, options, name, isolate_recompiles, shapes_spec: accepted, change nothing; there is one
+            way to compile.
 
     Raises CaptureError, which names the line, for what makes the host wait (`item()`, `if x > 0`, masks, `print`), for
     copies from the host, and for numbers of the host that change from call to call.
     """
     if model is None:
-        return functools.partial(
-            compile, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode, options=options, disable=disable
-        )
+        return functools.partial(compile, disable=disable, recompile_limit=recompile_limit)
     if not callable(model):
         raise ArgumentTypeError(f"compile: expected a function or a Module, got {type(model).__name__}")
     if disable:
         return model
-    return CompiledModule(model) if isinstance(model, Module) else compiled_function(model)
+    most = MOST_GRAPHS if recompile_limit is None else recompile_limit
+    return CompiledModule(model, most) if isinstance(model, Module) else compiled_function(model, most)
 
 
-def compiled_function(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled_function(function: Callable[..., Any], most: int = MOST_GRAPHS) -> Callable[..., Any]:
     """`function`, through a `Steps` of its own, which is its attribute `steps`."""
-    steps = Steps(function)
+    steps = Steps(function, most)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -94,10 +100,10 @@ def compiled_function(function: Callable[..., Any]) -> Callable[..., Any]:
 class CompiledModule(Module):
     """A module whose calls are recorded. Parameters, buffers and all attributes are those of the module itself."""
 
-    def __init__(self, module: Module) -> None:
+    def __init__(self, module: Module, most: int = MOST_GRAPHS) -> None:
         super().__init__()
         self._orig_mod = module
-        object.__setattr__(self, "steps", Steps(module))
+        object.__setattr__(self, "steps", Steps(module, most))
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes."""
@@ -112,8 +118,8 @@ class CompiledModule(Module):
 class Steps:
     """The graphs of a function, by key."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
+    def __init__(self, function: Callable[..., Any], most: int) -> None:
+        self.function, self._most = function, most
         self.graphs: dict[Hashable, RecordedStep] = {}
         self._seen: dict[Hashable, tuple[int, list[Any]]] = {}  # how often a key has come, what got gradients
         self._modules: dict[int, Module] = {}  # that were called in a run
@@ -156,7 +162,7 @@ class Steps:
                 result = graph(tensors)
                 self._seen.pop(key)
                 self.graphs[key] = graph
-                _forget_first(self.graphs, MOST_GRAPHS)
+                _forget_first(self.graphs, self._most)
                 return result
             except StaleError:  # a state was made only now: once more
                 self._seen.pop(key)

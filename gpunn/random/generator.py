@@ -140,7 +140,12 @@ class Place(NamedTuple):
         """What kernels on the GPU of `like` take: seed and block in device memory, and the offset from there."""
         if self.recorded is not None:
             return self.recorded.array_on(like), (self.offset - self.recorded.start) % _WRAP
-        cupy = array_module(like)
+        cupy, recording = array_module(like), capture.current()
+        if recording is not None:  # a place of before; caches may drop what the graph needs
+            key = "place", self.seed
+            if key not in recording.parts:
+                recording.parts[key] = recording.constant(cupy, np.array([self.seed, 0], np.uint64))
+            return recording.parts[key], self.offset
         return _stream(cupy, like.device.id, cupy.cuda.get_current_stream().ptr, self.seed), self.offset
 
     @classmethod

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from gpunn import dtypes, kernels
+from gpunn import capture, dtypes, kernels
 from gpunn.backend import Array, any_cuda, array_module, asnumpy, is_cuda
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, IndexRangeError, ShapeError
@@ -88,7 +88,7 @@ class CTCLoss(Function):
         steps, batch, classes = logp.shape
         logp = cupy.ascontiguousarray(logp)
         targets = cupy.ascontiguousarray(labels.targets.astype(np.int64, copy=False))
-        given = (targets, cupy.asarray(labels.starts), cupy.asarray(labels.lengths))
+        given = (targets, _sent(cupy, labels.starts), _sent(cupy, labels.lengths))
         alphas = cupy.empty((batch, steps, labels.states), np.float64)
         losses = cupy.empty(batch, np.float64)
         sizes = (steps, batch, classes, labels.states, labels.blank)
@@ -200,7 +200,7 @@ def ctc_loss(
     losses: Any = CTCLoss(labels, bool(zero_infinity))(batched)
     if how == "mean":
         xp = array_module(losses.array)
-        counts = xp.asarray(labels.lengths[1]).clip(1).astype(losses.array.dtype)
+        counts = _sent(xp, labels.lengths[1]).clip(1).astype(losses.array.dtype)
         return mean(losses / Variable.result_type(counts))
     if how == "sum":
         return sum(losses)
@@ -241,13 +241,18 @@ def _labels(logp: Array, targets: Array, input_lengths: Any, target_lengths: Any
     return Labels(targets.reshape(-1), starts, np.stack([inputs, counts]), blank, int(counts.max(initial=0)))
 
 
+def _sent(xp: Any, numbers: Any) -> Array:
+    """`numbers` as an array of `xp`; a captured step gets them once."""
+    return numbers if is_cuda(numbers) else capture.constant(xp, np.asarray(numbers))
+
+
 def _labels_on_gpu(logp: Array, targets: Array, input_lengths: Any, target_lengths: Any, blank: int) -> Labels:
     """The labels (N, S) with lengths that no host reads: a wrong one is cut, and an error when the host next waits."""
     cupy, lengths, width = array_module(logp), [], targets.shape[1]
     limits = (("input_lengths", input_lengths, len(logp)), ("target_lengths", target_lengths, width))
     for name, given, most in limits:
         if not isinstance(given, Variable) or not is_cuda(given.array):
-            found = cupy.asarray(_lengths(name, given, logp.shape[1]))
+            found = _sent(cupy, _lengths(name, given, logp.shape[1]))
         else:
             found = _integral(name, given).reshape(-1).astype(np.int64)
             if len(found) != logp.shape[1]:
