@@ -9,7 +9,7 @@ from types import TracebackType
 from gpunn.capture import CaptureError, StaleError, line_at
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
-_WRAPPERS = ("call", "__call__", "forward", "named", "wrapped")  # say nothing about what is called
+_WRAPPERS = ("call", "__call__", "named", "wrapped")  # say nothing about what is called
 _LIBRARIES = (_PACKAGE, *{sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")})
 
 FIXES = (
@@ -32,6 +32,8 @@ FIXES = (
         ("__getitem__", "__setitem__", "getitem", "setitem", "nonzero", "masked_select", "argwhere", "unique"),
         "the size of the result depends on the data: use gp.where or multiply by the mask",
     ),
+    (("BatchNorm.forward",), "give the layer a momentum: without one the host needs the number of batches"),
+    (("sort", "argsort", "topk", "kthvalue", "median", "unique", "randperm"), "sort outside the step"),
     (("tensor", "as_tensor", "to", "cuda", "from_numpy"), "make the tensor on the GPU before the step, and pass it in"),
     (("matmul", "mm", "bmm", "linear"), "products inside captured steps are of floating dtypes"),
 )
@@ -65,6 +67,8 @@ def _place(trace: TracebackType | None) -> tuple[str, str]:
         code = trace.tb_frame.f_code
         if not code.co_filename.startswith(_LIBRARIES):
             line, operation = line_at(code, trace.tb_lineno), ""
+        elif line and code.co_name == "forward" and (not operation or operation.endswith(".forward")):
+            operation = code.co_qualname  # of the innermost layer
         elif line and code.co_name not in _WRAPPERS and not operation:
             operation = code.co_name
         trace = trace.tb_next
