@@ -123,16 +123,40 @@ def test_a_forged_class_is_not_made():
         load(forge(written(nn.ReLU()), "gpunn.nn.activation:ReLU", "builtins:dict"), weights_only=False)
 
 
+@pytest.mark.parametrize(
+    ("forged", "why"),
+    [('{"size":[]}', "a Size where a Module"), ('"text"', "a str where a Module"), ('{"list":3}', "is damaged")],
+)
+def test_parts_of_a_module_are_of_their_kind(forged, why):
+    inner = (
+        '{"module":"gpunn.nn.activation:ReLU","number":1,"tables":[[],[],[]],'
+        '"rest":[["training",true],["_not_saved",{"set":[]}],["inplace",false]]}'
+    )
+    with pytest.raises(FileFormatError, match=why):
+        load(forge(written(nn.Sequential(nn.ReLU())), inner, forged))
+
+
+def test_what_every_module_has_need_not_be_in_the_file():
+    content = forge(written(nn.ReLU()), '["training",true],["_not_saved",{"set":[]}],', "")
+    found = load(content)
+    assert found.training and found.eval().state_dict() == {} and found(gp.tensor([-1.0])).tolist() == [0]
+
+
 def forge(content, old, new):
     """The file with another name in it, and the checksum that belongs to it."""
     import zlib
 
     from safetensors.numpy import save as serialize
 
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
-    text = header["gpunn"].replace(old, new)
-    assert text != header["gpunn"]
+    before = header_of(content)["gpunn"]
+    text = before.replace(old, new)
+    assert text != before
     return serialize(
         {"value": np.zeros(0)} if "value" in text else {},
         {"gpunn": text, "gpunn_crc32": str(zlib.crc32(text.encode()))},
     )
+
+
+def header_of(content):
+    """The names and texts in a file."""
+    return json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]

@@ -60,11 +60,12 @@ def save(
     tensors = {name: _facts(array) for name, array in encoder.arrays.items()}
     text = json.dumps({"format": FORMAT, "tree": tree, "tensors": tensors}, separators=(",", ":"))
     metadata = {_KEY: text, _CHECKSUM: str(zlib.crc32(text.encode()))}
-    content = serialize(encoder.arrays, metadata)
+    header, data = _ordered(serialize(encoder.arrays, metadata))
     if isinstance(f, (str, os.PathLike)):
-        _write(Path(os.path.realpath(f)), content)
+        _write(Path(os.path.realpath(f)), header, data)
     else:
-        f.write(content)
+        f.write(header)
+        f.write(data)
 
 
 def load(
@@ -101,6 +102,16 @@ def _facts(array: np.ndarray[Any, Any]) -> list[Any]:
     """dtype, shape and checksum of `array`, as JSON can hold them."""
     raw: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     return [array.dtype.name, list(array.shape), zlib.crc32(raw)]
+
+
+def _ordered(content: bytes) -> tuple[bytes, memoryview]:
+    """The header of a safetensors file, its metadata in order, and what follows: the library's order is random."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text, memoryview(content)[end:]
 
 
 def _load_safetensors(content: bytes, place: Callable[[Tensor, str], Tensor], trusting: bool) -> Any:
@@ -169,16 +180,17 @@ class _Placing:
             ) from error
 
 
-def _write(path: Path, content: bytes) -> None:
-    """`content` under the name `path`: all of it, on the disk, or an exception and what was there before."""
+def _write(path: Path, *parts: bytes | memoryview) -> None:
+    """`parts` under the name `path`: all of them, on the disk, or an exception and what was there before."""
     if path.exists() and not path.is_file():  # a pipe or a device such as /dev/null stays what it is
-        path.write_bytes(content)
+        path.write_bytes(b"".join(parts))
         return
     _sweep(path)
     temporary = path.with_name(f"{_prefix(path)}{os.getpid()}.{secrets.token_hex(4)}{_SUFFIX}")
     try:
         with open(temporary, "xb") as file:
-            file.write(content)
+            for part in parts:
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
         if path.exists():

@@ -178,17 +178,25 @@ class Decoder:
         return _leaf(kind, str(content))
 
     def _module(self, code: dict[str, Any]) -> Module:
-        """A module of the class that `code` names, with its attributes; no __init__ runs."""
+        """A module of the class that `code` names, with its attributes; its own __init__ does not run."""
         made = names.find(code["module"], self._trusting)
         if not (isinstance(made, type) and issubclass(made, Module)):
             raise FileFormatError(f"load: the file has {code['module']} as a module, which is none")
         module: Module = made.__new__(made)
+        Module.__init__(module)  # what every module has, also where the file is older than that
         self._modules[code["number"]] = module
         state: dict[str, Any] = {key: self.decode(value) for key, value in code["rest"]}
-        for table, entries in zip(TABLES, code["tables"], strict=True):
-            state[table] = {key: self.decode(value) for key, value in entries}
+        for table, kind, entries in zip(TABLES, (Parameter, Tensor, Module), code["tables"], strict=True):
+            state[table] = {key: self._of(kind, value) for key, value in entries}
         vars(module).update(state, _hooks={})
         return module
+
+    def _of(self, kind: type, code: Any) -> Any:
+        """The object, which must be of this kind or None."""
+        found = self.decode(code)
+        if found is None or isinstance(found, kind):
+            return found
+        raise FileFormatError(f"load: the file has a {type(found).__name__} where a {kind.__name__} must be")
 
     def _dict(self, code: dict[str, Any], pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
         if "dict" in code:

@@ -283,3 +283,12 @@ def test_arguments_about_pickle_change_nothing(tmp_path):
     gp.save({"a": 1}, tmp_path / "plain")
     gp.save({"a": 1}, tmp_path / "told", None, 4, _use_new_zipfile_serialization=False)
     assert (tmp_path / "plain").read_bytes() == (tmp_path / "told").read_bytes()
+
+
+def test_the_same_object_gives_the_same_bytes(tmp_path):
+    thing = {"é ✓ \x7f\n": gp.ones(3), "b": [gp.zeros(2, dtype=gp.bfloat16), gp.ones((), dtype=gp.bool)]}
+    first = written(thing)
+    assert all(written(thing) == first for _ in range(20))
+    gp.save(thing, tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == first and int.from_bytes(first[:8], "little") % 8 == 0
+    assert list(load(first)) == list(thing) and load(first)["b"][1].item() is True
