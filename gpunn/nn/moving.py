@@ -10,6 +10,7 @@ from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype
 from gpunn.errors import ArgumentTypeError
 from gpunn.nn.tree import ModuleTree
+from gpunn.ops.creation import empty_like
 from gpunn.ops.shape.conversion import CHANNELS_LAST_ORDER, memory_format, preserve_format
 from gpunn.tensor import Tensor
 
@@ -62,6 +63,10 @@ class ModuleMoving(ModuleTree):
             return tensor.to(device=device, dtype=to_dtype, memory_format=layout)
 
         return self._apply(convert)
+
+    def to_empty(self, *, device: DeviceLike, recurse: bool = True) -> Self:
+        """All parameters and buffers on `device`, with whatever is in the memory there; returns self."""
+        return self._apply(lambda tensor: empty_like(tensor, device=backend.as_device(device)), recurse)
 
     def cpu(self) -> Self:
         """Everything in the CPU's memory; returns self."""

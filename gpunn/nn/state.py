@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import itertools
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -42,11 +43,18 @@ class ModuleState(ModuleHooks, ModuleTree):
     _version: ClassVar[int] = 1  # of the layer's state dict; a layer that changes its own raises it
     _not_saved: set[str]
 
-    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
+    def state_dict(
+        self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
         """Name → tensor of all parameters and saved buffers. The tensors share memory with the module.
 
-        They are detached unless `keep_vars`. With `destination` they are added to that dict.
+        They are detached unless `keep_vars`. With `destination` they are added to that dict. In old programs `args`
+        are these three in order.
         """
+        if args:
+            warnings.warn("state_dict: give destination, prefix and keep_vars by name", FutureWarning, stacklevel=2)
+            given = [*args, *[destination, prefix, keep_vars][len(args) :]]
+            destination, prefix, keep_vars = given
         if destination is None:
             destination = OrderedDict()
             destination._metadata = OrderedDict()

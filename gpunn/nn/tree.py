@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from gpunn.errors import ArgumentError
 from gpunn.nn.parameter import Parameter
 from gpunn.tensor import Tensor
 
@@ -35,9 +36,9 @@ class ModuleTree:
                 inner = f"{prefix}.{name}" if prefix else name
                 yield from module.named_modules(seen, inner, remove_duplicate)
 
-    def modules(self) -> Iterator[Module]:
-        """This module and all inside it, each once."""
-        for _, module in self.named_modules():
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+        """This module and all inside it, each once unless `remove_duplicate` is off."""
+        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
             yield module
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
@@ -98,6 +99,23 @@ class ModuleTree:
                 raise AttributeError(f"`{name}` of {outer} is not an nn.Module")
         module: Module = found
         return module
+
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put `module` at the path `target`, such as "features.0"; with `strict` there must be one already.
+
+        Raises ArgumentError for an empty path or what is no Module, AttributeError if the path does not exist.
+        """
+        if target == "":
+            raise ArgumentError("set_submodule: Cannot set the submodule without a target name!")
+        if not isinstance(module, ModuleTree):
+            raise ArgumentError(f"set_submodule: `module` is not an nn.Module, found {type(module)}")
+        path, _, name = target.rpartition(".")
+        owner = self.get_submodule(path)
+        if strict and not hasattr(owner, name):
+            raise AttributeError(f"{type(owner).__name__} has no attribute `{name}`")
+        if hasattr(owner, name) and not isinstance(getattr(owner, name), ModuleTree):
+            raise AttributeError(f"`{name}` of {type(owner).__name__} is not an nn.Module")
+        setattr(owner, name, module)
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at the path `target`, such as "features.0.weight"."""

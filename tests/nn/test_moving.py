@@ -103,3 +103,12 @@ def test_wrong_arguments_change_nothing():
     with pytest.raises(ArgumentTypeError, match="to: expected a device, a dtype or a Tensor, got float"):
         net.to(0.5)
     assert dtypes_of(net)["conv.weight"] is gp.float32
+
+
+def test_to_empty(device):
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    before = dict(net.named_parameters())
+    assert net.to_empty(device=device) is net
+    assert all(p is before[name] and p.is_cuda == (device != "cpu") for name, p in net.named_parameters())
+    assert net[1].running_mean.shape == (3,)
+    assert net[0].weight.shape == (3, 2)

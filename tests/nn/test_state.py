@@ -229,3 +229,11 @@ def test_save_and_load_of_a_large_number_of_names_is_quick():
     with pytest.raises(StateDictError) as raised:
         model.load_state_dict(state)
     assert str(raised.value).count("is ") <= 20
+
+
+def test_arguments_in_order():
+    layer, found = nn.Linear(1, 1), {}
+    with pytest.warns(FutureWarning, match="by name"):
+        assert layer.state_dict(found, "a.", True) is found
+    assert list(found) == ["a.weight", "a.bias"]
+    assert found["a.weight"] is layer.weight

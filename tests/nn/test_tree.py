@@ -82,3 +82,27 @@ def test_get():
 def test_get_what_is_not_there(get, path, words):
     with pytest.raises(AttributeError, match=words):
         getattr(Net(), get)(path)
+
+
+def test_modules_more_than_once():
+    net = Net()
+    assert len(list(net.modules(remove_duplicate=False))) == len(list(net.modules())) + 1
+
+
+def test_set_submodule():
+    net = Net()
+    layer = nn.Linear(2, 2)
+    net.set_submodule("rest.1.0", layer, strict=True)
+    assert net.rest[1][0] is layer
+    net.set_submodule("fresh", layer)
+    assert net.fresh is layer
+    for target, error, words in (
+        ("", ValueError, "without a target"),
+        ("rest.7.0", AttributeError, "no attribute `7`"),
+        ("scale", AttributeError, "not an nn.Module"),
+        ("other", AttributeError, "no attribute `other`"),
+    ):
+        with pytest.raises(error, match=words):
+            net.set_submodule(target, layer, strict=True)
+    with pytest.raises(ValueError, match="is not an nn"):
+        net.set_submodule("fresh", 3)

@@ -17,6 +17,46 @@ PYTHON = {
     "cuda.Stream": "further arguments are the numbers of a stream inside PyTorch",
 }
 
+# Methods, by the class that PyTorch defines them in; "*" for any.
+METHODS = {
+    "*.clone": "a mode makes its own copies where it decorates; no program needs another",
+    "Module.compile": "gpunn.compile is for steps of training; a module alone is not compiled in place",
+    "Module.get_extra_state": "only modules that have one of their own are asked for it",
+    "Module.set_extra_state": "only modules that have one of their own are given it",
+    "Module.ipu": "there are no such devices here",
+    "Module.mtia": "there are no such devices here",
+    "Module.xpu": "there are no such devices here",
+    "*.share_memory": "tensors in memory of several processes are not promised",
+    "Module.register_backward_hook": "it also takes prepend, as the newer forms do",
+    "Module.to": "the keywords have names",
+    "*.check_forward_args": "a step inside PyTorch's layer",
+    "*.check_hidden_size": "a step inside PyTorch's layer",
+    "*.check_input": "a step inside PyTorch's layer",
+    "*.get_expected_hidden_size": "a step inside PyTorch's layer",
+    "*.get_expected_cell_size": "a step inside PyTorch's layer",
+    "*.permute_hidden": "a step inside PyTorch's layer",
+    "MultiheadAttention.merge_masks": "a step inside PyTorch's layer",
+    "Sequential.extend": "one method of all lists of modules: the argument is modules, as in ModuleList",
+    "Optimizer.profile_hook_step": "a step inside PyTorch's optimizer",
+    "Optimizer.register_load_state_dict_post_hook": "hooks around an optimizer's state dict are not promised",
+    "Optimizer.register_load_state_dict_pre_hook": "hooks around an optimizer's state dict are not promised",
+    "Optimizer.register_state_dict_post_hook": "hooks around an optimizer's state dict are not promised",
+    "Optimizer.register_state_dict_pre_hook": "hooks around an optimizer's state dict are not promised",
+    "LBFGS.step": "without a closure it says so itself, by name",
+    "ConcatDataset.cumsum": "a step inside PyTorch's data set",
+    "DataLoader.check_worker_number_rationality": "a step inside PyTorch's loader",
+    "Event.ipc_handle": "events of several processes are not promised",
+    "*.jvp": "derivatives in forward mode are not promised",
+    "*.save_for_forward": "derivatives in forward mode are not promised",
+    "*.vmap": "vmap is not promised",
+    "*.setup_context": "where a class has it, it is used; there is none to inherit",
+    "*.mark_dirty": "a method of the ctx that forward gets",
+    "*.mark_non_differentiable": "a method of the ctx that forward gets",
+    "*.mark_shared_storage": "PyTorch's own does nothing any more",
+    "*.save_for_backward": "a method of the ctx that forward gets",
+    "*.set_materialize_grads": "a method of the ctx that forward gets",
+}
+
 # Overloads, by a part of their schema, that are not Python's or lie outside the promise.
 OVERLOADS = {
     "aten::add.Scalar": "TorchScript's; Python takes alpha by name only",

@@ -18,7 +18,7 @@ import torch
 import gpunn as gp
 from tests.oracle import bridge, promised
 from tests.oracle.scores import Tally
-from tests.oracle.signature_reasons import DEFAULTS, OVERLOADS, PLACES, PYTHON
+from tests.oracle.signature_reasons import DEFAULTS, METHODS, OVERLOADS, PLACES, PYTHON
 
 Parameter = inspect.Parameter
 NOTHING = Parameter.empty
@@ -97,6 +97,36 @@ def different(expected: inspect.Signature | None, found: inspect.Signature | Non
         p for p in ours[len(theirs) :] if p.name not in expected.parameters and p.kind is not Parameter.KEYWORD_ONLY
     ]
     return f"more arguments: {extra}" if extra else None
+
+
+def of_classes() -> Iterator[tuple[str, str]]:
+    """The public methods of the promised classes that PyTorch has written in Python, each once."""
+    done = set()
+    for promise in CALLED:
+        theirs, ours = bridge.lookup(torch, promise.name), bridge.lookup(gp, promise.name)
+        if isinstance(theirs, type) and isinstance(ours, type) and not issubclass(theirs, torch.Tensor):
+            for name in dir(theirs):
+                method = getattr(theirs, name)
+                if inspect.isfunction(method) and not name.startswith("_") and method not in done:
+                    done.add(method)
+                    yield promise.name, name
+
+
+@pytest.mark.parametrize(("owner", "name"), list(of_classes()))
+def test_methods_of_classes(owner: str, name: str, tally: Tally) -> None:
+    theirs = getattr(bridge.lookup(torch, owner), name)
+    expected, key = signature_of(theirs), theirs.__qualname__.rpartition(".")[0].rpartition(".")[2] + f".{name}"
+    reason = METHODS.get(key) or METHODS.get(f"*.{name}")
+    if expected is None:
+        return
+    with tally.about("Methods", f"{owner}.{name}", "signature"):
+        method = getattr(bridge.lookup(gp, owner), name, None)
+        wrong = "missing" if method is None else different(expected, signature_of(method))
+        if reason is None:
+            tally.add(wrong)
+        else:
+            assert wrong, f"the reason for {key} is no longer needed"
+            tally.skipped += 1
 
 
 class Overload(NamedTuple):
@@ -213,4 +243,6 @@ def test_every_reason_is_about_something() -> None:
     known = {n.removeprefix("Tensor.") for n in in_cpp()}
     assert {n for n, _ in DEFAULTS} | set(PLACES) <= known
     assert set(PYTHON) <= {p.name for p in IN_PYTHON}
-    assert all(len(reason) > 10 for table in (PYTHON, OVERLOADS, PLACES, DEFAULTS) for reason in table.values())
+    assert all(
+        len(reason) > 10 for table in (PYTHON, METHODS, OVERLOADS, PLACES, DEFAULTS) for reason in table.values()
+    )

@@ -92,9 +92,9 @@ class RMSNorm(ScaledNorm):
         self.elementwise_affine = elementwise_affine
         self._register(("weight",), self.normalized_shape, (elementwise_affine,), device, dtype)
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """(*, normalized_shape) → (*, normalized_shape)"""
-        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+        return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"

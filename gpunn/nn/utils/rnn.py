@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gpunn import backend, ops
+from gpunn import ops
 from gpunn.dtypes import dtype
 from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError
 from gpunn.tensor import Tensor
@@ -55,13 +55,21 @@ class PackedSequence(_Packed):
         """The same with `data.to(...)`; itself if nothing changes."""
         return self._with(self.data.to(*args, **kwargs))
 
-    def cuda(self, device: backend.DeviceLike = None) -> PackedSequence:
+    def cuda(self, *args: Any, **kwargs: Any) -> PackedSequence:
         """The same on a GPU."""
-        return self.to("cuda" if device is None else device)
+        return self._with(self.data.cuda(*args, **kwargs))
 
-    def cpu(self) -> PackedSequence:
+    def cpu(self, *args: Any, **kwargs: Any) -> PackedSequence:
         """The same on the CPU."""
-        return self.to("cpu")
+        return self._with(self.data.cpu(*args, **kwargs))
+
+    def pin_memory(self) -> PackedSequence:
+        """Itself, as `Tensor.pin_memory`; not on a GPU."""
+        return self._with(self.data.pin_memory())
+
+    def is_pinned(self) -> bool:
+        """False, as `Tensor.is_pinned`."""
+        return self.data.is_pinned()
 
     def double(self) -> PackedSequence:
         """The same in float64."""
@@ -74,6 +82,26 @@ class PackedSequence(_Packed):
     def half(self) -> PackedSequence:
         """The same in float16."""
         return self._with(self.data.half())
+
+    def long(self) -> PackedSequence:
+        """The same in int64."""
+        return self._with(self.data.long())
+
+    def int(self) -> PackedSequence:
+        """The same in int32."""
+        return self._with(self.data.int())
+
+    def short(self) -> PackedSequence:
+        """The same in int16."""
+        return self._with(self.data.short())
+
+    def char(self) -> PackedSequence:
+        """The same in int8."""
+        return self._with(self.data.char())
+
+    def byte(self) -> PackedSequence:
+        """The same in uint8."""
+        return self._with(self.data.byte())
 
     @property
     def is_cuda(self) -> bool:

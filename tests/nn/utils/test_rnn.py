@@ -102,3 +102,13 @@ def test_a_packed_sequence(device):
 def test_errors(make, kind, words):
     with pytest.raises(kind, match=words):
         make()
+
+
+def test_conversions(device):
+    packed = gp.nn.utils.rnn.pack_sequence([gp.ones(2, 1), gp.ones(1, 1)])
+    for name in ("double", "float", "half", "long", "int", "short", "char", "byte"):
+        assert getattr(packed, name)().data.dtype is getattr(gp.ones(1), name)().dtype
+    assert packed.cpu() is packed
+    assert packed.pin_memory() is packed
+    assert not packed.is_pinned()
+    assert packed.to(device).is_cuda is (device != "cpu")
