@@ -67,6 +67,19 @@ from gpunn.nn.flatten import Flatten as Flatten
 from gpunn.nn.flatten import Unflatten as Unflatten
 from gpunn.nn.fold import Fold as Fold
 from gpunn.nn.fold import Unfold as Unfold
+from gpunn.nn.lazy.conv import LazyConv1d as LazyConv1d
+from gpunn.nn.lazy.conv import LazyConv2d as LazyConv2d
+from gpunn.nn.lazy.conv import LazyConv3d as LazyConv3d
+from gpunn.nn.lazy.conv import LazyConvTranspose1d as LazyConvTranspose1d
+from gpunn.nn.lazy.conv import LazyConvTranspose2d as LazyConvTranspose2d
+from gpunn.nn.lazy.conv import LazyConvTranspose3d as LazyConvTranspose3d
+from gpunn.nn.lazy.layer import LazyLinear as LazyLinear
+from gpunn.nn.lazy.norm import LazyBatchNorm1d as LazyBatchNorm1d
+from gpunn.nn.lazy.norm import LazyBatchNorm2d as LazyBatchNorm2d
+from gpunn.nn.lazy.norm import LazyBatchNorm3d as LazyBatchNorm3d
+from gpunn.nn.lazy.norm import LazyInstanceNorm1d as LazyInstanceNorm1d
+from gpunn.nn.lazy.norm import LazyInstanceNorm2d as LazyInstanceNorm2d
+from gpunn.nn.lazy.norm import LazyInstanceNorm3d as LazyInstanceNorm3d
 from gpunn.nn.linear import Bilinear as Bilinear
 from gpunn.nn.linear import Identity as Identity
 from gpunn.nn.linear import Linear as Linear
@@ -118,6 +131,7 @@ from gpunn.nn.padding import ZeroPad1d as ZeroPad1d
 from gpunn.nn.padding import ZeroPad2d as ZeroPad2d
 from gpunn.nn.padding import ZeroPad3d as ZeroPad3d
 from gpunn.nn.parameter import Parameter as Parameter
+from gpunn.nn.parameter import UninitializedParameter as UninitializedParameter
 from gpunn.nn.pool import AvgPool1d as AvgPool1d
 from gpunn.nn.pool import AvgPool2d as AvgPool2d
 from gpunn.nn.pool import AvgPool3d as AvgPool3d

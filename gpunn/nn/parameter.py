@@ -1,12 +1,17 @@
-"""Parameter: a tensor that a module learns."""
+"""Parameter: a tensor that a module learns, and one whose shape is not known yet."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
-from gpunn import dtypes
+from gpunn import backend, dtypes
+from gpunn.backend import DeviceLike
+from gpunn.dtypes import dtype as dtype_of
 from gpunn.engine import Variable, share_memory_of
-from gpunn.errors import ArgumentTypeError
+from gpunn.errors import ArgumentTypeError, GraphError
 from gpunn.tensor import Tensor
 
 
@@ -27,3 +32,31 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
+
+
+class UninitializedParameter(Parameter):
+    """A parameter whose shape the first input of its layer will tell. Until then it has no elements.
+
+    An optimizer can be given it before: the object stays the same. Raises GraphError when asked for its shape.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, requires_grad: bool = True, device: DeviceLike = None, dtype: dtype_of | None = None) -> None:
+        values = np.empty(0, (dtype or dtypes.get_default_dtype()).numpy)
+        where = backend.get_default_device() if device is None else backend.device(device)
+        Variable.__init__(self, backend.to_device(values, where), requires_grad)
+
+    @property
+    def shape(self) -> Any:
+        raise GraphError(
+            "the shape of a parameter that is not initialized is not known; call forward once, or load a state dict"
+        )
+
+    def materialize(self, shape: Sequence[int]) -> None:
+        """Become a Parameter of `shape`, with any numbers in it."""
+        self.array = backend.array_module(self.array).empty(tuple(shape), self.array.dtype)
+        self.__class__ = Parameter  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return "<UninitializedParameter>"

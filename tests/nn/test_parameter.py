@@ -83,3 +83,12 @@ def test_pickle(requires_grad, device):
     twin = pickle.loads(pickle.dumps(p))
     assert type(twin) is nn.Parameter and twin.requires_grad is requires_grad
     assert twin.tolist() == p.tolist() and twin.dtype is gp.bfloat16 and twin.device == p.device
+
+
+def test_an_uninitialized_parameter_becomes_one_of_a_shape():
+    p = nn.UninitializedParameter(requires_grad=False, dtype=gp.float64)
+    assert p.dtype is gp.float64 and not p.requires_grad and p.is_leaf
+    with pytest.raises(GraphError, match="not known"):
+        _ = p.shape
+    p.materialize((2, 3))
+    assert type(p) is nn.Parameter and p.shape == (2, 3) and p.dtype is gp.float64 and not p.requires_grad

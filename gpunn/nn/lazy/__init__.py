@@ -1,0 +1,1 @@
+"""Layers that learn the number of their inputs from the first input."""
