@@ -7,8 +7,10 @@ the variance; see `calculate_gain`.
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -222,6 +224,28 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     order = np.argsort(random.uniform(np, draw, values.shape, np.float64), axis=0)
     np.put_along_axis(values, order[: math.ceil(sparsity * len(values))], 0, axis=0)
     return _filled("sparse_", tensor, values)
+
+
+def _old(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """`function` under its name without the underscore at the end, which warns."""
+    new = function.__name__
+    old = new.removesuffix("_")
+
+    @functools.wraps(function)
+    def renamed(*args: Any, **kwargs: Any) -> Tensor:
+        text = f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new}`."
+        warnings.warn(text, FutureWarning, stacklevel=2)
+        return function(*args, **kwargs)
+
+    renamed.__name__ = renamed.__qualname__ = old
+    renamed.__doc__ = f"As `{new}`, which is its name today."
+    return renamed
+
+
+uniform, normal, constant = _old(uniform_), _old(normal_), _old(constant_)
+eye, dirac, orthogonal, sparse = _old(eye_), _old(dirac_), _old(orthogonal_), _old(sparse_)
+xavier_uniform, xavier_normal = _old(xavier_uniform_), _old(xavier_normal_)
+kaiming_uniform, kaiming_normal = _old(kaiming_uniform_), _old(kaiming_normal_)
 
 
 def _filled(op: str, tensor: Tensor, values: Array) -> Tensor:

@@ -248,3 +248,26 @@ def test_errors(fill, shape, error, words):
     with pytest.raises(error, match=words) as raised:
         fill(w)
     assert isinstance(raised.value, ValueError) and bool((w == 1).all())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["uniform", "normal", "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "orthogonal", "eye"],
+)
+def test_names_of_old_programs_warn_and_do_the_same(name):
+    old, new = weight(3, 4), weight(3, 4)
+    with pytest.warns(FutureWarning, match=f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`"):
+        gp.manual_seed(0)
+        assert getattr(init, name)(old) is old
+    gp.manual_seed(0)
+    getattr(init, f"{name}_")(new)
+    assert np.array_equal(array(old), array(new)) and getattr(init, name).__name__ == name
+
+
+def test_arguments_of_old_names_are_passed_on():
+    with pytest.warns(FutureWarning, match="constant"):
+        assert array(init.constant(weight(2), 3.0)).tolist() == [3, 3]
+    with pytest.warns(FutureWarning, match="sparse"):
+        assert (array(init.sparse(weight(4, 2), sparsity=0.5)) == 0).sum() == 4
+    with pytest.warns(FutureWarning, match="dirac"):
+        assert array(init.dirac(weight(2, 2, 3), groups=1)).sum() == 2
