@@ -72,7 +72,7 @@ class _Numbered(Module):
             )
         added = list(modules)
         for module in added:
-            if not isinstance(module, Module):
+            if module is not None and not isinstance(module, Module):
                 raise ArgumentTypeError(no_module(module))
         for module in added:
             self.append(module)

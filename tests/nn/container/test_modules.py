@@ -97,8 +97,8 @@ def test_index_out_of_range(make, index):
 @pytest.mark.parametrize("wrong", [3, nn.ReLU, None])
 def test_what_is_no_module_is_refused(make, wrong):
     net = make(nn.ReLU())
-    acts = [lambda: net.insert(0, wrong), lambda: net.extend([nn.Tanh(), wrong])]
-    for act in acts if wrong is None else [*acts, lambda: net.append(wrong), lambda: make(wrong)]:
+    acts = [lambda: net.extend([nn.Tanh(), wrong]), lambda: net.append(wrong), lambda: make(wrong)]
+    for act in [lambda: net.insert(0, wrong), *(acts if wrong is not None else [])]:  # None may be added, see below
         with pytest.raises(ArgumentTypeError, match="is not a "):
             act()
     assert kinds(net) == "0:ReLU"
@@ -162,3 +162,12 @@ def test_module_dict_refuses():
     with pytest.raises(ArgumentTypeError, match="int is not a Module subclass"):
         net["c"] = 3
     assert kinds(net) == "a:ReLU"
+
+
+def test_a_list_can_have_places_without_a_module():
+    modules = nn.ModuleList([nn.ReLU(), None])
+    modules.extend([None, nn.Tanh()])
+    assert len(modules) == 4 and modules[1] is None and kinds(modules) == "0:ReLU 3:Tanh"
+    modules.train().to(gp.float64).apply(lambda module: None)
+    assert not modules.state_dict() and [m for m in modules if m is not None] == [modules[0], modules[3]]
+    assert repr(modules).splitlines()[2] == "  (1-2): 2 x None"
