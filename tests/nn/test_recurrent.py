@@ -160,3 +160,9 @@ def test_an_lstm_learns_to_remember(device):
         step.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 5
+
+
+def test_programs_go_through_the_parameters_by_name():
+    layer = nn.LSTM(2, 3, num_layers=2, bidirectional=True)
+    assert layer._flat_weights_names == [name for name, _ in layer.named_parameters()]
+    assert all(a is b for a, b in zip(layer._flat_weights, layer.parameters(), strict=True))

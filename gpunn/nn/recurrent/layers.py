@@ -126,6 +126,15 @@ class RNNBase(Module):
         groups = [self._shapes(k) for k in range(self.num_layers * self._directions)]
         return [[getattr(self, name) for name in group] for group in groups]
 
+    @property
+    def _flat_weights_names(self) -> list[str]:
+        """The names of all parameters in the order of layers: PyTorch's own, which programs use to go through them."""
+        return [name for k in range(self.num_layers * self._directions) for name in self._shapes(k)]
+
+    @property
+    def _flat_weights(self) -> list[Parameter]:
+        return [getattr(self, name) for name in self._flat_weights_names]
+
     def flatten_parameters(self) -> None:
         """Nothing: PyTorch moves the parameters together for cuDNN here."""
 
