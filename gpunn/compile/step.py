@@ -54,14 +54,12 @@ def compile(
     follow. So a last batch of odd size, which comes once an epoch, runs eagerly for two epochs and then has a graph of
     its own. Without tensors among the arguments it is the default device that decides.
 
-    What the host does inside (prints, counters, schedulers) happens in the eager calls and while recording, not when a
-    graph is launched; so schedulers belong outside. Rates and other options of optimizers may be changed outside.
-    Random numbers go on as in eager calls. A tensor in the result is a copy without a graph behind it, which stays as
-    it is; `.grad` is the graph's own memory, written by each launch. Arguments are copied into the graph's memory; one
-    that requires a gradient is not, and counts by identity. Where a result could still be differentiated (a model
-    compiled for training, with backward outside), calls stay eager, and a warning says so once.
-
-    Graphs are of the current GPU; calls on another one are eager.
+    What the host does inside (prints, counters, schedulers) happens in the eager calls and while recording only, so
+    schedulers belong outside. Rates and other options of optimizers may be changed outside. Random numbers go on as in
+    eager calls. A tensor in the result is a copy without a graph behind it; `.grad` is the graph's own memory, written
+    by each launch. Arguments are copied into the graph's memory, but for those that require a gradient. Where a result
+    could still be differentiated (a model compiled for training, with backward outside), calls stay eager, and a
+    warning says so. Graphs are of the current GPU; calls on another one are eager.
 
     Products of matrices inside are computed by gpunn's own kernels, since CuPy refuses cuBLAS while it records: in
     eager calls too, so that both give the same bits.

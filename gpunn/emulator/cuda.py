@@ -9,7 +9,7 @@ import threading
 from itertools import count
 from time import perf_counter
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from gpunn.emulator import recording
 from gpunn.emulator.storage import (
@@ -256,6 +256,11 @@ def get_current_stream(device_id: int = -1) -> Stream:
     return stream
 
 
+def no_cublas() -> NoReturn:
+    """There is no cuBLAS: NumPy multiplies matrices."""
+    raise EmulatorError("cupy.cuda.device.get_cublas_handle: the emulator plays no cuBLAS")
+
+
 class Cuda:
     """The object that plays the module `cupy.cuda`."""
 
@@ -284,7 +289,7 @@ class Cuda:
         setDevice=set_device,
     )
     memory = SimpleNamespace(MemoryPointer=MemoryPointer, MemoryPool=Pool, OutOfMemoryError=OutOfMemoryError)
-    device = SimpleNamespace(Device=Device)
+    device = SimpleNamespace(Device=Device, get_cublas_handle=no_cublas)
     stream = SimpleNamespace(
         Event=Event, Stream=Stream, get_current_stream=get_current_stream, get_elapsed_time=get_elapsed_time
     )

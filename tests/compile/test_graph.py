@@ -1,8 +1,7 @@
-"""Captured steps on the emulated device, whose capture refuses what CUDA and CuPy refuse. Sizes are far from real."""
+"""Recorded steps do what eager ones do, bit for bit. On the emulated device, and a real one where there is one."""
 
 import contextlib
 import gc
-import warnings
 import weakref
 
 import numpy as np
@@ -10,69 +9,12 @@ import pytest
 
 import gpunn as gp
 from gpunn import capture, emulator
-from gpunn.capture import CaptureError
-from gpunn.compile import keys, refusals
-from gpunn.compile.step import WARM_UPS, CompiledModule
+from gpunn.compile.step import WARM_UPS
 from gpunn.utils.checkpoint import checkpoint
-from tests.compiled_models import LSTM, MLP, LeNet5, ResNet20, SmallGPT
+from tests.compile.models import MLP, MODELS, OPTIMIZERS, SmallGPT, batches, training
 from tests.conftest import computing_on
 
 F = gp.nn.functional
-
-
-@pytest.fixture(params=["emulated", pytest.param("cuda", marks=pytest.mark.gpu)])
-def gpu(request):
-    """The emulated device, and a real one where there is one."""
-    with computing_on(request.param):
-        yield
-
-
-@pytest.fixture
-def emulated():
-    """The emulated device, for what only it tells."""
-    with computing_on("emulated"):
-        yield
-
-
-def images(*shape):
-    return lambda rng: rng.standard_normal(shape).astype("f4")
-
-
-def labels(most, *shape):
-    return lambda rng: rng.integers(0, most, shape)
-
-
-MODELS = {
-    "MLP": (MLP, images(16, 20), labels(10, 16)),
-    "LeNet-5": (LeNet5, images(4, 1, 14, 14), labels(10, 4)),
-    "LSTM LM": (LSTM, labels(12, 3, 5), labels(12, 15)),
-    "small GPT": (SmallGPT, labels(12, 2, 6), labels(12, 12)),
-    "CIFAR ResNet-20": (ResNet20, images(2, 3, 8, 8), labels(10, 2)),
-}
-OPTIMIZERS = [lambda p: gp.optim.SGD(p, lr=0.05, momentum=0.9), lambda p: gp.optim.AdamW(p, lr=1e-2)]
-
-
-def training(model, make_optimizer):
-    """A model, its optimizer, and a step: forward, backward, clipping, optimizer."""
-    gp.manual_seed(0)
-    net = model().to("cuda")
-    optimizer = make_optimizer(net.parameters())
-
-    def step(x, y):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(net(x), y)
-        loss.backward()
-        gp.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
-        return loss
-
-    gp.manual_seed(1)
-    return net, optimizer, step
-
-
-def batches(x, y, number):
-    rng = np.random.default_rng(2)
-    return [(gp.tensor(x(rng), device="cuda"), gp.tensor(y(rng), device="cuda")) for _ in range(number)]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -121,98 +63,6 @@ def test_nothing_is_launched_from_the_host(emulated, monkeypatch):
     assert len({loss.item() for loss in losses}) == 3  # copies: the next launch does not write over them
 
 
-def test_on_the_cpu_it_is_the_function():
-    calls = []
-
-    @gp.compile
-    def double(x, *, add=0):
-        """Twice x."""
-        calls.append(x)
-        return x * 2 + add
-
-    x = gp.ones(3)
-    for _ in range(5):
-        assert double(x, add=1).tolist() == [3, 3, 3]
-    assert len(calls) == 5 and double.__doc__ == "Twice x." and double.__name__ == "double"
-
-
-def test_arguments_of_compile():
-    assert gp.compile(len, disable=True) is len
-    made = gp.compile(fullgraph=True, dynamic=False, backend="eager", mode="max-autotune", options={}, name="n")(abs)
-    assert made(gp.tensor([-1.0])).tolist() == [1]
-    with pytest.raises(TypeError, match="expected a function or a Module, got int"):
-        gp.compile(3)
-
-
-def test_modules():
-    net = gp.nn.Sequential(gp.nn.Linear(2, 3), gp.nn.Dropout())
-    compiled = gp.compile(net)
-    assert isinstance(compiled, CompiledModule) and compiled._orig_mod is net
-    assert [name for name, _ in compiled.named_parameters()] == ["_orig_mod.0.weight", "_orig_mod.0.bias"]
-    assert compiled[0] is net[0] if hasattr(type(compiled), "__getitem__") else compiled._orig_mod[0] is net[0]
-    compiled.eval()
-    assert not net.training and not net[1].training
-    x = gp.ones(1, 2)
-    assert compiled(x).tolist() == net(x).tolist()
-    with pytest.raises(AttributeError, match="nothing"):
-        _ = compiled.nothing
-
-
-def test_inference_of_a_module_is_recorded_by_mode(gpu):
-    gp.manual_seed(0)
-    net = gp.nn.Sequential(gp.nn.Linear(4, 4), gp.nn.BatchNorm1d(4)).to("cuda")
-    compiled, x = gp.compile(net), gp.randn(3, 4, device="cuda")
-    with gp.no_grad():
-        for i in range(4):
-            compiled.eval()
-            with capture.noting(None):
-                wanted = net(x).tolist()
-            assert compiled(x).tolist() == wanted
-            compiled.train()
-            assert compiled(x).tolist() != wanted
-            assert net[1].num_batches_tracked.item() == i + 1
-    assert len(compiled.steps.graphs) == 2
-
-
-def test_a_model_whose_loss_is_outside_stays_eager(gpu):
-    net = gp.nn.Linear(4, 1).to("cuda")
-    compiled, x = gp.compile(net), gp.ones(3, 4, device="cuda")
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        for _ in range(5):
-            compiled(x).sum().backward()
-    assert net.weight.grad.tolist() == [[15.0] * 4]
-    (warning,) = told
-    assert "compile the whole training step" in str(warning.message)
-
-
-def test_each_shape_has_its_graph_and_odd_ones_are_eager(gpu):
-    runs = []
-
-    @gp.compile
-    def mean(x, power=1):
-        runs.append(x.shape)
-        return (x**power).mean()
-
-    for i in range(5):
-        for n in (8, 8, 3):
-            assert mean(gp.full((n,), float(i), device="cuda")).item() == i
-    assert runs.count((8,)) == WARM_UPS + 2 and runs.count((3,)) == WARM_UPS + 2  # recording runs it twice
-    assert mean(gp.full((8,), 3.0, device="cuda"), power=2).item() == 9
-    assert mean(gp.full((8,), 3.0, device="cuda").double()).item() == 3
-    assert mean(gp.full((16,), 3.0, device="cuda")[::2]).item() == 3
-    assert len(mean.steps.graphs) == 2
-
-
-def test_graphs_are_few(gpu):
-    power = gp.compile(lambda x, n: x**n, recompile_limit=2)
-    x = gp.full((2,), 2.0, device="cuda")
-    for n in (1, 2, 3, 1):
-        for _ in range(4):
-            assert power(x, n).tolist() == [2.0**n] * 2
-        assert len(power.steps.graphs) == min(n, 2) or n == 1
-
-
 LAYERS = {
     "attention": lambda x: F.scaled_dot_product_attention(x, x, x),
     "ctc": lambda x: F.ctc_loss(x.log_softmax(2), gp.full((3, 2), 1, device="cuda"), (2, 2, 2), (1, 2, 1)),
@@ -247,25 +97,6 @@ def test_layers_and_their_gradients(name, gpu):
             results.append([[t.tolist() for t in run(factor)] for factor in factors])
     assert str(results[0]) == str(results[1])
     assert len(run.steps.graphs) == 1
-
-
-def test_views_with_gaps_stay_eager(gpu):
-    double, x = gp.compile(lambda x: x * 2), gp.arange(6.0).to("cuda")
-    with pytest.warns(UserWarning, match="view with gaps"):
-        assert [double(x[::2]).tolist() for _ in range(4)] == [[0, 4, 8]] * 4
-
-
-def test_what_is_returned(gpu):
-    @gp.compile
-    def function(x, parts, weight):
-        return {"x": x, "twice": [x * 2, (parts[0] + 1,)], "weight": weight, "number": 3}
-
-    weight = gp.nn.Parameter(gp.ones(2, device="cuda"))
-    for i in range(4):
-        x, part = gp.full((2,), float(i), device="cuda"), gp.zeros(1, device="cuda")
-        found = function(x, [part], weight)
-        assert found["x"] is x and found["weight"] is weight and found["number"] == 3
-        assert found["twice"][0].tolist() == [2 * i] * 2 and found["twice"][1][0].tolist() == [1]
 
 
 def test_arguments_that_are_changed(gpu):
@@ -339,76 +170,6 @@ def test_indices_out_of_bounds_are_told(gpu):
     F.embedding(gp.tensor([9], device="cuda"), table)
     with pytest.raises(IndexError, match="index 9"):
         gp.cuda.synchronize()
-
-
-def choose(x):
-    if x.sum() > 0:
-        x = x * 2
-    return x
-
-
-times = []
-
-
-def drift(x):
-    times.append(x)
-    return F.leaky_relu(x, 0.1 * len(times))
-
-
-REFUSED = {
-    "item": (lambda x: x * x.sum().item(), "`item`", "read it outside"),
-    "bool": (choose, r"in choose: if x\.sum\(\) > 0:: `__bool__`", "gp.where"),
-    "mask": (lambda x: x[x > 0], "`getitem`", "gp.where"),
-    "nonzero": (lambda x: x.nonzero(), "`nonzero`", "depends on the data"),
-    "tolist": (lambda x: x.tolist(), "`tolist`", "read it outside"),
-    "numpy": (lambda x: x.cpu().numpy(), "`cpu`", "outside the step"),
-    "print": (lambda x: print(x), "`__repr__`", "read it outside"),
-    "copy": (lambda x: x + gp.tensor([1.0, 2.0], device="cuda"), "`tensor`", "pass it in"),
-    "sort": (lambda x: x.sort(), "`sort`", "outside the step"),
-    "batch norm": (
-        gp.nn.Sequential(gp.nn.Identity(), gp.nn.BatchNorm1d(2, momentum=None, device="cpu")),
-        "`BatchNorm.forward`",
-        "momentum",
-    ),
-    "inverse": (lambda x: gp.linalg.inv(x.diag()), "linalg.inv|`inv`", "outside the step"),
-    "seed": (lambda x: gp.manual_seed(0) and x, "manual_seed", "outside"),
-    "drift": (drift, r"line \d+, in drift: .* number \d of leaky_relu", "argument"),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused(name, emulated):
-    """The error names this file, the line, the operation and the fix, and leaves everything as it was."""
-    function, what, fix = REFUSED[name]
-    x = gp.tensor([1.0, 2.0], device="cuda")
-    run = gp.compile(lambda x: function(x))
-    if isinstance(function, gp.nn.Module):
-        layer = function.to("cuda")
-        run = gp.compile(lambda x: layer(x.expand(3, 2)).detach())
-    for _ in range(WARM_UPS):
-        run(x)
-    state = gp.get_rng_state().tolist()
-    with pytest.raises(CaptureError, match=f"test_compile.py.*({what})") as caught:
-        run(x)
-    assert fix in str(caught.value)
-    assert gp.get_rng_state().tolist() == state
-    assert x.tolist() == [1, 2] and (x * 2).tolist() == [2, 4]
-
-
-def test_errors_of_the_user_stay_what_they_are(gpu):
-    runs = []
-
-    @gp.compile
-    def step(x):
-        runs.append(x)
-        if len(runs) > WARM_UPS:
-            raise KeyError("mine")
-        return x * 2
-
-    x = gp.ones(2, device="cuda")
-    step(x), step(x)
-    with pytest.raises(KeyError, match="mine"):
-        step(x)
 
 
 def test_checked_kernels_find_no_fault():
@@ -493,37 +254,3 @@ def test_recomputed_dropout_draws_the_same(gpu):
         with contextlib.nullcontext() if is_compiled else capture.noting(None):
             curves.append([run(x, y).item() for x, y in batches(*MODELS["MLP"][1:], 5)])
     assert curves[0] == curves[1]
-
-
-def test_keys(emulated):
-    x, weight = gp.ones(2), gp.nn.Parameter(gp.ones(2))
-    tensors = []
-    key = keys.key_of(({"a": x, "b": [1, 2.0, "c", weight]}, [{}], {1}), tensors)
-    assert tensors == [x, weight] or (tensors[0] is x and tensors[1] is weight)
-    assert hash(key) is not None
-    assert keys.key_of(1, []) != keys.key_of(True, []) and keys.key_of(1, []) != keys.key_of(1.0, [])
-    assert keys.key_of([1], []) != keys.key_of((1,), [])
-    thing = [set()]
-    assert keys.key_of(thing[0], []) == keys.key_of(thing[0], []) != keys.key_of(set(), [])
-    assert keys.Same(thing) != thing
-    before = keys.surroundings()
-    with gp.no_grad():
-        assert keys.surroundings() != before
-    with gp.autocast("cuda", dtype=gp.bfloat16):
-        casting = keys.surroundings()
-        assert casting != before
-        with gp.autocast("cuda", dtype=gp.float16):
-            assert keys.surroundings() not in (before, casting)
-    assert keys.surroundings() == before
-
-
-def test_refusals_are_told_apart():
-    for error in (
-        RuntimeError("the current stream is capturing, so synchronous API calls are disallowed"),
-        NotImplementedError("calling cuBLAS API during stream capture is currently unsupported"),
-    ):
-        assert refusals.is_refusal(error)
-        assert isinstance(refusals.explained(error), CaptureError)
-    for error in (ValueError("captured"), RuntimeError("out of memory")):
-        assert not refusals.is_refusal(error)
-        assert refusals.explained(error) is error

@@ -1,7 +1,9 @@
-"""The models that captured steps are tested with, at sizes far from real."""
+"""The models that captured steps are tested with, at sizes far from real, and how they are trained."""
 
 import itertools
 from typing import Any
+
+import numpy as np
 
 import gpunn as gp
 from gpunn import nn
@@ -85,3 +87,46 @@ def ResNet20(width: int = 2) -> nn.Module:  # noqa: N802
     blocks = [Block(a, b, 1 if a == b else 2) for a, b in itertools.pairwise(widths)]
     stem = nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
     return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * width, 10))
+
+
+def images(*shape):
+    return lambda rng: rng.standard_normal(shape).astype("f4")
+
+
+def labels(most, *shape):
+    return lambda rng: rng.integers(0, most, shape)
+
+
+MODELS = {
+    "MLP": (MLP, images(16, 20), labels(10, 16)),
+    "LeNet-5": (LeNet5, images(4, 1, 14, 14), labels(10, 4)),
+    "LSTM LM": (LSTM, labels(12, 3, 5), labels(12, 15)),
+    "small GPT": (SmallGPT, labels(12, 2, 6), labels(12, 12)),
+    "CIFAR ResNet-20": (ResNet20, images(2, 3, 8, 8), labels(10, 2)),
+}
+
+
+OPTIMIZERS = [lambda p: gp.optim.SGD(p, lr=0.05, momentum=0.9), lambda p: gp.optim.AdamW(p, lr=1e-2)]
+
+
+def training(model, make_optimizer):
+    """A model, its optimizer, and a step: forward, backward, clipping, optimizer."""
+    gp.manual_seed(0)
+    net = model().to("cuda")
+    optimizer = make_optimizer(net.parameters())
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(net(x), y)
+        loss.backward()
+        gp.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        return loss
+
+    gp.manual_seed(1)
+    return net, optimizer, step
+
+
+def batches(x, y, number):
+    rng = np.random.default_rng(2)
+    return [(gp.tensor(x(rng), device="cuda"), gp.tensor(y(rng), device="cuda")) for _ in range(number)]
