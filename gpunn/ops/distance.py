@@ -17,7 +17,7 @@ from gpunn.ops.arithmetic.promotion import NUMBERS, broadcast_shape
 from gpunn.ops.linalg.products import check_operands, matmul
 from gpunn.ops.reduction.accumulate import widened
 from gpunn.ops.reduction.arguments import array_of
-from gpunn.ops.reduction.norms import VectorNorm, norm, vector_norm
+from gpunn.ops.reduction.norms import VectorNorm, norm, power_slope, vector_norm
 from gpunn.ops.reduction.subgradient import ratio
 from gpunn.ops.shape.conversion import cast
 from gpunn.ops.shape.dims import one_dim
@@ -75,7 +75,7 @@ class Distances(Function):
         if math.isinf(p):
             return masked(grad * x.sgn(), Variable.result_type(abs(x.array) == distance.array))
         if p > 2:
-            return x * abs(x) ** (p - 2) * ratio(grad, distance ** (p - 1))
+            return grad * power_slope(ratio(x, distance), p)
         zero = x.array == 0
         slope = x.sgn() * (abs(x) + Variable.result_type(zero)) ** (p - 1)
         nearest: Tensor = distance + Variable.result_type(distance.array == 0)

@@ -65,6 +65,13 @@ def test_the_gradient_of_no_distance_is_zero(p, rows, device):
     assert a.grad.abs().max().item() == 0
 
 
+@pytest.mark.parametrize("value", [1e15, 1e-15])
+def test_powers_of_differences_may_leave_the_range_of_float32(value, device):
+    a = gp.tensor([[value, -2 * value]], device=device, requires_grad=True)
+    gp.cdist(a, gp.zeros(1, 2, device=device), 5).backward()
+    np.testing.assert_allclose(a.grad.cpu().numpy(), [[33**-0.8, -16 * 33**-0.8]], rtol=1e-5)
+
+
 def test_what_is_infinite_is_far_from_all_and_changes_no_other_distance(device):
     a, b = (RNG.standard_normal((30, 3)).astype(np.float32) for _ in range(2))
     b[4, 1] = inf

@@ -60,7 +60,10 @@ class VectorNorm(Reduction):
         return (xp.sqrt(added) if p == 2 else added ** (1 / p)) * scale.reshape(added.shape)
 
     def backward(self, grad: Tensor) -> Tensor | None:
-        """sgn(x) |x|^(p-1) norm^(1-p), and 0 where that is not defined, as in PyTorch."""
+        """sgn(x) |x|^(p-1) norm^(1-p), and 0 where that is not defined, as in PyTorch.
+
+        For p > 1 the power is that of |x| / norm, as |x|^(p-1) soon leaves the range of float32.
+        """
         if self.p == 0:
             return None
         x, grad, norm = self.saved(0), self.spread(grad), self.spread(self.saved_output())
@@ -71,12 +74,15 @@ class VectorNorm(Reduction):
         if math.isinf(self.p):
             share = ties(abs(x.array), norm.array, self.axes)
             return grad * x.sgn() * Variable.result_type(share)
-        if self.p > 2:
-            return x * abs(x) ** (self.p - 2) * ratio(grad, norm ** (self.p - 1))
-        slope = x.sgn() * abs(x) ** (self.p - 1)
         if self.p > 1:
-            return slope * ratio(grad, norm ** (self.p - 1))
+            return grad * power_slope(ratio(x, norm), self.p)
+        slope = x.sgn() * abs(x) ** (self.p - 1)
         return masked(slope, Variable.result_type(x.array != 0)) * grad * norm ** (1 - self.p)
+
+
+def power_slope(x: Tensor, p: float) -> Tensor:
+    """sgn(x) |x|^(p-1), for p > 1. Its derivative at 0 is 0 for p > 2, and infinite below 2."""
+    return x * abs(x) ** (p - 2) if p > 2 else x.sgn() * abs(x) ** (p - 1)
 
 
 def vector_norm(

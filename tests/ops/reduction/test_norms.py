@@ -52,6 +52,15 @@ def test_squares_may_leave_the_range_of_float32(value, device):
     np.testing.assert_allclose(gp.norm(x).item(), value * math.sqrt(3), rtol=1e-6)
 
 
+@pytest.mark.parametrize("value", [1e30, 1e-30])
+@pytest.mark.parametrize("p", [1.5, 3, 10])
+def test_powers_may_leave_the_range_of_float32(p, value, device):
+    x = gp.tensor([value, -2 * value], device=device, requires_grad=True)
+    gp.norm(x, p).backward()
+    size = (1 + 2**p) ** (1 / p)
+    np.testing.assert_allclose(x.grad.cpu().numpy(), [size ** (1 - p), -((size / 2) ** (1 - p))], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("p", "values", "slopes"),
     [
