@@ -43,6 +43,7 @@ class RecordedStep:
         self._changed = [_version(x) != before for x, before in zip(self._inputs, versions, strict=True)]
         self._note_gradients(entry)
         self._recording.launches.clear()
+        del self._call
 
     def _record(self, entry: Entry) -> tuple[Capture, Any]:
         """Record the step once, on a stream of its own and in a pool of its own: what was noted, and the result."""

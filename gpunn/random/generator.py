@@ -188,7 +188,8 @@ class RecordedStream:
         """Record the step to the blocks of the next launch."""
         self._length = (self._generator.position()[1] - self.start) % _WRAP
         if self._array is not None and self._length:
-            self._array[1:] += np.uint64(self._length)
+            offset = self._array[1:]
+            offset += np.uint64(self._length)
 
     def _before(self) -> None:
         position = self._generator.position()
