@@ -210,7 +210,7 @@ def _recorded(name: str, compute: Call, result: Any, args: Any, kwargs: Any, hos
     """What a function answers while a stream is capturing, which notes how to compute it again."""
     if name in catalogue.LIBRARIES:
         recording.refuse(f"cupy.{name}: calling cuBLAS or cuSOLVER API during stream capture is unsupported")
-    if name in catalogue.SORTING:
+    if name in catalogue.SORTING:  # cupy#9126; #9497 asks thrust not to wait, which thrust need not heed
         recording.refuse(f"cupy.{name}: sorting waits for the device")
     given = (*args, *kwargs.values())
     wrapped = wrap_results(result, given, name)
