@@ -102,7 +102,7 @@ def check_values(op: str, values: Tensor, shape: tuple[int, ...]) -> None:
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy of `input` where element index[i], counted in one row, is source[i], or with `accumulate` += it."""
     check_index("put", index)
-    if source.array.dtype != array_of("put", input).dtype:
+    if array_of("put", source, "source").dtype != array_of("put", input).dtype:
         raise DtypeError(
             f"put_(): self and source expected to have the same dtype, but got {input.array.dtype} and "
             f"{source.array.dtype}"

@@ -10,8 +10,9 @@ from gpunn.engine import Function
 from gpunn.errors import ArgumentError, ShapeError
 from gpunn.ops.indexing.diagonal import Diagonal, plane
 from gpunn.ops.indexing.parse import parse
+from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.conversion import cast
-from gpunn.ops.shape.dims import one_dim
+from gpunn.ops.shape.dims import one_dim, one_int
 from gpunn.ops.shape.slicing import Slice
 
 if TYPE_CHECKING:
@@ -53,19 +54,21 @@ def slice_scatter(
 
 def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """A copy of `input` with `src` in the place of input.diagonal(offset, dim1, dim2)."""
-    first, second = plane("diagonal_scatter", input.array.ndim, dim1, dim2)
-    return _replaced("diagonal_scatter", input, Diagonal(int(offset), first, second), src)
+    first, second = plane("diagonal_scatter", array_of("diagonal_scatter", input).ndim, dim1, dim2)
+    return _replaced(
+        "diagonal_scatter", input, Diagonal(one_int("diagonal_scatter", "offset", offset), first, second), src
+    )
 
 
 def _at_dim(op: str, input: Tensor, dim: int, item: int | slice) -> Function:
-    d = one_dim(op, dim, input.array.ndim)
+    d = one_dim(op, dim, array_of(op, input).ndim)
     return Slice((*parse((*(slice(None),) * d, item), input.array).basic, ...))
 
 
 def _replaced(op: str, input: Tensor, view: Function, src: Tensor) -> Tensor:
     """A copy of `input` with `src` in the place of its `view`."""
     shape = view.forward(input.array).shape
-    if src.array.shape != shape:
+    if array_of(op, src, "src").shape != shape:
         raise ShapeError(
             f"{op}: expected src to have a size equal to the slice of self. src size = {src.array.shape}, slice size = "
             f"{shape}"

@@ -33,10 +33,10 @@ def numpy_names(function: Callable[P, R]) -> Callable[P, R]:
     return named
 
 
-def array_of(op: str, input: Any) -> Array:
-    """The array of the tensor `input`."""
+def array_of(op: str, input: Any, name: str = "input") -> Array:
+    """The array of the tensor `input`, the argument called `name`."""
     if not isinstance(input, Variable):
-        raise ArgumentTypeError(f"{op}: argument 'input' must be a Tensor, not {type(input).__name__}")
+        raise ArgumentTypeError(f"{op}: argument '{name}' must be a Tensor, not {type(input).__name__}")
     return input.array
 
 

@@ -62,7 +62,7 @@ def repeat_interleave(
     `repeats`: how often, one number for all or a tensor of one for each. Called with a vector alone, as
     repeat_interleave(repeats), it gives the index i repeats[i] times. `output_size` is checked if given.
     """
-    if input is None:
+    if input is None and dim is None:
         input, repeats = repeats, None  # type: ignore[assignment]
     given = array_of("repeat_interleave", input)
     if repeats is None:

@@ -125,7 +125,7 @@ def hsplit(
 ) -> tuple[Tensor, ...]:
     """`tensor_split` along dimension 1, or 0 of a vector; so many sections must divide the dimension."""
     cuts = _one_of("hsplit", indices_or_sections, indices, sections)
-    return _split_evenly("hsplit", input, cuts, 1, 0 if input.array.ndim == 1 else 1)
+    return _split_evenly("hsplit", input, cuts, 1, 0 if array_of("hsplit", input).ndim == 1 else 1)
 
 
 def vsplit(
@@ -145,7 +145,7 @@ def dsplit(
 
 
 def _split_evenly(op: str, input: Tensor, sections: Any, rank: int, dim: int) -> tuple[Tensor, ...]:
-    shape = input.array.shape
+    shape = array_of(op, input).shape
     if len(shape) < rank:
         raise ShapeError(
             f"{op} requires a tensor with at least {rank} dimension, but got a tensor with {len(shape)} dimensions!"

@@ -93,3 +93,12 @@ def test_fill_diagonal(shape, wrap, device):
 def test_errors(call, error, words):
     with pytest.raises(error, match=words):
         call(gp.zeros(2, 3))
+
+
+def test_diagonals_far_outside_are_empty(device):
+    x = gp.zeros(3, 4, device=device, requires_grad=True)
+    for offset in (2**40, -(2**40), 4, -3):
+        y = x.diagonal(offset)
+        assert y.shape == (0,)
+        (grad,) = gp.autograd.grad(y.sum(), x)
+        assert grad.tolist() == gp.zeros(3, 4).tolist()
