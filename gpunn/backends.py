@@ -10,6 +10,8 @@ gp.backends.cuda.matmul.allow_tf32 = True   # products of float32 matrices in TF
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from gpunn import backend
@@ -61,6 +63,7 @@ def get_deterministic_debug_mode() -> int:
 
 
 PRECISIONS: Final = ("highest", "high", "medium")
+ATTENTIONS: Final = ("flash", "mem_efficient", "math", "cudnn")
 
 
 class Convolutions:
@@ -149,6 +152,58 @@ class Cuda:
     """What holds for all operations on a GPU."""
 
     matmul: Final = Products()
+
+    def __init__(self) -> None:
+        self._wanted = dict.fromkeys(ATTENTIONS, True)
+
+    def enable_flash_sdp(self, enabled: bool) -> None:
+        """A wish about the algorithm of attention, as the three after it. Remembered, without effect: there is one."""
+        self._wanted["flash"] = bool(enabled)
+
+    def enable_mem_efficient_sdp(self, enabled: bool) -> None:
+        """See `enable_flash_sdp`."""
+        self._wanted["mem_efficient"] = bool(enabled)
+
+    def enable_math_sdp(self, enabled: bool) -> None:
+        """See `enable_flash_sdp`."""
+        self._wanted["math"] = bool(enabled)
+
+    def enable_cudnn_sdp(self, enabled: bool) -> None:
+        """See `enable_flash_sdp`."""
+        self._wanted["cudnn"] = bool(enabled)
+
+    def flash_sdp_enabled(self) -> bool:
+        """What `enable_flash_sdp` was last told; True at the start."""
+        return self._wanted["flash"]
+
+    def mem_efficient_sdp_enabled(self) -> bool:
+        """What `enable_mem_efficient_sdp` was last told; True at the start."""
+        return self._wanted["mem_efficient"]
+
+    def math_sdp_enabled(self) -> bool:
+        """What `enable_math_sdp` was last told; True at the start."""
+        return self._wanted["math"]
+
+    def cudnn_sdp_enabled(self) -> bool:
+        """What `enable_cudnn_sdp` was last told; True at the start."""
+        return self._wanted["cudnn"]
+
+    @contextmanager
+    def sdp_kernel(
+        self,
+        enable_flash: bool = True,
+        enable_math: bool = True,
+        enable_mem_efficient: bool = True,
+        enable_cudnn: bool = True,
+    ) -> Iterator[None]:
+        """A region in which the four wishes are these. Newer programs use `nn.attention.sdpa_kernel`."""
+        before = self._wanted
+        given = (enable_flash, enable_mem_efficient, enable_math, enable_cudnn)
+        self._wanted = {name: bool(flag) for name, flag in zip(ATTENTIONS, given, strict=True)}
+        try:
+            yield
+        finally:
+            self._wanted = before
 
 
 class Absent:

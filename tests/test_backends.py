@@ -142,3 +142,20 @@ def test_questions_and_wishes_of_programs():
     with emulator.enable():
         assert backends.cudnn.is_available()
     assert not backends.mps.is_available() and not backends.mps.is_built()
+
+
+def test_wishes_for_an_algorithm_of_attention_are_remembered():
+    cuda = gp.backends.cuda
+    q = gp.rand(1, 2, 3, 4)
+    plain = gp.nn.functional.scaled_dot_product_attention(q, q, q)
+    for name in ("flash", "mem_efficient", "math", "cudnn"):
+        is_wanted = getattr(cuda, f"{name}_sdp_enabled")
+        assert is_wanted() is True
+        getattr(cuda, f"enable_{name}_sdp")(False)
+        assert is_wanted() is False
+        getattr(cuda, f"enable_{name}_sdp")(True)
+    with pytest.raises(KeyError), cuda.sdp_kernel(enable_math=False):
+        assert cuda.flash_sdp_enabled() and cuda.mem_efficient_sdp_enabled() and not cuda.math_sdp_enabled()
+        assert gp.equal(gp.nn.functional.scaled_dot_product_attention(q, q, q), plain)
+        raise KeyError
+    assert cuda.math_sdp_enabled() and cuda.cudnn_sdp_enabled()

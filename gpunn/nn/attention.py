@@ -1,10 +1,14 @@
-"""Attention with many heads, as a layer."""
+"""Attention with many heads, as a layer; and the wish for an algorithm of attention, which programs express."""
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype as dtype_of
-from gpunn.errors import ArgumentError
+from gpunn.errors import ArgumentError, ArgumentTypeError
 from gpunn.nn import functional as F
 from gpunn.nn import init
 from gpunn.nn.linear import Linear
@@ -133,3 +137,23 @@ def _turned(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, 
     q = query.transpose(0, 1)
     k = q if key is query else key.transpose(0, 1)
     return q, k, k if value is key else value.transpose(0, 1)
+
+
+class SDPBackend(enum.IntEnum):
+    """PyTorch's algorithms of `scaled_dot_product_attention`. gpunn has one, which never keeps the whole matrix."""
+
+    ERROR = -1
+    MATH = 0
+    FLASH_ATTENTION = 1
+    EFFICIENT_ATTENTION = 2
+    CUDNN_ATTENTION = 3
+    OVERRIDEABLE = 4
+
+
+@contextmanager
+def sdpa_kernel(backends: SDPBackend | Sequence[SDPBackend], set_priority: bool = False) -> Iterator[None]:
+    """A region with the wish for some algorithms of attention. Accepted, without effect: there is one in gpunn."""
+    wanted = [backends] if isinstance(backends, SDPBackend) else backends
+    if not isinstance(wanted, (list, tuple)) or not all(isinstance(one, SDPBackend) for one in wanted):
+        raise ArgumentTypeError(f"sdpa_kernel: expected an SDPBackend or a list of them, got {backends!r}")
+    yield

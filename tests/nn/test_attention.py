@@ -7,6 +7,8 @@ import pytest
 
 import gpunn as gp
 from gpunn import nn
+from gpunn.errors import ArgumentTypeError
+from gpunn.nn import attention
 
 F = nn.functional
 
@@ -196,3 +198,14 @@ def test_errors_of_the_layer():
     with warnings.catch_warnings(), pytest.raises(UserWarning, match="mismatched"):
         warnings.simplefilter("error")
         nn.MultiheadAttention(4, 2)(x, x, x, gp.zeros(2, 3), attn_mask=gp.zeros(3, 3).bool())
+
+
+def test_wishes_for_an_algorithm_change_nothing():
+    q = gp.rand(1, 2, 3, 4)
+    plain = nn.functional.scaled_dot_product_attention(q, q, q)
+    for wish in (attention.SDPBackend.MATH, [attention.SDPBackend.FLASH_ATTENTION, attention.SDPBackend.MATH]):
+        with attention.sdpa_kernel(wish):
+            assert gp.equal(nn.functional.scaled_dot_product_attention(q, q, q), plain)
+    for wrong in ("math", [1]):
+        with pytest.raises(ArgumentTypeError, match="expected an SDPBackend"), attention.sdpa_kernel(wrong):
+            pass
