@@ -10,6 +10,7 @@ from gpunn.ops.linalg.cross import linalg_cross as cross  # noqa: F401
 from gpunn.ops.linalg.determinant import det as det
 from gpunn.ops.linalg.determinant import slogdet as slogdet
 from gpunn.ops.linalg.eigen import eigh as eigh
+from gpunn.ops.linalg.eigen import eigvalsh as eigvalsh
 from gpunn.ops.linalg.inverse import inv as inv
 from gpunn.ops.linalg.inverse import matrix_power as matrix_power
 from gpunn.ops.linalg.inverse import solve as solve
@@ -20,3 +21,4 @@ from gpunn.ops.linalg.products import matmul as matmul
 from gpunn.ops.linalg.qr import qr as qr
 from gpunn.ops.linalg.singular import pinv as pinv
 from gpunn.ops.linalg.singular import svd as svd
+from gpunn.ops.linalg.singular import svdvals as svdvals

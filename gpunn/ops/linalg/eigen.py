@@ -61,8 +61,21 @@ def eigh(input: Tensor, UPLO: str = "L") -> return_types.linalg_eigh:  # noqa: N
     (..., n, n) in the columns, orthonormal, of any sign. The gradient of the eigenvectors is not finite where two
     eigenvalues are equal, that of the eigenvalues is. Raises LinAlgError if LAPACK does not find them.
     """
-    op = "linalg.eigh"
-    square_matrices(op, input)
-    if not isinstance(UPLO, str) or UPLO.upper() not in ("L", "U"):
-        raise ArgumentError(f"{op}: Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
-    return return_types.linalg_eigh(*SymmetricEigen(op, UPLO.upper())(input))
+    return return_types.linalg_eigh(*_decompose("linalg.eigh", input, UPLO))
+
+
+def eigvalsh(input: Tensor, UPLO: str = "L") -> Tensor:  # noqa: N803 - PyTorch's name
+    """The eigenvalues of each symmetric matrix in ascending order: those of `eigh`. `linalg.eigvalsh`.
+
+    input: (..., n, n), of which the triangle `UPLO`, "L" or "U", is read. Result: (..., n). Raises LinAlgError if
+    LAPACK does not find them.
+    """
+    return _decompose("linalg.eigvalsh", input, UPLO)[0]
+
+
+def _decompose(op: str, a: Tensor, triangle: str) -> tuple[Tensor, Tensor]:
+    square_matrices(op, a)
+    if not isinstance(triangle, str) or triangle.upper() not in ("L", "U"):
+        raise ArgumentError(f"{op}: Expected UPLO argument to be 'L' or 'U', but got {triangle}")
+    values, vectors = SymmetricEigen(op, triangle.upper())(a)
+    return values, vectors

@@ -81,6 +81,14 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
     return _decompose("linalg.svd", A, full_matrices, driver)
 
 
+def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:  # noqa: N803
+    """The singular values of each matrix in descending order: those of `svd`. `linalg.svdvals`.
+
+    A: (..., m, n). Result: (..., min(m, n)). `driver` as in `svd`.
+    """
+    return _decompose("linalg.svdvals", A, False, driver).S
+
+
 def _decompose(op: str, a: Tensor, full: bool, driver: str | None = None) -> return_types.linalg_svd:
     array = matrices(op, a)
     if driver is not None and (a.device.type == "cpu" or driver not in ("gesvd", "gesvdj", "gesvda")):

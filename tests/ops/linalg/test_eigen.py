@@ -55,3 +55,15 @@ def test_what_is_no_number_has_no_eigenvalues(device):
 def test_errors():
     with pytest.raises(RuntimeError, match="Expected UPLO argument to be 'L' or 'U', but got X"):
         gp.linalg.eigh(gp.eye(2), "X")
+
+
+@pytest.mark.parametrize("uplo", ["L", "U"])
+def test_eigvalsh_reads_one_triangle(uplo, device):
+    a = np.random.default_rng(3).standard_normal((2, 4, 4))
+    values = gp.linalg.eigvalsh(gp.tensor(a, device=device), UPLO=uplo)
+    np.testing.assert_allclose(values.cpu().numpy(), np.linalg.eigvalsh(a, uplo), rtol=1e-11)
+
+
+def test_eigvalsh_names_itself_in_errors(device):
+    with pytest.raises(RuntimeError, match=r"linalg\.eigvalsh"):
+        gp.linalg.eigvalsh(gp.zeros(2, 2, device=device), UPLO="X")

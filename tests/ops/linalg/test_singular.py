@@ -134,3 +134,15 @@ def test_rcond_is_rtol():
         np.testing.assert_allclose(found.numpy(), np.diag([1.0, 10.0, 0.0]), atol=1e-12)
     with pytest.raises(ValueError, match="rcond"):
         gp.linalg.pinv(x, 1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_svdvals(shape, device):
+    check_op(
+        gp.linalg.svdvals,
+        lambda a: np.linalg.svd(a, compute_uv=False),
+        [RNG.standard_normal(shape)],
+        device,
+        rtol=1e-11,
+        gradient_rtol=1e-5,
+    )
