@@ -62,6 +62,7 @@ from gpunn.ops.shape.conversion import memory_format as memory_format
 from gpunn.ops.shape.conversion import preserve_format as preserve_format
 from gpunn.ops.shape.dense import layout as layout
 from gpunn.ops.shape.dense import strided as strided
+from gpunn.random import default_generator as default_generator
 from gpunn.tensor import Size as Size
 from gpunn.tensor import Tensor as Tensor
 from gpunn.tensor import broadcast_shapes as broadcast_shapes

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import gpunn as gp
 from gpunn import backend, random
 from gpunn.errors import ArgumentError
 from gpunn.random import Generator
@@ -123,3 +124,16 @@ def test_default_generator() -> None:
         assert random.initial_seed() == drawn == random.default_generator.initial_seed()
     finally:
         random.default_generator.set_state_array(before)
+
+
+def test_the_default_generator_is_public() -> None:
+    before = gp.default_generator.get_state()
+    try:
+        gp.manual_seed(5)
+        assert gp.default_generator.initial_seed() == 5
+        state = gp.default_generator.get_state()
+        first = gp.rand(3).tolist()
+        gp.default_generator.set_state(state)
+        assert gp.rand(3).tolist() == first
+    finally:
+        gp.default_generator.set_state(before)
