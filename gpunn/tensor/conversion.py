@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -55,14 +56,18 @@ class ConversionMethods(Variable):
     def type(self, dtype: Any = None, non_blocking: Any = False) -> Any:
         """This tensor with another dtype; without an argument, the name of its type: "gpunn.FloatTensor".
 
-        A type may also be given by that name, or be the Tensor class, which is the default float type.
+        A type may also be given by that name (PyTorch's "torch." in front will do), be the Tensor class, which is the
+        default float type, or be a class with a `dtype` and a `device`, such as compat's LongTensor.
         """
         here = backend.device_of(self.array).type
         prefix = "gpunn." if here == "cpu" else "gpunn.cuda."
         if dtype is None:
             name = next(name for name, known in LEGACY_NAMES.items() if known is dtypes.of(self.array))
             return f"{prefix}{name}Tensor"
+        if isinstance(dtype, type) and isinstance(getattr(dtype, "dtype", None), dtypes.dtype):
+            return ops.to(self, dtype.device, dtype.dtype)  # type: ignore[arg-type]
         if isinstance(dtype, str):
+            dtype = re.sub(r"^torch\.", "gpunn.", dtype)
             short = dtype.removeprefix("gpunn.").removeprefix("cuda.").removesuffix("Tensor")
             where = "cuda." if dtype.startswith("gpunn.cuda.") else ""
             if dtype != f"gpunn.{where}{short}Tensor" or short not in LEGACY_NAMES:

@@ -55,3 +55,15 @@ def test_threads():
     for bad in (0, -1, 1.5, True, "2"):
         with pytest.raises(ArgumentError, match="expected a positive number"):
             old_names.set_num_threads(bad)
+
+
+@pytest.mark.parametrize("given", [LongTensor, "torch.LongTensor", "gpunn.LongTensor"])
+def test_tensors_are_converted_to_a_type(given):
+    made = gp.tensor([1.5, 2.0]).type(given)
+    assert made.dtype is gp.int64 and made.tolist() == [1, 2]
+
+
+@pytest.mark.usefixtures("emulated")
+def test_tensors_are_moved_to_where_a_type_is():
+    made = gp.tensor([1.5, 2.0]).type(old_names.ON_GPU["HalfTensor"])
+    assert made.device.type == "cuda" and made.dtype is gp.float16 and made.type(FloatTensor).device.type == "cpu"
