@@ -254,6 +254,8 @@ class ArithmeticMethods(Variable):
         """The n-th derivative of digamma, elementwise."""
         return special_functions.polygamma(n, self)
 
+    polygamma_ = in_place(polygamma)
+
     __add__ = __radd__ = operator(binary.add)
     __sub__ = operator(binary.sub)
     __rsub__ = reflected(binary.sub)

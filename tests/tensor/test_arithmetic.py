@@ -297,3 +297,10 @@ def test_a_change_of_a_leaf_is_refused():
     with gp.no_grad():
         x += math.pi - 1
     np.testing.assert_allclose(x.detach().numpy(), [math.pi, math.pi + 1], rtol=1e-6)
+
+
+def test_polygamma_in_place(device):
+    x = gp.tensor([0.5, 3.0], dtype=gp.float64, device=device)
+    wanted = gp.polygamma(1, x)
+    assert x.polygamma_(1) is x
+    assert x.tolist() == wanted.tolist()
