@@ -64,8 +64,9 @@ class ConversionMethods(Variable):
         if dtype is None:
             name = next(name for name, known in LEGACY_NAMES.items() if known is dtypes.of(self.array))
             return f"{prefix}{name}Tensor"
-        if isinstance(dtype, type) and isinstance(getattr(dtype, "dtype", None), dtypes.dtype):
-            return ops.to(self, dtype.device, dtype.dtype)  # type: ignore[arg-type]
+        of_class = getattr(dtype, "dtype", None) if isinstance(dtype, type) else None
+        if isinstance(of_class, dtypes.dtype):
+            return ops.to(self, getattr(dtype, "device", None), of_class)  # type: ignore[arg-type]
         if isinstance(dtype, str):
             dtype = re.sub(r"^torch\.", "gpunn.", dtype)
             short = dtype.removeprefix("gpunn.").removeprefix("cuda.").removesuffix("Tensor")
