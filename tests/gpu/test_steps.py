@@ -170,7 +170,7 @@ def test_kernel_tests_are_found():
     found = repeats.kernel_tests()
     assert {"tests/kernels/test_norm.py", "tests/kernels/test_pool.py"} <= set(found)
     assert "tests/kernels/test_source.py" not in found
-    assert {"tests/ops/test_pool.py", "tests/test_random.py"} <= set(suite.device_tests())
+    assert {"tests/ops/test_pool.py", "tests/random/test_draws.py"} <= set(suite.device_tests())
 
 
 class Pointer:
