@@ -5,6 +5,7 @@ from math import inf as inf
 from math import nan as nan
 from math import pi as pi
 
+from gpunn import amp as amp
 from gpunn import autograd as autograd
 from gpunn import backends as backends
 from gpunn import compat as compat
@@ -16,6 +17,7 @@ from gpunn import serialization as serialization
 from gpunn import train as train
 from gpunn import utils as utils
 from gpunn import vision as vision
+from gpunn.amp import autocast as autocast
 from gpunn.backend import device as device
 from gpunn.backend import get_default_device as get_default_device
 from gpunn.backend import set_default_device as set_default_device
@@ -28,6 +30,7 @@ from gpunn.backends import (
 from gpunn.backends import set_deterministic_debug_mode as set_deterministic_debug_mode
 from gpunn.backends import set_float32_matmul_precision as set_float32_matmul_precision
 from gpunn.backends import use_deterministic_algorithms as use_deterministic_algorithms
+from gpunn.compile import compile as compile
 from gpunn.dtypes import bfloat16 as bfloat16
 from gpunn.dtypes import bool_ as bool_
 from gpunn.dtypes import can_cast as can_cast
@@ -51,6 +54,13 @@ from gpunn.engine import is_grad_enabled as is_grad_enabled
 from gpunn.engine import is_inference_mode_enabled as is_inference_mode_enabled
 from gpunn.engine import no_grad as no_grad
 from gpunn.engine import set_grad_enabled as set_grad_enabled
+from gpunn.engine.autocast import clear_autocast_cache as clear_autocast_cache
+from gpunn.engine.autocast import get_autocast_dtype as get_autocast_dtype
+from gpunn.engine.autocast import is_autocast_cache_enabled as is_autocast_cache_enabled
+from gpunn.engine.autocast import is_autocast_enabled as is_autocast_enabled
+from gpunn.engine.autocast import set_autocast_cache_enabled as set_autocast_cache_enabled
+from gpunn.engine.autocast import set_autocast_dtype as set_autocast_dtype
+from gpunn.engine.autocast import set_autocast_enabled as set_autocast_enabled
 from gpunn.io import load as load
 from gpunn.io import save as save
 from gpunn.ops import *  # noqa: F403

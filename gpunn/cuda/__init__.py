@@ -1,5 +1,6 @@
 """gpunn.cuda: the GPUs, their memory, streams and events, under PyTorch's names."""
 
+from gpunn.cuda import amp as amp
 from gpunn.cuda.devices import DeviceProperties as DeviceProperties
 from gpunn.cuda.devices import can_device_access_peer as can_device_access_peer
 from gpunn.cuda.devices import current_device as current_device

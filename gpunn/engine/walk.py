@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gpunn import backend
-from gpunn.engine import anomaly, modes
+from gpunn.engine import anomaly, autocast, modes
 from gpunn.engine.graph import AccumulateGrad, Node, NodeHooks, add_to_grad, edge_of
 from gpunn.engine.hooks import replaced
 from gpunn.engine.variable import Variable
@@ -115,8 +115,9 @@ class _Walk:
         heapq.heapify(self.ready)
 
     def run(self) -> None:
-        """Run every node that is needed, latest first."""
-        with modes.set_grad_enabled(self.create_graph), np.errstate(all="ignore"), modes.quietly():
+        """Run every node that is needed, latest first. None chooses its dtype anew, also inside `autocast`."""
+        quiet, plain = np.errstate(all="ignore"), autocast.switched_off()
+        with modes.set_grad_enabled(self.create_graph), quiet, modes.quietly(), plain:
             while self.ready:
                 node = heapq.heappop(self.ready)[2]
                 grads = self.buffers.pop(node, None)

@@ -115,6 +115,25 @@ def unscale_(gradients: Sequence[Tensor], found_inf: Tensor, inverse_scale: Tens
     _changed([*gradients, found_inf])
 
 
+def update_scale_(
+    scale: Tensor, tracker: Tensor, found_inf: Tensor, growth: float, backoff: float, interval: int
+) -> None:
+    """scale *= backoff if `found_inf` is not 0; else scale *= growth after each `interval` such calls in a row.
+
+    What PyTorch calls _amp_update_scale_. `tracker` counts the calls without infinities. The scale never becomes
+    infinite. Tensors of one element on one device: float32, int32, float32. The host does not wait.
+    """
+    arrays = scale.array, tracker.array, found_inf.array
+    for array in arrays:
+        if backend.device_of(array) != backend.device_of(scale.array):
+            raise device_mismatch("update_scale_", scale.array, array)
+    if backend.any_cuda(list(arrays)):
+        kernels.launch("optimizer/scale", "update_scale", 1, (*arrays, growth, backoff, interval))
+    else:
+        _update_scale(*arrays, growth, backoff, interval)
+    _changed([scale, tracker])
+
+
 def _changeable(gradients: Sequence[Tensor], op: str) -> list[Array]:
     for g in gradients:
         engine.check_in_place(g, op)
@@ -212,3 +231,12 @@ def _unscale(arrays: Sequence[Array], found: Array, factor: Array) -> None:
         is_bad = ~xp.isfinite(array).all()
         found[...] = xp.where(is_bad, xp.float32(1), found)
         _multiply(array, factor.reshape(1))
+
+
+@np.errstate(over="ignore")
+def _update_scale(scale: Array, tracker: Array, found: Array, growth: float, backoff: float, interval: int) -> None:
+    now, count = float(scale.item()), int(tracker.item()) + 1
+    is_grown = count == interval and not found.item()
+    wanted = np.float32(now * backoff if found.item() else now * growth if is_grown else now)
+    tracker[...] = 0 if found.item() or is_grown else count
+    scale[...] = wanted if np.isfinite(wanted) or not is_grown else scale

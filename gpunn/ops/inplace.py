@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, cast
 
 from gpunn import dtypes, engine
+from gpunn.engine import autocast
 from gpunn.errors import DtypeError, ShapeError
 from gpunn.ops.shape.conversion import cast as as_type
 from gpunn.ops.shape.conversion import to_device
@@ -21,7 +22,7 @@ def in_place(op: Callable[Concatenate[Any, P], Tensor]) -> Callable[Concatenate[
     """The function that puts `op(self, …)` into the memory of self, recorded by autograd, and returns self.
 
     The result must have the shape of self, and a dtype of no higher category (an integer tensor cannot take a
-    fraction). Nothing is changed if anything is wrong.
+    fraction). Nothing is changed if anything is wrong. `autocast` leaves in-place operations alone.
     """
     name = f"{op.__name__}_"
 
@@ -29,7 +30,7 @@ def in_place(op: Callable[Concatenate[Any, P], Tensor]) -> Callable[Concatenate[
     def method(self: Any, *args: P.args, **kwargs: P.kwargs) -> Tensor:
         engine.check_in_place(self, name)
         since = engine.sequence_now()
-        result = op(self, *args, **kwargs)
+        result = autocast.plainly(op, self, *args, **kwargs)
         if result.requires_grad:
             engine.keep_original(self, result, since)
         return store(self, result, name)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from gpunn import engine, random
-from gpunn.engine import AccumulateGrad, Node, Variable
+from gpunn.engine import AccumulateGrad, Node, Variable, autocast
 from gpunn.engine.saved import freed, save, unpack
 from gpunn.errors import ArgumentError, ArgumentTypeError, GraphError
 from gpunn.tensor import Tensor
@@ -22,13 +22,13 @@ class Recompute(Node):
     of enclosing scopes. Backward runs the function again, and walks the new graph down to these edges.
     """
 
-    __slots__ = ("names", "random_state", "run", "saved", "sources")
+    __slots__ = ("names", "precision", "random_state", "run", "saved", "sources")
 
     takes_none = True
     returns_fresh = False
 
     def __init__(self, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], keep: bool) -> None:
-        self.run, self.names = run, tuple(kwargs)
+        self.run, self.names, self.precision = run, tuple(kwargs), autocast.current.get()
         self.random_state = random.default_generator.get_state_array() if keep else None
         self.saved: list[Any] | None = [save(x, "checkpoint") for x in (*args, *kwargs.values())]
 
@@ -57,7 +57,7 @@ class Recompute(Node):
         return tuple(found)
 
     def _again(self) -> list[Any]:
-        """The outputs once more, made with the random numbers of the first time."""
+        """The outputs once more, made with the random numbers and the autocasting of the first time."""
         if self.saved is None:
             raise freed(self)
         values = [unpack(entry, self, f"argument {i}") for i, entry in enumerate(self.saved)]
@@ -67,7 +67,7 @@ class Recompute(Node):
         if self.random_state is not None:
             generator.set_state_array(self.random_state)
         try:
-            with engine.enable_grad():
+            with engine.enable_grad(), autocast.as_in(self.precision):
                 return _differentiable(self.run(*values[:split], **dict(zip(self.names, values[split:], strict=True))))
         finally:
             if self.random_state is not None:

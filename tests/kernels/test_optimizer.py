@@ -66,7 +66,16 @@ def limits(dtypes=(gp.float32, gp.float16, gp.float64)):
     return [*results, *found, flag]
 
 
+def scales():
+    """The scale of mixed precision: smaller, larger, as it was."""
+    scale, tracker = gp.tensor(8.0, device="cuda"), gp.tensor(1, dtype=gp.int32, device="cuda")
+    for found in (0.0, 1.0, 0.0):
+        gradients.update_scale_(scale, tracker, gp.tensor(found, device="cuda"), 3.0, 0.25, 2)
+    return [scale, tracker]
+
+
 STEPS["gradients"] = limits
+STEPS["scale"] = scales
 
 
 @pytest.mark.parametrize("name", STEPS)

@@ -149,6 +149,21 @@ def test_unscale_finds_what_is_not_finite(bad, device):
     assert flag.item() == 1.0, "it is never taken back"
 
 
+def test_update_of_the_scale(device):
+    """Shrinks after infinities; grows after each `interval` times without, but never to infinity."""
+    for start, found, count, wanted in [
+        (8.0, 1.0, 1, (2.0, 0)),
+        (8.0, 2.0, 2, (2.0, 0)),
+        (8.0, 0.0, 0, (8.0, 1)),
+        (8.0, 0.0, 2, (24.0, 0)),
+        (2.0**127, 0.0, 2, (2.0**127, 0)),
+    ]:
+        scale, tracker = gp.tensor(start, device=device), gp.tensor(count, dtype=gp.int32, device=device)
+        version = scale._version[0]
+        gradients.update_scale_(scale, tracker, gp.tensor(found, device=device), 3.0, 0.25, 3)
+        assert (scale.item(), tracker.item()) == wanted and scale._version[0] == version + 1
+
+
 def test_in_place_changes_are_counted(device):
     x = gp.ones(3, device=device)
     for change in (

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype as Dtype  # noqa: N812 - `dtype` is an argument here
+from gpunn.engine import autocast
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
 from gpunn.nn import init
 from gpunn.nn.module import Module
@@ -196,7 +197,7 @@ class RNNBase(Module):
 
     def _check_input(self, input: Tensor) -> None:
         weight = next(self.parameters())
-        if input.dtype is not weight.dtype:
+        if input.dtype is not weight.dtype and not autocast.current.get().enabled:
             raise DtypeError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). Convert input: "
                 f"input.to({weight.dtype}), or convert model: model.to({input.dtype})"
@@ -228,7 +229,7 @@ class RNNBase(Module):
             if tuple(t.shape) != shape:
                 name = f"hidden[{i}]" if pair else "hidden"
                 raise ShapeError(f"Expected {name} size {shape}, got {list(t.shape)}")
-            if t.dtype is not input.dtype:
+            if t.dtype is not input.dtype and not autocast.current.get().enabled:
                 raise DtypeError(
                     f"expected hidden states of the input's dtype {input.dtype}, got {t.dtype}; "
                     f"use hx.to({input.dtype})"

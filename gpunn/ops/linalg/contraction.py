@@ -108,6 +108,13 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     return cast(contract(a, a_labels, b, b_labels, keep)[0], a.dtype)
 
 
+def is_of_one_element(a: Tensor, b: Tensor, dims: Any) -> bool:
+    """Whether tensordot(a, b, dims) is a product of vectors, not of matrices."""
+    taken = _pairs(a, b, dims)
+    rest = [n for x, of in zip((a, b), taken, strict=True) for d, n in enumerate(x.array.shape) if d not in of]
+    return math.prod(rest) == 1
+
+
 def _pairs(a: Tensor, b: Tensor, dims: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The dimensions of a and those of b that belong together."""
     if isinstance(dims, Variable):

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gpunn import random
+from gpunn.engine import autocast
 from gpunn.errors import GpunnError
 from gpunn.utils.data.channel import Sender
 
@@ -71,6 +72,7 @@ def work(
     """The life of a worker: (epoch, number, indices) in, (epoch, number, batch) out, until None comes."""
     global _info
     _info = info
+    autocast.forget()
     python_random.seed(info.seed)
     np.random.seed(info.seed % 2**32)
     random.manual_seed(info.seed)
