@@ -9,6 +9,8 @@ import numpy as np
 
 from .case import Case, Place
 
+SUMS = "summed in float64, in the order of the index, by NumPy's add.at or bincount: one element at a time"
+
 
 def cases() -> Iterator[Case]:
     """A table of words of a small language model, and elements along rows; forward alone and with the gradient."""
@@ -19,7 +21,7 @@ def cases() -> Iterator[Case]:
         ("gather", _gather, 4096 * 512 * 16),
         ("scatter_add", _scatter_add, 4096 * 512 * 16),
     ):
-        yield Case(f"{name}/forward", run, moved=moved)
+        yield Case(f"{name}/forward", run, moved=moved, note=SUMS if name in ("index_add", "scatter_add") else "")
     yield Case("embedding/forward+backward", _embedding_backward, moved=(3 * 16384 + 2 * 10000) * 256 * 4)
 
 

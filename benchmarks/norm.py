@@ -8,17 +8,22 @@ from typing import Any
 from .case import Case, Place
 from .functional import pair
 
+PASSES = (
+    "mean and variance in two passes, corrected, the sums of blocks in float64: about ten passes of NumPy where PyTorch "
+    "has two loops"
+)
+
 
 def cases() -> Iterator[Case]:
     """Batch normalisation in training; the norms of transformers, and those of single images."""
-    yield from pair("batch_norm", _batch_norm, (64, 16, 32, 32))
-    yield from pair("batch_norm", _batch_norm, (256, 512))
-    yield from pair("layer_norm", _layer_norm, (2048, 768))
-    yield from pair("rms_norm", _rms_norm, (2048, 768))
-    yield from pair("group_norm", _group_norm, (16, 64, 32, 32))
-    yield from pair("instance_norm", _instance_norm, (16, 64, 32, 32))
+    yield from pair("batch_norm", _batch_norm, (64, 16, 32, 32), note=PASSES)
+    yield from pair("batch_norm", _batch_norm, (256, 512), note=PASSES)
+    yield from pair("layer_norm", _layer_norm, (2048, 768), note=PASSES)
+    yield from pair("rms_norm", _rms_norm, (2048, 768), note=PASSES)
+    yield from pair("group_norm", _group_norm, (16, 64, 32, 32), note=PASSES)
+    yield from pair("instance_norm", _instance_norm, (16, 64, 32, 32), note=PASSES)
     yield from pair("local_response_norm", _local_response_norm, (16, 64, 27, 27))
-    yield from pair("normalize", _normalize, (4096, 512))
+    yield from pair("normalize", _normalize, (4096, 512), note=PASSES)
 
 
 def _batch_norm(place: Place, x: Any) -> Any:
