@@ -67,11 +67,13 @@ def limits(dtypes=(gp.float32, gp.float16, gp.float64)):
 
 
 def scales():
-    """The scale of mixed precision: smaller, larger, as it was."""
-    scale, tracker = gp.tensor(8.0, device="cuda"), gp.tensor(1, dtype=gp.int32, device="cuda")
-    for found in (0.0, 1.0, 0.0):
+    """The scale of mixed precision: as it was, larger, smaller, as large as there is."""
+    results = []
+    for start, count, found in ((8.0, 0, 0.0), (8.0, 1, 0.0), (8.0, 1, 1.0), (2.0**127, 1, 0.0)):
+        scale, tracker = gp.tensor(start, device="cuda"), gp.tensor(count, dtype=gp.int32, device="cuda")
         gradients.update_scale_(scale, tracker, gp.tensor(found, device="cuda"), 3.0, 0.25, 2)
-    return [scale, tracker]
+        results += [scale, tracker]
+    return results
 
 
 STEPS["gradients"] = limits

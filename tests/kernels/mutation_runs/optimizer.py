@@ -57,5 +57,6 @@ RUNS: dict[str, list[Run]] = {
     + _steps("Rprop"),
     "optimizer/gradients.cu": [_limits],
     "optimizer/pieces.cuh": [*_steps("SGD", momentum=0.9, nesterov=True), _limits],
+    "optimizer/scale.cu": [optimizer.scales],
     "optimizer/step.cuh": _steps("SGD", momentum=0.9, nesterov=True),
 }
