@@ -4,8 +4,9 @@
 
 // found[0] != 0: scale[0] *= backoff, tracker[0] = 0. Else tracker[0] counts; at `interval` it
 // starts anew, and scale[0] *= growth unless that is infinite. One thread. Bytes: 12.
-extern "C" __global__ void update_scale(float* scale, int* tracker, const float* found,
-                                        double growth, double backoff, int interval) {
+extern "C" __global__ void __launch_bounds__(BLOCK)
+    update_scale(float* scale, int* tracker, const float* found, double growth, double backoff,
+                 int interval) {
   if (thread_index() != 0) return;
   const double now = scale[0];
   if (found[0] != 0.0f) {
