@@ -46,8 +46,12 @@ class Place:
         return made
 
     def random(self, *shape: int, requires_grad: bool = False) -> Any:
-        """A tensor of normal numbers, the same in every place (but rounded to its type). Never zeros."""
-        x = self._numbers(np.random.default_rng(sum(shape)).standard_normal(shape, np.float32))
+        """A tensor of normal numbers, the same in every place (but rounded to its type). Never zeros.
+
+        The next one is another, also if it has the same shape.
+        """
+        rng = np.random.default_rng((sum(shape), len(self.fed)))
+        x = self._numbers(rng.standard_normal(shape, np.float32))
         if len(shape) == 4 and (self.strong or self.layout == "channels_last"):
             x = x.contiguous(memory_format=self.lib.channels_last)
         self.fed.append(x)

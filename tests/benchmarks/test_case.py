@@ -121,6 +121,12 @@ def test_the_emulator_is_no_gpu():
         assert open_place("cuda", 1) == "no GPU found (the emulator plays it, and its times say nothing of a GPU)"
 
 
+def test_tensors_of_one_shape_differ():
+    place = Place("cpu", gpunn, "cpu")
+    x, g = place.random(100), place.random(100)
+    assert abs((x * g).mean().item()) < 0.5 and not x.equal(g)
+
+
 def test_the_cpu_is_always_there():
     place = open_place("cpu", 1)
     assert place == Place("cpu", gpunn, "cpu")

@@ -10,7 +10,7 @@ CPU = Place("cpu", gpunn, "cpu")
 
 
 def square(place, x):
-    assert place is CPU
+    assert place == CPU
     return x * x
 
 
@@ -20,10 +20,11 @@ def test_forward_and_backward_of_one_function():
     assert (forward.moved, backward.moved) == (2 * 24, 5 * 24)
     assert (forward.flops, backward.flops) == (6, 18)
     assert (forward.batch, backward.batch) == (2, 2) and not forward.planar
-    x = CPU.random(2, 3).numpy()
-    np.testing.assert_array_equal(forward.make(CPU)().numpy(), x * x)
-    (gradient,) = backward.make(CPU)()
-    np.testing.assert_allclose(gradient.numpy(), 2 * x * x, rtol=1e-6)  # the weights are x again: same shape
+    where = Place("cpu", gpunn, "cpu")
+    x, g = [where.random(2, 3).numpy() for _ in range(2)]
+    np.testing.assert_array_equal(forward.make(Place("cpu", gpunn, "cpu"))().numpy(), x * x)
+    (gradient,) = backward.make(Place("cpu", gpunn, "cpu"))()
+    np.testing.assert_allclose(gradient.numpy(), 2 * x * g, rtol=1e-6)
 
 
 def test_other_batches_and_smaller_results():

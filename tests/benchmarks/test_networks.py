@@ -67,7 +67,7 @@ def test_published_counts(name):
 def test_data_are_random_and_the_same_each_time():
     for name in ("lenet5", "gpt"):
         network = NETWORKS[name]
-        (x, labels), (again, _) = network.data(CPU, 4), network.data(CPU, 4)
+        (x, labels), (again, _) = [network.data(Place("cpu", gpunn, "cpu"), 4) for _ in range(2)]
         assert x.shape == (4, *network.shape) and x.equal(again)
         assert len(labels) == (4 * network.shape[0] if network.is_text else 4)
         assert labels.min().item() >= 0 and labels.max().item() < network.classes
