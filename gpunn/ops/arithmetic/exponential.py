@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from gpunn.backend import Array
 from gpunn.errors import DtypeError
 from gpunn.kernels import elementwise
-from gpunn.ops.arithmetic.elementwise import Elementwise, Unary, UnaryBackward, masked
+from gpunn.ops.arithmetic.elementwise import Elementwise, RoundedOnce, Unary, UnaryBackward, masked
 from gpunn.ops.arithmetic.promotion import NUMBERS, Operand, floating, only_tensors, promoted
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Logaddexp2(Elementwise):
         return grad / ((self.saved(0) - self.saved(1)).exp2() + 1)
 
 
-class Xlogy(Elementwise):
+class Xlogy(RoundedOnce, Elementwise):
     wide = True
     saves: ClassVar = {0: (0, 1), 1: (0, 1)}
 

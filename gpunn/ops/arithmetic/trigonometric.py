@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpunn.backend import Array
 from gpunn.ops.arithmetic.binary import mul
-from gpunn.ops.arithmetic.elementwise import Elementwise, Unary, masked
+from gpunn.ops.arithmetic.elementwise import Elementwise, RoundedOnce, Unary, masked
 from gpunn.ops.arithmetic.promotion import floating, only_tensors, promoted
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Cos(Unary):
         return -grad * self.saved(0).sin()
 
 
-class Tan(Unary):
+class Tan(RoundedOnce, Unary):
     saves_output = True
 
     def compute(self, xp: Any, x: Array) -> Array:
@@ -45,7 +45,7 @@ class Tan(Unary):
         return grad * (y * y + 1)
 
 
-class Asin(Unary):
+class Asin(RoundedOnce, Unary):
     saves: ClassVar = {0: (0,)}
 
     def compute(self, xp: Any, x: Array) -> Array:
@@ -78,7 +78,7 @@ class Atan(Unary):
         return grad / (x * x + 1)
 
 
-class Atan2(Elementwise):
+class Atan2(RoundedOnce, Elementwise):
     saves: ClassVar = {0: (0, 1), 1: (0, 1)}
 
     def compute(self, xp: Any, a: Array, b: Array) -> Array:
