@@ -34,7 +34,7 @@ def custom_fwd(fwd: Any = None, *, cast_inputs: dtype | None = None) -> Any:
     return amp.custom_fwd(fwd, device_type="cuda", cast_inputs=cast_inputs)
 
 
-def custom_bwd(bwd: Any = None) -> Any:
+def custom_bwd(bwd: Any) -> Any:
     """gpunn.amp.custom_bwd for "cuda"."""
     return amp.custom_bwd(bwd, device_type="cuda")
 
