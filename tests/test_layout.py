@@ -127,6 +127,7 @@ FAULTS = [
         ":3:",
     ),
     ("no_stored_lambda", {"gpunn/ops/a.py": "class A:\n    back = lambda self, g: g\n"}, "a.py:2:"),
+    ("launches_are_counted", {"gpunn/ops/a.py": "from gpunn.kernels import bounds, launch\n"}, "a.py:1:"),
     ("public_names_are_documented", {"gpunn/ops/a.py": "class A: ...\ndef f(x): return x\n"}, "f is public"),
     ("public_names_are_documented", {"gpunn/nn/a.py": "class A: ...\n"}, "A is public"),
     (

@@ -69,6 +69,14 @@ def keyword_arguments_have_names(project: Project) -> Iterator[str]:
                 yield f"{place}: {node.name} swallows **{name}; name the arguments, or pass them all on"
 
 
+def launches_are_counted(project: Project) -> Iterator[str]:
+    """`gpunn kernels --check`, the benchmarks and tests count launches by putting a function in place of this one."""
+    for source in project.gpunn:
+        for place, name in source.imports:
+            if name == "gpunn.kernels.launch":
+                yield f"{place}: a launch taken out of its module is not counted; write kernels.launch(…)"
+
+
 def no_stored_lambda(project: Project) -> Iterator[str]:
     for source in project.gpunn:
         in_class = [line for _, node in source.find(ast.ClassDef) for line in node.body]

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gpunn import dtypes
+from gpunn import dtypes, kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ArgumentError, DtypeError
-from gpunn.kernels import launch
 from gpunn.ops.pool.windows import (
     Sizes,
     Windows,
@@ -62,7 +61,7 @@ class AvgPool(Function):
         out = array_module(x).empty((len(stack), *windows.out, stack.shape[-1]), x.dtype)
         threads = threads_for(out) * (32 if has_warps(stack, windows) else 1)
         args = (out, stack, *windows.geometry(stack), self.divisor or 0, self.with_padding)
-        launch("pool/average", "avg_pool_forward", threads, args)
+        kernels.launch("pool/average", "avg_pool_forward", threads, args)
         self.shape = x.shape
         return from_stack(out, (*x.shape[: -len(windows.size)], *windows.out))
 
@@ -96,7 +95,7 @@ class AvgPoolBackward(Function):
         windows, stack = self.windows, as_stack(grad, len(self.windows.size))
         dx = array_module(grad).empty((len(stack), *windows.size, stack.shape[-1]), grad.dtype)
         args = (dx, stack, *windows.geometry(stack), self.divisor or 0, self.with_padding)
-        launch("pool/average", "avg_pool_backward", threads_for(dx), args)
+        kernels.launch("pool/average", "avg_pool_backward", threads_for(dx), args)
         return from_stack(dx, self.shape)
 
     def backward(self, grad: Tensor) -> Tensor:

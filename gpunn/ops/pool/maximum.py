@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from gpunn import dtypes
+from gpunn import dtypes, kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import DtypeError
-from gpunn.kernels import launch
 from gpunn.ops.pool.windows import (
     Positions,
     Sizes,
@@ -59,9 +58,9 @@ class MaxPool(Function):
         windows, stack, largest, winners = self._prepared(x)
         threads, geometry = threads_for(largest), windows.geometry(stack)
         if winners is None:
-            launch(FILE, "max_pool_values", threads, (largest, stack, *geometry), {"I": "unsigned char"})
+            kernels.launch(FILE, "max_pool_values", threads, (largest, stack, *geometry), {"I": "unsigned char"})
         else:
-            launch(FILE, "max_pool_forward", threads, (largest, winners, stack, *geometry))
+            kernels.launch(FILE, "max_pool_forward", threads, (largest, winners, stack, *geometry))
         return self._result(x, largest, winners, _places_in_planes)
 
     def _prepared(self, x: Array) -> tuple[Windows, Array, Array, Array]:
@@ -162,7 +161,7 @@ def _positions(winners: Array, windows: Windows) -> Array:
 def _places_in_planes(winners: Array, windows: Windows) -> Array:
     """The same by a kernel."""
     places = array_module(winners).empty(winners.shape, np.int64)
-    launch(FILE, "max_pool_places", winners.size, (places, winners, *windows.geometry(winners)), {"T": "float"})
+    kernels.launch(FILE, "max_pool_places", winners.size, (places, winners, *windows.geometry(winners)), {"T": "float"})
     return places
 
 
@@ -200,7 +199,7 @@ class MaxPoolBackward(Function):
     def forward_cuda(self, grad: Array, winners: Array) -> Array:
         dx = array_module(grad).empty((len(winners), *self.windows.size, winners.shape[-1]), grad.dtype)
         args = (dx, as_stack_like(winners, grad), winners, *self.windows.geometry(winners))
-        launch(FILE, "max_pool_backward", threads_for(dx), args)
+        kernels.launch(FILE, "max_pool_backward", threads_for(dx), args)
         return from_stack(dx, self.shape)
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -225,7 +224,7 @@ class MaxPoolGather(Function):
     def forward_cuda(self, x: Array, winners: Array) -> Array:
         windows, found = self.windows, array_module(x).empty(winners.shape, x.dtype)
         args = (found, as_stack_like(winners, x, windows.size), winners, *windows.geometry(winners))
-        launch(FILE, "max_pool_gather", found.size, args)
+        kernels.launch(FILE, "max_pool_gather", found.size, args)
         return from_stack(found, (*self.shape[: -len(windows.size)], *windows.out))
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:

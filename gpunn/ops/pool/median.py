@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gpunn import dtypes
+from gpunn import dtypes, kernels
 from gpunn.backend import Array, array_module
 from gpunn.errors import DtypeError
-from gpunn.kernels import launch
 from gpunn.ops.pool.maximum import MaxPool
 from gpunn.ops.pool.windows import Sizes, Windows, blocks, from_stack, padded, windows_over
 from gpunn.ops.reduction.accumulate import widened
@@ -34,7 +33,7 @@ class MedianPool(MaxPool):
     def forward_cuda(self, x: Array) -> Array:
         windows, stack, medians, winners = self._prepared(x)
         args = (medians, winners, stack, *windows.geometry(stack))
-        launch("pool/median", "median_pool_forward", medians.size, args)
+        kernels.launch("pool/median", "median_pool_forward", medians.size, args)
         return self._with_winners(x, medians, winners)
 
     def _with_winners(self, x: Array, medians: Array, winners: Array) -> Array:

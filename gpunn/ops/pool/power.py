@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from gpunn import dtypes
+from gpunn import dtypes, kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ArgumentTypeError, DtypeError
-from gpunn.kernels import launch
 from gpunn.ops.arithmetic.elementwise import masked, zeros_like
 from gpunn.ops.arithmetic.sign import abs as absolute
 from gpunn.ops.pool.average import AvgPool, AvgPoolBackward
@@ -53,7 +52,7 @@ class LPPool(Function):
         y = array_module(x).empty((len(stack), *windows.out, stack.shape[-1]), x.dtype)
         threads = threads_for(y) * (32 if has_warps(stack, windows) else 1)
         args = (y, stack, *windows.geometry(stack), self.p, self.scale)
-        launch(FILE, "lp_pool_forward", threads, args)
+        kernels.launch(FILE, "lp_pool_forward", threads, args)
         return from_stack(y, (*x.shape[: -len(windows.size)], *windows.out))
 
     def backward(self, grad: Tensor) -> Tensor:
@@ -80,7 +79,7 @@ class LPPoolBackward(Function):
         dx = array_module(x).empty(stack.shape, x.dtype)
         like = [as_stack_like(stack, a, a.shape[-len(windows.size) :]) for a in (grad, y)]
         args = (dx, like[0], stack, like[1], *windows.geometry(stack), self.p, self.scale)
-        launch(FILE, "lp_pool_backward", threads_for(dx), args)
+        kernels.launch(FILE, "lp_pool_backward", threads_for(dx), args)
         return from_stack(dx, x.shape)
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:

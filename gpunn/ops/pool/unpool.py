@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from gpunn import dtypes
+from gpunn import dtypes, kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, IndexRangeError, ShapeError
-from gpunn.kernels import bounds, launch
+from gpunn.kernels import bounds
 from gpunn.ops.conv.geometry import LARGEST, per_axis
 from gpunn.ops.indexing.scatter import scatter_add
 from gpunn.ops.pool.windows import Sizes, as_stack, as_stack_like, from_stack
@@ -56,8 +56,8 @@ class MaxUnpool(Function):
         if y.size:
             owners, shape = xp.zeros(y.shape, np.int32), (a, math.prod(size), places, b)
             found = bounds.slot(self.op, indices if b == 1 else where, 0, places)
-            launch(FILE, "unpool_owners", stack.size, (owners, where, *shape, *found), {"T": "float"})
-            launch(FILE, "unpool_forward", y.size, (y, stack, owners, *shape))
+            kernels.launch(FILE, "unpool_owners", stack.size, (owners, where, *shape, *found), {"T": "float"})
+            kernels.launch(FILE, "unpool_forward", y.size, (y, stack, owners, *shape))
         return self._result(x, y)
 
     def _result(self, x: Array, y: Array) -> Array:
@@ -92,7 +92,7 @@ class MaxUnpoolBackward(Function):
         size = self.shape[-len(self.out) :]
         dx = xp.empty((a, *size, b), grad.dtype)
         args = (dx, stack, as_stack_like(stack, indices, size), a, math.prod(size), math.prod(self.out), b)
-        launch(FILE, "unpool_backward", dx.size, args)
+        kernels.launch(FILE, "unpool_backward", dx.size, args)
         return from_stack(dx, self.shape)
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from gpunn import dtypes
+from gpunn import dtypes, kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable, grad_of, is_grad_enabled
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, IndexRangeError, ShapeError
-from gpunn.kernels import launch
 from gpunn.ops.conv.geometry import LARGEST
 from gpunn.ops.indexing.gather import gather
 from gpunn.ops.reduction.accumulate import widened
@@ -107,7 +106,7 @@ class GridSampleBackward(Function):
 
 
 def _launch(kernel: str, threads: int, args: tuple[Any, ...], node: GridSample | GridSampleBackward) -> None:
-    launch(FILE, kernel, threads, args, {"TAPS": MODES[node.sampling.mode]})
+    kernels.launch(FILE, kernel, threads, args, {"TAPS": MODES[node.sampling.mode]})
 
 
 def _in_memory(x: Array) -> Array:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from gpunn import dtypes
+from gpunn import dtypes, kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, IndexRangeError, ShapeError, UnsupportedError
-from gpunn.kernels import launch
 from gpunn.ops.conv.geometry import LARGEST
 from gpunn.ops.reduction.accumulate import widened
 from gpunn.ops.shape.conversion import CHANNELS_LAST_ORDER, contiguous_format, layout
@@ -75,7 +74,7 @@ class Pad(Function):
             found = xp.empty([edge.out for edge in edges], x.dtype)
             numbers = [number for edge in edges for number in edge]
             args = (found.view(source.dtype), source, *numbers, MODES.index(self.mode), bits)
-            launch("resize/pad", "pad_forward", found.size, args)
+            kernels.launch("resize/pad", "pad_forward", found.size, args)
         return found.reshape([self.edges[axis].out for axis in order]).transpose(_inverse(order))
 
     def backward(self, grad: Tensor) -> Tensor:
@@ -110,7 +109,7 @@ class PadBackward(Function):
         dx = xp.empty([edge.size for edge in edges], grad.dtype)
         numbers = [number for edge in middle for number in edge]
         args = (dx, xp.ascontiguousarray(grad.transpose(order)), planes, inner, *numbers, MODES.index(self.mode))
-        launch("resize/unpad", "pad_backward", dx.size, args)
+        kernels.launch("resize/unpad", "pad_backward", dx.size, args)
         return dx.transpose(_inverse(order))
 
     def backward(self, grad: Tensor) -> Tensor:

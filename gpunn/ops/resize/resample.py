@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gpunn import backend
+from gpunn import backend, kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
-from gpunn.kernels import launch
 from gpunn.ops.pool.windows import as_stack, from_stack, threads_for
 from gpunn.ops.reduction.accumulate import widened
 from gpunn.ops.resize.taps import Axis, Taps, taps_of
@@ -67,7 +66,7 @@ def resampled(stack: Array, taps: list[Taps]) -> Array:
     tables = [array for t in all_taps for array in (t.first, t.count, t.weights)]
     sizes = [number for t in all_taps for number in (t.size, t.out, t.width)]
     args = (y, stack, *tables, len(stack), stack.shape[-1], *sizes)
-    launch("resize/resample", "resample", threads_for(y), args)
+    kernels.launch("resize/resample", "resample", threads_for(y), args)
     return y
 
 

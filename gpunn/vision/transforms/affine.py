@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from gpunn import kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ArgumentError, ArgumentTypeError
-from gpunn.kernels import launch
 from gpunn.ops import as_tensor, zeros
 from gpunn.tensor import Tensor
 from gpunn.vision.transforms.batch import Numbers, apply, compute_type, each, for_channels, images, rounded, table
@@ -74,7 +74,7 @@ class _Affine(Function):
         y = xp.empty((*x.shape[:2], *self.size), x.dtype)
         tables = (table(x, self.matrices, number), table(x, self.fill, number))
         args = (y, xp.ascontiguousarray(x), *tables, *x.shape, *self.size, self.is_bilinear, self.is_filled)
-        launch(FILE, "affine", x.shape[0] * math.prod(self.size), args)
+        kernels.launch(FILE, "affine", x.shape[0] * math.prod(self.size), args)
         return y
 
     def backward(self, grad: Tensor) -> Tensor:

@@ -7,11 +7,10 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from gpunn import dtypes
+from gpunn import dtypes, kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ArgumentError, ShapeError
-from gpunn.kernels import launch
 from gpunn.ops import cat, minimum, where, zeros_like
 from gpunn.ops import tensor as new_tensor
 from gpunn.tensor import Tensor
@@ -46,8 +45,8 @@ class _Blend(Function):
         source, pixels = xp.ascontiguousarray(x), math.prod(size)
         y, means, factors = xp.empty(x.shape, x.dtype), xp.empty(n, number), table(x, self.factors, number)
         if self.other == "mean":
-            launch(FILE, "mean_brightness", n * BLOCK * (pixels > 0), (means, source, n, c, pixels))
-        launch(FILE, "blend", n * pixels, (y, source, factors, means, n, c, pixels, OTHERS.index(self.other)))
+            kernels.launch(FILE, "mean_brightness", n * BLOCK * (pixels > 0), (means, source, n, c, pixels))
+        kernels.launch(FILE, "blend", n * pixels, (y, source, factors, means, n, c, pixels, OTHERS.index(self.other)))
         return y
 
     def backward(self, grad: Tensor) -> Tensor:
@@ -84,7 +83,7 @@ class _Hue(Function):
         xp, pixels = array_module(x), math.prod(x.shape[2:])
         y = xp.empty(x.shape, x.dtype)
         args = (y, xp.ascontiguousarray(x), table(x, self.shifts, compute_type(x)), len(x), pixels)
-        launch(FILE, "shift_hue", len(x) * pixels, args)
+        kernels.launch(FILE, "shift_hue", len(x) * pixels, args)
         return y
 
     def backward(self, grad: Tensor) -> Tensor:

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from gpunn import kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ArgumentError, ShapeError
-from gpunn.kernels import launch
 from gpunn.nn import functional
 from gpunn.ops import tensor as new_tensor
 from gpunn.ops.resize.pad import Edge, PadBackward
@@ -40,8 +40,8 @@ class _Blur(Function):
         middle, y = xp.empty(x.shape, number), xp.empty(x.shape, x.dtype)
         across, down = (table(x, weights, number) for weights in (self.across, self.down))
         args = (middle, xp.ascontiguousarray(x), across, n, c * h, w, across.shape[1])
-        launch(FILE, "blur_rows", x.size, args)
-        launch(FILE, "blur_columns", x.size, (y, middle, down, n, c, h, w, down.shape[1]))
+        kernels.launch(FILE, "blur_rows", x.size, args)
+        kernels.launch(FILE, "blur_columns", x.size, (y, middle, down, n, c, h, w, down.shape[1]))
         return y
 
     def backward(self, grad: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ class _Normalize(Function):
         xp, number, (n, c, *size) = array_module(x), compute_type(x), x.shape
         y = xp.empty(x.shape, np.float32 if x.dtype == np.uint8 else x.dtype)
         tables = (table(x, self.mean, number), table(x, self.std, number))
-        launch(FILE, "normalize", x.size, (y, xp.ascontiguousarray(x), *tables, n, c, math.prod(size)))
+        kernels.launch(FILE, "normalize", x.size, (y, xp.ascontiguousarray(x), *tables, n, c, math.prod(size)))
         return y
 
 

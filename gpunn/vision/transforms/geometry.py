@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gpunn import backend
+from gpunn import backend, kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ArgumentError
-from gpunn.kernels import launch
 from gpunn.tensor import Tensor
 from gpunn.vision.transforms.batch import (
     Numbers,
@@ -50,7 +49,7 @@ class _CropAndFlip(Function):
         xp, self.before = array_module(x), x.shape[2:]
         y = xp.empty((*x.shape[:2], *self.size), x.dtype)
         args = (y, xp.ascontiguousarray(x), table(x, self.boxes, np.int32), *x.shape, *self.size)
-        launch(FILE, "crop_and_flip", y.size, args)
+        kernels.launch(FILE, "crop_and_flip", y.size, args)
         return y
 
     def backward(self, grad: Tensor) -> Tensor:
@@ -80,7 +79,7 @@ class _Erase(Function):
         xp = array_module(x)
         y = xp.empty(x.shape, x.dtype)
         tables = (table(x, self.boxes, np.int32), table(x, self.value, compute_type(x)))
-        launch(FILE, "erase", y.size, (y, xp.ascontiguousarray(x), *tables, *x.shape))
+        kernels.launch(FILE, "erase", y.size, (y, xp.ascontiguousarray(x), *tables, *x.shape))
         return y
 
     def backward(self, grad: Tensor) -> Tensor:
