@@ -154,7 +154,8 @@ def test_every_case(dtype, tile, number, last):
 
 
 @pytest.mark.sweep
+@pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
-def test_many_orders(dtype):
+def test_many_orders(dtype, last):
     host, geo = arrays((1, 4, 5, 4), (5, 4, 2, 3), ((2, 1), 1, 1, 1), dtype)
-    check_kernels(lambda: all_products(host, geo, True, tiles.choices()[0]), orders=MANY)
+    check_kernels(lambda: all_products(host, geo, last, tiles.choices()[0]), orders=MANY)

@@ -96,3 +96,4 @@ def mutation_runs():
 @pytest.mark.sweep
 def test_many_orders():
     check_kernels(lambda: run("smooth_l1_loss", 5000, "mean"), MANY)
+    check_kernels(lambda: run("kl_div", 37, "none"), MANY)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import gpunn as gp
+from gpunn.ops.loss import totals
 from tests.kernels.orders import MANY, check_kernels
 
 F = gp.nn.functional
@@ -65,3 +66,13 @@ def test_soft_targets(shape, dim):
 def test_many_orders(shape, dim):
     check_kernels(lambda: softmax(F.softmax, shape, dim), MANY)
     check_kernels(lambda: cross_entropy(F.cross_entropy, shape, label_smoothing=0.1), MANY)
+    check_kernels(lambda: cross_entropy(F.cross_entropy, shape, reduction="none"), MANY)
+    check_kernels(lambda: cross_entropy(F.nll_loss, shape), MANY)
+    check_kernels(lambda: soft_targets(shape, weighted=True), MANY)
+
+
+@pytest.mark.sweep
+def test_totals_by_several_blocks_in_many_orders(monkeypatch):
+    monkeypatch.setattr(totals, "DIRECT", 0)
+    monkeypatch.setattr(totals, "EACH", 1)
+    check_kernels(lambda: cross_entropy(F.nll_loss, (40, 3)), MANY)

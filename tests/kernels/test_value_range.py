@@ -9,7 +9,7 @@ import gpunn as gp
 from gpunn import emulator
 from gpunn.errors import ArgumentError
 from gpunn.ops.value_range import check_range
-from tests.kernels.orders import check_kernels
+from tests.kernels.orders import MANY, check_kernels
 
 VALUES = np.random.default_rng(0).uniform(-1, 1, 5001)
 VALUES[[70, 4000]] = 3, math.nan
@@ -34,6 +34,11 @@ def noted():
 
 def test_no_faults_and_no_order():
     check_kernels(noted)
+
+
+@pytest.mark.sweep
+def test_many_orders():
+    check_kernels(noted, MANY)
 
 
 @pytest.mark.parametrize("kind", range(3))
