@@ -2,13 +2,15 @@
 
 D = activation(A @ B + bias). Algorithms are chosen once for each kind of product, before anything is recorded: the
 heuristic of cuBLASLt may fail during a capture. The workspace of 32 MiB, which kernels for Hopper want, belongs to a
-stream, or to the graph that is being recorded. Split sums go through the workspace, never through atomics.
+stream, or to the graph that is being recorded. Split sums go through the workspace, in the type that sums are computed
+in: neither through atomics nor rounded to half types on the way.
 
 NVIDIA's own Python bindings (nvmath-python) call their cuBLASLt module experimental; the twelve C functions used here
 are the same in CUDA 12 and 13.
 
 This has never run on a GPU: it is tested against an imitation of the library that computes with NumPy. So it is off
 unless `gpunn.kernels.settings.settings.library_products` is set; otherwise captured steps use kernels of our own.
+Numbers, sizes and the order of arguments are those of NVIDIA's cublasLt.h of CUDA 12 and 13.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ TF32: Final = 77  # CUBLAS_COMPUTE_32F_FAST_TF32
 TRANSPOSE_A, TRANSPOSE_B, EPILOGUE, BIAS_POINTER, BIAS_TYPE = 3, 4, 7, 8, 26
 BATCH_COUNT, BATCH_STRIDE = 5, 6
 MAX_WORKSPACE, REDUCTIONS, ALIGNMENT_A = 1, 3, 5
-IN_ORDER: Final = 2 | 4  # reductions of split sums in a workspace, in the type of the sums or of the result
+IN_WORKSPACE: Final = 2  # CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE: split sums in a workspace, in the type of the sums
 
 POINTER, HANDLE = ctypes.POINTER(c_void_p), c_void_p
 FUNCTIONS: Final[dict[str, tuple[Any, ...]]] = {
@@ -88,6 +90,7 @@ class Kind(NamedTuple):
     b: Matrix
     d: Matrix
     epilogue: int
+    bias: int  # what its address is a multiple of, as `alignment`; 0: no bias
     is_tf32: bool
 
 
@@ -154,8 +157,9 @@ class Library:
         self._set(describe, description, TRANSPOSE_A, c_int32(kind.b.transposed))
         self._set(describe, description, TRANSPOSE_B, c_int32(kind.a.transposed))
         self._set(describe, description, EPILOGUE, c_int32(kind.epilogue))
-        if kind.epilogue & WITH_BIAS:
+        if kind.bias:  # the heuristic does not read there, but goes by how the address is aligned
             self._set(describe, description, BIAS_TYPE, c_int32(type_))
+            self._set(describe, description, BIAS_POINTER, c_void_p(kind.bias))
         shapes = (kind.columns, kind.depth), (kind.depth, kind.rows), (kind.columns, kind.rows)
         layouts = [
             self._layout(type_, shape, matrix, kind.batch)
@@ -181,7 +185,7 @@ class Library:
         self.call("cublasLtMatmulPreferenceCreate", byref(preference))
         prefer = "cublasLtMatmulPreferenceSetAttribute"
         self._set(prefer, preference, MAX_WORKSPACE, c_uint64(WORKSPACE))
-        self._set(prefer, preference, REDUCTIONS, c_uint32(IN_ORDER))
+        self._set(prefer, preference, REDUCTIONS, c_uint32(IN_WORKSPACE))
         for i, matrix in enumerate((kind.b, kind.a, kind.d, kind.d)):
             self._set(prefer, preference, ALIGNMENT_A + i, c_uint32(matrix.alignment))
         operands = (self.handle(kind.device), description, layouts[0], layouts[1], layouts[2], layouts[2])
@@ -222,9 +226,10 @@ class Library:
         epilogue = (activation & ~NONE | WITH_BIAS) if bias is not None else activation
         is_tf32 = a.dtype == np.float32 and backend.is_tf32_in_products()
         sizes = len(a), shape[-2], shape[-1], a.shape[-1]
-        plan = self.plan(Kind(int(a.device.id), a.dtype.name, *sizes, of_a, of_b, of_d, epilogue, is_tf32))
+        bias = None if bias is None else cupy.ascontiguousarray(bias)
+        of_bias = 0 if bias is None else _alignment(bias)
+        plan = self.plan(Kind(int(a.device.id), a.dtype.name, *sizes, of_a, of_b, of_d, epilogue, of_bias, is_tf32))
         if bias is not None:
-            bias = cupy.ascontiguousarray(bias)
             pointer = c_void_p(bias.data.ptr)
             self._set("cublasLtMatmulDescSetAttribute", plan.description, BIAS_POINTER, pointer)
         workspace, stream = self.workspace(a), int(cupy.cuda.get_current_stream().ptr)
@@ -255,8 +260,13 @@ def _laid(x: Array) -> tuple[Array, Matrix]:
     if found is None:
         stack, found = array_module(x).ascontiguousarray(stack), (False, int(x.shape[-1]))
     transposed, pitch = found
-    address, batch_stride = int(stack.data.ptr), int(stack.strides[0]) // int(x.itemsize)
-    return stack, Matrix(transposed, pitch, batch_stride, min(ALIGNMENT, address & -address or ALIGNMENT))
+    return stack, Matrix(transposed, pitch, int(stack.strides[0]) // int(x.itemsize), _alignment(stack))
+
+
+def _alignment(x: Array) -> int:
+    """The largest power of two, at most ALIGNMENT, that the address of `x` is a multiple of."""
+    address = int(x.data.ptr)
+    return min(ALIGNMENT, address & -address or ALIGNMENT)
 
 
 def _lines(stack: Array) -> tuple[bool, int] | None:

@@ -6,15 +6,18 @@ The real library has not been called.
 
 import ctypes
 import math
+import subprocess
 from itertools import count
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
 import pytest
 
 from gpunn import backend, blas, capture, emulator
-from gpunn.blas import GELU, NONE, RELU, BlasError, Library
+from gpunn.blas import GELU, NONE, RELU, BlasError, Heuristic, Library
 from gpunn.capture import Capture, CaptureError
+from gpunn.emulator import compiler
 
 NUMPY = {0: np.float32, 1: np.float64, 2: np.float16, 14: ml_dtypes.bfloat16}
 SIZES = {3: 4, 4: 4, 7: 4, 8: 8, 26: 4}  # of the attributes of a description, as in cublasLt.h
@@ -87,9 +90,11 @@ class Imitation:
     def _MatmulAlgoGetHeuristic(self, handle, desc, a, b, c, d, preference, wanted, result, found):  # noqa: N802
         assert self.objects[number(handle)] == "handle"
         assert wanted == 1
-        assert ctypes.sizeof(result._obj) == 96
+        description = self.objects[number(desc)]
+        if description[7] & 4:  # the real one goes by the alignment of the bias, and refuses where there is none
+            assert description[8] in (4, 8, 16, 32, 64, 128, 256)
         assert self.objects[number(preference)][1] == 32 << 20
-        assert self.objects[number(preference)][3] == 6
+        assert self.objects[number(preference)][3] == 2
         self.alignments = [self.objects[number(preference)][i] for i in (5, 6, 7, 8)]
         result._obj.algorithm, result._obj.workspace = b"chosen", 1 << 20
         found._obj.value = self.found
@@ -261,3 +266,65 @@ def test_where_there_is_no_library():
         blas.library.cache_clear()
         with pytest.raises(BlasError, match="cannot be used"):
             blas.library()
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """A library in C, whose functions have the types of NVIDIA's header."""
+    if (problem := compiler.compiler_problem()) is not None:
+        pytest.skip(problem)
+    target = tmp_path_factory.mktemp("cublaslt") / "libcublasLt.so"
+    source = Path(__file__).with_name("cublaslt.cpp")
+    subprocess.run(
+        [compiler.find_compiler().path, "-shared", "-fPIC", "-Wall", "-Werror", source, "-o", target], check=True
+    )
+    return ctypes.CDLL(str(target))
+
+
+def test_what_reaches_c(compiled):
+    """Every argument of every function comes through ctypes whole, and in the order of the header."""
+    compiled.imitation_notes.restype, compiled.imitation_size.restype = ctypes.c_char_p, ctypes.c_size_t
+    assert compiled.imitation_size() == ctypes.sizeof(Heuristic)
+    with emulator.enable():
+        cupy, library = backend.cuda_module(), Library(compiled)
+        a, b, bias = (cupy.zeros(shape, np.float32) for shape in ((2, 3, 5), (2, 5, 7), (7,)))
+        with cupy.cuda.Stream() as stream:
+            d = library.matmul(a, b, bias, RELU)
+            workspace = library.workspace(a)
+        pointers = [f"0x{x.data.ptr:x}" for x in (a, b, d, workspace)]
+    handle, description, of_b, of_a, of_d, preference = (f"0x{0x7F0000000000 + n:x}" for n in (6, 1, 2, 3, 4, 5))
+    lines = compiled.imitation_notes().decode().splitlines()
+    attributes = {}
+    for line in lines:
+        name, *numbers = line.split()
+        if name in ("description", "layout", "preference") and numbers[0].startswith("0x"):
+            attributes.setdefault(numbers[0], {})[int(numbers[1])] = int(numbers[2]), int(numbers[3])
+    align = [x.data.ptr & -x.data.ptr for x in (b, a)]
+    assert "description 68 0" in lines
+    assert [line for line in lines if line.startswith("layout ") and "0x" not in line] == [
+        "layout 0 7 5 7", "layout 0 5 3 5", "layout 0 7 3 7",
+    ]  # fmt: skip
+    assert attributes[description] == {3: (0, 4), 4: (0, 4), 7: (6, 4), 26: (0, 4), 8: (bias.data.ptr, 8)}
+    assert [attributes[x] for x in (of_b, of_a, of_d)] == [
+        {5: (2, 4), 6: (35, 8)}, {5: (2, 4), 6: (15, 8)}, {5: (2, 4), 6: (21, 8)},
+    ]  # fmt: skip
+    limits = {1: (32 << 20, 8), 3: (2, 4), 7: (256, 4), 8: (256, 4)}
+    assert attributes[preference] == limits | {5: (min(256, align[0]), 4), 6: (min(256, align[1]), 4)}
+    assert f"heuristic {handle} {description} {of_b} {of_a} {of_d} {of_d} {preference} 1" in lines
+    assert f"destroy {preference}" in lines
+    algorithm = "1,0,3,4,5,6,7,fedcba9876543210,"
+    at_a, at_b, at_d, at_workspace = pointers
+    assert lines[-1] == (
+        f"matmul {handle} {description} 1 {at_b} {of_b} {at_a} {of_a} 0 {at_d} {of_d} {at_d} {of_d} "
+        f"{algorithm} {at_workspace} {32 << 20} 0x{stream.ptr:x}"
+    )
+
+
+def test_the_bias_is_known_when_an_algorithm_is_chosen(made):
+    """By its alignment, so that one with another gets an algorithm of its own."""
+    library, _ = made
+    a, bias = on(np.ones((4, 4), np.float32)), on(np.arange(8, dtype=np.float32))
+    plain = library.matmul(a, a).get()
+    for part in (bias[:4], bias[1:5], bias[:4]):
+        np.testing.assert_array_equal(library.matmul(a, a, part).get(), plain + part.get())
+    assert len(library._plans) == 3
