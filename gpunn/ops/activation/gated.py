@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from gpunn.backend import Array, array_module
 from gpunn.errors import ArgumentError
 from gpunn.ops.activation.exponential import softplus
+from gpunn.ops.activation.parabolas import Parabolas
 from gpunn.ops.activation.pointwise import Activation, activated
 from gpunn.ops.arithmetic import special
 from gpunn.ops.inplace import in_place
@@ -19,11 +21,10 @@ if TYPE_CHECKING:
 
 SQRT_HALF, DENSITY_AT_0 = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi)
 RATE, CUBIC = 2 * math.sqrt(2 / math.pi), 0.044715  # of the tanh form of gelu
-
-# 1 / (2 exp(t²/2) Φ(-t)) = 1 + √(2/π) t + t² P(t) / Q(t) for 0 <= t <= 14, with an error of 7e-9: fitted in
-# Chebyshev nodes. So the terms are positive, and in float32 the last ones, with the roundings, hardly count.
-_TAIL_P = (0.003564552951685259, 0.028008927838765806, 0.09445594162783398, 0.136618483577001)
-_TAIL_Q = (0.0078271136383064, 0.07866953119548982, 0.3589730994661204, 0.8667949424967973, 1.0)
+LOW, HIGH = (
+    -9,
+    6,
+)  # gates of float32 are looked up between these: 1 above, and below, where hardly anything is, computed
 
 
 class Gated(Activation):
@@ -31,22 +32,31 @@ class Gated(Activation):
 
 
 class SiLU(Gated):
+    """In float32 throughout: NumPy's exp is off by 2.5 units in the last place, the whole by 3.5 at most."""
+
     kernel = "silu"
 
     @staticmethod
     def value(x: Array) -> Array:
-        xp, wide = array_module(x), x.astype(np.float64)
-        gate = xp.negative(wide)
-        xp.exp(gate, out=gate)
-        gate += 1
-        return _with_tail(x, xp.divide(wide, gate, out=wide))
+        xp = array_module(x)
+        y = xp.negative(x)
+        xp.exp(y, out=y)
+        y += 1
+        return _with_tail(x, xp.divide(x, y, out=y))
 
     @staticmethod
     def pull(grad: Array, x: Array) -> Array:
         xp = array_module(x)
-        x = xp.clip(x, -1000, 1000)
-        s = 1 / (1 + xp.exp(-x))
-        return grad * (s * (1 + x * (1 - s)))
+        x = xp.maximum(xp.minimum(x, 1000), -1000)
+        s = xp.negative(x)
+        xp.exp(s, out=s)
+        s += 1
+        xp.divide(1, s, out=s)
+        x *= 1 - s
+        x += 1
+        x *= s
+        x *= grad
+        return x
 
     @staticmethod
     def curvature(x: Tensor) -> Tensor:
@@ -61,10 +71,13 @@ class Mish(Gated):
 
     @staticmethod
     def value(x: Array) -> Array:
-        xp = array_module(x)
-        e = xp.exp(xp.minimum(x, 20).astype(np.float64))
-        top = e * (e + 2)
-        return _with_tail(x, x * (top / (top + 2)))
+        return _gated(x, _MISH_GATE, Mish.exact) if x.dtype == np.float32 else Mish.exact(x)
+
+    @staticmethod
+    def exact(x: Array) -> Array:
+        """The values, computed in float64."""
+        wide = x.astype(np.float64)
+        return _with_tail(x, wide * _mish_gate(wide))
 
     @staticmethod
     def pull(grad: Array, x: Array) -> Array:
@@ -89,23 +102,23 @@ class GELU(Gated):
 
     @staticmethod
     def value(x: Array) -> Array:
-        xp = array_module(x)
-        t, tail, _ = _normal_tail(x)
-        t *= tail
-        return xp.subtract(xp.maximum(x, 0).astype(np.float64), t, out=t)
+        return _gated(x, _NORMAL, GELU.exact) if x.dtype == np.float32 else GELU.exact(x)
+
+    @staticmethod
+    def exact(x: Array) -> Array:
+        """The values, computed in float64."""
+        x = array_module(x).maximum(x.astype(np.float64), -40)  # 0 there
+        return x * _normal(x)
 
     @staticmethod
     def pull(grad: Array, x: Array) -> Array:
-        xp = array_module(x)
-        _, tail, bell = _normal_tail(x)
-        above = (x >= 0).astype(np.float64)
-        tail *= 2 * above - 1
-        above -= tail  # Φ(x): 1 - Φ(-t) from 0 on, else Φ(-t)
-        bell *= xp.clip(x, -40, 40).astype(np.float64)
-        bell *= DENSITY_AT_0
-        above += bell
-        above *= grad
-        return above
+        return grad * _slope(x, _GELU_SLOPE)
+
+    @staticmethod
+    def slope(x: Array) -> Array:
+        """The derivative, computed in float64."""
+        x = array_module(x).clip(x.astype(np.float64), -40, 40)
+        return _normal(x) + x * DENSITY_AT_0 * array_module(x).exp(x * x * -0.5)
 
     @staticmethod
     def curvature(x: Tensor) -> Tensor:
@@ -120,16 +133,24 @@ class TanhGELU(Gated):
 
     @staticmethod
     def value(x: Array) -> Array:
-        xp = array_module(x)
-        x = xp.maximum(x.astype(np.float64), -50)  # exp(2 u) needs all digits of u
-        return x / (1 + xp.exp(x * (-RATE - RATE * CUBIC * x * x)))
+        return _gated(x, _LIKE_NORMAL, TanhGELU.exact) if x.dtype == np.float32 else TanhGELU.exact(x)
+
+    @staticmethod
+    def exact(x: Array) -> Array:
+        """The values, computed in float64: exp(2 u) needs all digits of u."""
+        x = array_module(x).maximum(x.astype(np.float64), -50)  # 0 there
+        return x * _like_normal(x)
 
     @staticmethod
     def pull(grad: Array, x: Array) -> Array:
-        xp = array_module(x)
-        x = xp.clip(x.astype(np.float64), -50, 50)
-        s = 1 / (1 + xp.exp(x * (-RATE - RATE * CUBIC * x * x)))
-        return grad * (s + s * (1 - s) * (x * (RATE + 3 * RATE * CUBIC * x * x)))
+        return grad * _slope(x, _TANH_GELU_SLOPE)
+
+    @staticmethod
+    def slope(x: Array) -> Array:
+        """The derivative, computed in float64."""
+        x = array_module(x).clip(x.astype(np.float64), -50, 50)
+        s = _like_normal(x)
+        return s + s * (1 - s) * (x * (RATE + 3 * RATE * CUBIC * x * x))
 
     @staticmethod
     def curvature(x: Tensor) -> Tensor:
@@ -139,43 +160,55 @@ class TanhGELU(Gated):
         return s * (1 - s) * (2 * slope + x * ((1 - 2 * s) * slope * slope + bend))
 
 
+def _normal(x: Array) -> Array:
+    return special.erfc(x * -SQRT_HALF) / 2
+
+
+def _like_normal(x: Array) -> Array:
+    return 1 / (1 + array_module(x).exp(x * (-RATE - RATE * CUBIC * x * x)))
+
+
+def _mish_gate(x: Array) -> Array:
+    e = array_module(x).exp(array_module(x).minimum(x, 20))
+    top = e * (e + 2)
+    return top / (top + 2)
+
+
+_NORMAL, _LIKE_NORMAL = Parabolas(_normal, LOW, HIGH), Parabolas(_like_normal, LOW, HIGH)
+_MISH_GATE = Parabolas(_mish_gate, LOW, 9)
+_GELU_SLOPE, _TANH_GELU_SLOPE = Parabolas(GELU.slope, LOW, HIGH), Parabolas(TanhGELU.slope, LOW, HIGH)
+
+
+def _gated(x: Array, gate: Parabolas, exact: Callable[[Array], Array]) -> Array:
+    """x · gate(x) of float32 numbers; `exact` below LOW."""
+    y = gate(x)
+    y *= x
+    return _mended(y, x, LOW, exact)
+
+
+def _slope(x: Array, table: Parabolas) -> Array:
+    """The derivative in the table for float32, computed below LOW; all computed for float64."""
+    return _mended(table(x), x, LOW, table.f) if x.dtype == np.float32 else table.f(x)
+
+
 def _with_tail(x: Array, y: Array) -> Array:
     """`y` with x exp(x) where x < -64; there exp(x) may be subnormal although the product is not. 0 at -∞."""
-    low = x < -64
-    if low.any():
-        xp = array_module(x)
-        half = xp.maximum(x[low].astype(np.float64), -1500) / 2
-        root = xp.exp(half)
-        y[low] = 2 * half * root * root
-    return y
+    return _mended(y, x, -64, _tail)
 
 
-def _normal_tail(x: Array) -> tuple[Array, Array, Array]:
-    """t = |x|, at most 40, Φ(-t) and exp(-t²/2), in float64, with the accuracy of the type of x."""
+def _tail(x: Array) -> Array:
     xp = array_module(x)
-    t = xp.minimum(xp.abs(x), 40).astype(np.float64)
-    bell = t * t
-    bell *= -0.5
-    xp.exp(bell, out=bell)
-    if x.dtype.itemsize == 8:
-        return t, special.erfc(t * SQRT_HALF) / 2, bell
-    tail = _polynomial(t, _TAIL_P)
-    tail /= _polynomial(t, _TAIL_Q)
-    tail *= t
-    tail += RATE / 2
-    tail *= t
-    tail += 1
-    xp.divide(bell, tail, out=tail)
-    tail *= 0.5
-    return t, tail, bell
+    half = xp.maximum(x.astype(np.float64), -1500) / 2
+    root = xp.exp(half)
+    return 2 * half * root * root
 
 
-def _polynomial(t: Array, coefficients: tuple[float, ...]) -> Array:
-    total = t * coefficients[0] + coefficients[1]
-    for c in coefficients[2:]:
-        total *= t
-        total += c
-    return total
+def _mended(y: Array, x: Array, bound: float, exact: Callable[[Array], Array]) -> Array:
+    """`y` with exact(x) where x < bound, in place."""
+    if not array_module(x).min(x, initial=0) >= bound:  # or NaN
+        low = x < bound
+        y[low] = exact(x[low])
+    return y
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:

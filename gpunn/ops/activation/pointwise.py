@@ -9,13 +9,11 @@ from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentTypeError, DtypeError
 from gpunn.kernels import elementwise
+from gpunn.ops.arithmetic.elementwise import PIECE
 from gpunn.ops.reduction.accumulate import widened
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
-
-
-PIECE = 1 << 14  # elements at a time on the CPU: some float64 copies of them stay in its cache
 
 
 class Activation(Function):

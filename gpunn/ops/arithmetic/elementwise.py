@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from gpunn import backend
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
 from gpunn.errors import UnsupportedError
@@ -15,6 +16,9 @@ from gpunn.ops.shape.expand import sum_to_size
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
+
+
+PIECE = 1 << 14  # elements at a time on the CPU: some copies of them stay in its cache
 
 
 class Unary(Function):
@@ -58,9 +62,13 @@ class UnaryBackward(Function):
     kernel: ClassVar[str]
 
     def forward_numpy(self, grad: Array, y: Array) -> Array:
-        if is_half(y):
-            return (grad.astype(np.float32) * self.slope(y.astype(np.float32))).astype(grad.dtype)
-        return grad * self.slope(y)
+        dx = array_module(grad).empty_like(grad)
+        for piece, at, result in backend.cache_pieces(grad, y, dx, size=PIECE):
+            if is_half(y):
+                result[...] = piece.astype(np.float32) * self.slope(at.astype(np.float32))
+            else:
+                np.multiply(piece, self.slope(at), out=result)
+        return dx
 
     def forward_cuda(self, grad: Array, y: Array) -> Array:
         return elementwise.apply("activation/sigmoid", f"{self.kernel}_backward", (grad, y))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gpunn.backend import Array
+from gpunn import backend
+from gpunn.backend import Array, array_module
 from gpunn.errors import DtypeError
 from gpunn.kernels import elementwise
-from gpunn.ops.arithmetic.elementwise import Elementwise, RoundedOnce, Unary, UnaryBackward, masked
+from gpunn.ops.arithmetic.elementwise import PIECE, Elementwise, RoundedOnce, Unary, UnaryBackward, masked
 from gpunn.ops.arithmetic.promotion import NUMBERS, Operand, floating, only_tensors, promoted
+from gpunn.ops.reduction.accumulate import widened
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -95,6 +97,12 @@ class Sigmoid(Unary):
         y = xp.exp(-x)  # overflows only where the result is denormal
         y += 1
         return 1 / y
+
+    def forward_numpy(self, x: Array) -> Array:
+        y = array_module(x).empty_like(x)
+        for piece, result in backend.cache_pieces(x, y, size=PIECE):
+            result[...] = self.compute(array_module(x), widened(piece))
+        return y
 
     def forward_cuda(self, x: Array) -> Array:
         return elementwise.apply("activation/sigmoid", "sigmoid_forward", (x,))
