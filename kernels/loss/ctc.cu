@@ -32,16 +32,17 @@ struct Sequence {
   }
 };
 
-// alphas[n, t, s] = log of the probability of all beginnings of paths that are in state s at time
-// t; losses[n] = -log of that of all paths. alphas (batch, steps, states); labels of sequence n
-// begin at targets[starts[n]]; lengths (2, batch): of the inputs and of the labels. A block for
-// each sequence, a thread for each state. Bytes: batch * steps * states * (16 + sizeof(T)).
+// alphas[t, s] of sequence n = log of the probability of all beginnings of paths that are in state
+// s at time t; losses[n] = -log of that of all paths. alphas: (steps, L) for each sequence, from
+// steps * firsts[n] on; labels of sequence n begin at targets[starts[n]]; lengths (2, batch): of
+// the inputs and of the labels. A block for each sequence, a thread for each of its states.
+// Bytes: steps * states * (16 + sizeof(T)).
 extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     ctc_forward(double* __restrict__ losses, double* __restrict__ alphas,
                 const T* __restrict__ logp, const long long* __restrict__ targets,
-                const long long* __restrict__ starts, const long long* __restrict__ lengths,
-                long long steps, long long batch, long long classes, long long states,
-                long long blank, unsigned long long* faults, int slot) {
+                const long long* __restrict__ starts, const long long* __restrict__ firsts,
+                const long long* __restrict__ lengths, long long steps, long long batch,
+                long long classes, long long blank, unsigned long long* faults, int slot) {
   const double none = -__longlong_as_double(0x7ff0000000000000LL);
   for (long long n = blockIdx.x; n < batch; n += gridDim.x) {
     const Sequence q{logp + n * classes,
@@ -54,9 +55,10 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     for (long long k = threadIdx.x; k < q.states / 2; k += BLOCK) {
       is_in_bounds(q.labels[k], classes, starts[n] + k, faults, slot);
     }
+    double* const own = alphas + steps * firsts[n];
     for (long long t = 0; t < q.length; ++t) {
-      double* const now = alphas + (n * steps + t) * states;
-      const double* const before = now - states;
+      double* const now = own + t * q.states;
+      const double* const before = now - q.states;
       for (long long s = threadIdx.x; s < q.states; s += BLOCK) {
         double sum = s < 2 ? 0.0 : none;
         if (t > 0) {
@@ -69,7 +71,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
       __syncthreads();
     }
     if (threadIdx.x != 0) continue;
-    const double* const last = alphas + (n * steps + q.length - 1) * states + q.states - 1;
+    const double* const last = own + q.length * q.states - 1;
     if (q.length == 0) {
       losses[n] = q.states == 1 ? 0.0 : -none;
     } else {
@@ -81,16 +83,16 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
 // dx[t, n, c] = (exp(logp) - Σ_s exp(alpha + beta - logp - log p)) * grad[n], s over the states of
 // class c, beta the log of the probability of all ends of paths from state s at time t, log p =
 // -losses[n]. dx (steps, batch, classes) is 0 before, and stays so beyond the length of a sequence.
-// betas (batch, 3, states) is scratch: two rows of betas, one of exponentials. Threads as in the
-// forward; the first state of each class adds up the class in the order of the states.
-// Bytes: batch * steps * (classes * 2 * sizeof(T) + states * 40).
+// betas is scratch, (3, L) for each sequence from 3 * firsts[n] on: two rows of betas, one of
+// exponentials. Threads as in the forward; the first state of each class adds up the class in the
+// order of the states. Bytes: steps * (batch * classes * 2 * sizeof(T) + states * 40).
 extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     ctc_backward(T* __restrict__ dx, double* __restrict__ betas, const double* __restrict__ grad,
                  const double* __restrict__ losses, const double* __restrict__ alphas,
                  const T* __restrict__ logp, const long long* __restrict__ targets,
-                 const long long* __restrict__ starts, const long long* __restrict__ lengths,
-                 long long steps, long long batch, long long classes, long long states,
-                 long long blank) {
+                 const long long* __restrict__ starts, const long long* __restrict__ firsts,
+                 const long long* __restrict__ lengths, long long steps, long long batch,
+                 long long classes, long long blank) {
   const double none = -__longlong_as_double(0x7ff0000000000000LL);
   for (long long n = blockIdx.x; n < batch; n += gridDim.x) {
     const Sequence q{logp + n * classes,
@@ -100,10 +102,12 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
                      batch * classes,
                      blank,
                      classes};
-    double* const shares = betas + (3 * n + 2) * states;
+    const double* const own = alphas + steps * firsts[n];
+    double* const rows = betas + 3 * firsts[n];
+    double* const shares = rows + 2 * q.states;
     for (long long t = q.length - 1; t >= 0; --t) {
-      double* const now = betas + (3 * n + t % 2) * states;
-      const double* const after = betas + (3 * n + (t + 1) % 2) * states;
+      double* const now = rows + t % 2 * q.states;
+      const double* const after = rows + (t + 1) % 2 * q.states;
       for (long long s = threadIdx.x; s < q.states; s += BLOCK) {
         double sum = s + 2 < q.states ? none : 0.0;
         if (t + 1 < q.length) {
@@ -112,7 +116,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
           if (s + 2 < q.states && q.may_skip(s + 2)) sum = log_sum(sum, after[s + 2]);
         }
         now[s] = sum + q.at(t, s);
-        shares[s] = exp(alphas[(n * steps + t) * states + s] + sum + losses[n]);
+        shares[s] = exp(own[t * q.states + s] + sum + losses[n]);
       }
       T* const row = dx + t * q.stride + n * classes;
       for (long long c = threadIdx.x; c < classes; c += BLOCK) {

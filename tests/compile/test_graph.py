@@ -63,9 +63,15 @@ def test_nothing_is_launched_from_the_host(emulated, monkeypatch):
     assert len({loss.item() for loss in losses}) == 3  # copies: the next launch does not write over them
 
 
+def full(value, *shape):
+    """Whole numbers on the GPU."""
+    return gp.full(shape, value, device="cuda")
+
+
 LAYERS = {
     "attention": lambda x: F.scaled_dot_product_attention(x, x, x),
-    "ctc": lambda x: F.ctc_loss(x.log_softmax(2), gp.full((3, 2), 1, device="cuda"), (2, 2, 2), (1, 2, 1)),
+    "ctc": lambda x: F.ctc_loss(x.log_softmax(2), full(1, 3, 2), (2, 2, 2), (1, 2, 1)),
+    "ctc, lengths on the GPU": lambda x: F.ctc_loss(x.log_softmax(2), full(1, 3), full(2, 3), full(1, 3)),
     "embedding": lambda x: F.embedding(gp.zeros(3, 4, device="cuda").long(), x[0]),
     "interpolate": lambda x: F.interpolate(x[None], scale_factor=2, mode="bilinear"),
     "average pool": lambda x: F.avg_pool2d(x[None], 2, 2, 1),

@@ -28,17 +28,18 @@ BLOCK: Final = 256
 class Labels:
     """The labels of all sequences one after the other, where each begins, and lengths (2, N): of inputs and labels.
 
-    `most` is the largest number of labels, or more. The lengths are on the host, or where log_probs is.
+    A sequence has L = 2 * (its labels) + 1 states: a kernel puts those of sequence i from `firsts[i]` on, of `states`
+    in all. Starts, lengths and firsts are on the host, or where log_probs is.
     """
 
-    def __init__(self, targets: Array, starts: Any, lengths: Any, blank: int, most: int) -> None:
-        self.targets, self.starts, self.lengths, self.blank = targets, starts, lengths, blank
-        self.states = 2 * most + 1
+    def __init__(self, targets: Array, starts: Any, lengths: Any, firsts: Any, states: int, blank: int) -> None:
+        self.targets, self.starts, self.lengths = targets, starts, lengths
+        self.firsts, self.states, self.blank = firsts, states, blank
 
     def of_states(self, classes: int) -> tuple[Any, Any, Any]:
         """(N, L) each: the class of every state, whether it may be entered from two before, whether it exists."""
         _, n = self.lengths.shape
-        label = np.full((n, self.states), self.blank)
+        label = np.full((n, 2 * int(self.lengths[1].max(initial=0)) + 1), self.blank)
         for i, (start, count) in enumerate(zip(self.starts, self.lengths[1], strict=True)):
             label[i, 1 : 2 * count : 2] = self.targets[start : start + count]
         wrong = (label < 0) | (label >= classes)
@@ -51,7 +52,7 @@ class Labels:
             )
         skips = np.zeros(label.shape, bool)
         skips[:, 3::2] = label[:, 3::2] != label[:, 1:-2:2]
-        return label, skips, np.arange(self.states) < 2 * self.lengths[1, :, None] + 1
+        return label, skips, np.arange(label.shape[1]) < 2 * self.lengths[1, :, None] + 1
 
 
 class CTCLoss(Function):
@@ -88,10 +89,10 @@ class CTCLoss(Function):
         steps, batch, classes = logp.shape
         logp = cupy.ascontiguousarray(logp)
         targets = cupy.ascontiguousarray(labels.targets.astype(np.int64, copy=False))
-        given = (targets, _sent(cupy, labels.starts), _sent(cupy, labels.lengths))
-        alphas = cupy.empty((batch, steps, labels.states), np.float64)
+        given = (targets, *[_sent(cupy, numbers) for numbers in (labels.starts, labels.firsts, labels.lengths)])
+        alphas = cupy.empty(steps * labels.states, np.float64)
         losses = cupy.empty(batch, np.float64)
-        sizes = (steps, batch, classes, labels.states, labels.blank)
+        sizes = (steps, batch, classes, labels.blank)
         slot = bounds.slot("ctc_loss", targets, 2, classes)
         kernels.launch(FILE, "ctc_forward", batch * BLOCK, (losses, alphas, logp, *given, *sizes, *slot))
         self.kept = logp, alphas, losses, (given, sizes)
@@ -115,7 +116,7 @@ class CTCBackward(Function):
     def forward_numpy(self, grad: Array) -> Array:
         logp, alphas, losses, (label, skips, exists) = self.found
         at_state, inputs = _at_states(logp, label), self.labels.lengths[0]
-        rows, states = np.arange(len(label))[:, None], np.arange(self.labels.states)
+        rows, states = np.arange(len(label))[:, None], np.arange(label.shape[1])
         reach = np.roll(skips, -2, axis=1)
         ends = exists & (states >= 2 * self.labels.lengths[1, :, None] - 1)
         beta = np.full(label.shape, -np.inf)
@@ -136,7 +137,7 @@ class CTCBackward(Function):
         logp, alphas, losses, (given, sizes) = self.found
         cupy, batch = array_module(logp), logp.shape[1]
         dx = cupy.zeros(logp.shape, logp.dtype)
-        betas = cupy.empty((batch, 3, self.labels.states), np.float64)
+        betas = cupy.empty(3 * self.labels.states, np.float64)
         args = (dx, betas, self._scale(grad, losses), losses, alphas, logp, *given, *sizes)
         kernels.launch(FILE, "ctc_backward", batch * BLOCK, args)
         return dx
@@ -179,8 +180,8 @@ def ctc_loss(
     Args:
         log_probs: (T, N, C), or (T, C) without a batch: logarithms of probabilities, of `log_softmax`.
         targets: labels, (N, S), or those of all sequences one after the other; not `blank`.
-        input_lengths, target_lengths: N integers, or tensors of them: how many steps and labels count. The host waits
-            for those on a GPU where targets are one after the other.
+        input_lengths, target_lengths: N integers, or tensors of them: how many steps and labels count. The host does
+            not wait for those on a GPU; a wrong one is an error when it next waits.
         reduction: "mean" divides each loss by the number of its labels first, as in PyTorch.
         zero_infinity: count sequences that are too short for their labels as 0, without gradient.
 
@@ -214,7 +215,7 @@ def _labels(logp: Array, targets: Array, input_lengths: Any, target_lengths: Any
     if not 0 <= blank < classes:
         raise ArgumentError(f"ctc_loss: blank must be in label range: from 0 to {classes - 1}, got {blank}")
     given = [x.array for x in (input_lengths, target_lengths) if isinstance(x, Variable)]
-    if is_cuda(logp) and any_cuda(given) and targets.ndim == 2 and targets.shape[0] == batch:
+    if is_cuda(logp) and any_cuda(given) and batch:
         return _labels_on_gpu(logp, targets, input_lengths, target_lengths, blank)
     inputs = _lengths("input_lengths", input_lengths, batch)
     counts = _lengths("target_lengths", target_lengths, batch)
@@ -238,7 +239,10 @@ def _labels(logp: Array, targets: Array, input_lengths: Any, target_lengths: Any
         raise ShapeError(
             f"ctc_loss: Expected targets of shape (N, S), or ({counts.sum()},) for all labels, got {targets.shape}"
         )
-    return Labels(targets.reshape(-1), starts, np.stack([inputs, counts]), blank, int(counts.max(initial=0)))
+    ends = np.cumsum(2 * counts + 1)
+    return Labels(
+        targets.reshape(-1), starts, np.stack([inputs, counts]), ends - 2 * counts - 1, int(ends.max(initial=0)), blank
+    )
 
 
 def _sent(xp: Any, numbers: Any) -> Array:
@@ -247,20 +251,31 @@ def _sent(xp: Any, numbers: Any) -> Array:
 
 
 def _labels_on_gpu(logp: Array, targets: Array, input_lengths: Any, target_lengths: Any, blank: int) -> Labels:
-    """The labels (N, S) with lengths that no host reads: a wrong one is cut, and an error when the host next waits."""
-    cupy, lengths, width = array_module(logp), [], targets.shape[1]
+    """The labels with lengths that no host reads: a wrong one is cut, and an error when the host next waits."""
+    cupy, lengths, batch = array_module(logp), [], logp.shape[1]
+    if targets.ndim not in (1, 2) or (targets.ndim == 2 and len(targets) != batch):
+        raise ShapeError(f"ctc_loss: Expected targets of {batch} sequences, got shape {targets.shape}")
+    is_flat, width = targets.ndim == 1 and batch > 1, targets.shape[-1]
     limits = (("input_lengths", input_lengths, len(logp)), ("target_lengths", target_lengths, width))
     for name, given, most in limits:
         if not isinstance(given, Variable) or not is_cuda(given.array):
-            found = _sent(cupy, _lengths(name, given, logp.shape[1]))
+            found = _sent(cupy, _lengths(name, given, batch))
         else:
             found = _integral(name, given).reshape(-1).astype(np.int64)
-            if len(found) != logp.shape[1]:
-                raise ShapeError(f"ctc_loss: {name} must be of size batch_size: {logp.shape[1]}, got {len(found)}")
+            if len(found) != batch:
+                raise ShapeError(f"ctc_loss: {name} must be of size batch_size: {batch}, got {len(found)}")
         check_range(f"ctc_loss: Expected {name} to have values from 0 to {most}", found, 0, most)
         lengths.append(found.clip(0, most))
-    starts = cupy.arange(0, targets.size, width) if width else cupy.zeros(len(targets), np.int64)
-    return Labels(targets.reshape(-1), starts, cupy.stack(lengths), blank, width)
+    number = cupy.arange(batch)
+    starts = number * width
+    if is_flat:
+        ends = lengths[1].cumsum()
+        text = f"ctc_loss: Expected target_lengths to add up to {width}, the labels of all sequences"
+        check_range(text, ends[-1:], width, width)
+        starts = (ends - lengths[1]).clip(0, width)
+        lengths[1] = cupy.minimum(lengths[1], width - starts)
+    states = 2 * targets.size + batch
+    return Labels(targets.reshape(-1), starts, cupy.stack(lengths), 2 * starts + number, states, blank)
 
 
 def _integral(name: str, given: Variable) -> Array:

@@ -11,6 +11,7 @@ from tests.harness import check_dtypes, check_op
 F = gp.nn.functional
 LABELS = np.array([[1, 1, 2], [2, 1, 0], [2, 0, 0], [0, 0, 0]])  # the first 3, 2, 1, 0 count
 INPUTS, COUNTS = [5, 4, 3, 5], [3, 2, 1, 0]
+FLAT = np.concatenate([row[:k] for row, k in zip(LABELS, COUNTS, strict=True)])
 X = np.random.default_rng(0).normal(0, 2, (5, 4, 3))
 
 
@@ -39,8 +40,7 @@ def reference(x, reduction):
 @pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
 @pytest.mark.parametrize("flat", [False, True])
 def test_all_paths(reduction, flat, device):
-    labels = np.concatenate([row[:k] for row, k in zip(LABELS, COUNTS, strict=True)]) if flat else LABELS
-    targets = gp.tensor(labels, device=device)
+    targets = gp.tensor(FLAT if flat else LABELS, device=device)
 
     def op(x):
         return F.ctc_loss(F.log_softmax(x, 2), targets, INPUTS, gp.tensor(COUNTS), reduction=reduction)
@@ -70,23 +70,36 @@ def test_lengths_on_a_gpu_are_not_waited_for():
             loss, grad, waited = with_lengths_on_gpu(inputs, counts)
             assert waited == 0 and loss == y.item()
             np.testing.assert_array_equal(grad, backend.asnumpy(x.grad.array))
-        flat = np.concatenate([row[:k] for row, k in zip(LABELS, COUNTS, strict=True)])
-        loss, grad, _ = with_lengths_on_gpu(labels=flat)
-        assert loss == y.item()
+        loss, grad, waited = with_lengths_on_gpu(labels=FLAT)
+        assert waited == 0 and loss == y.item()
         np.testing.assert_array_equal(grad, backend.asnumpy(x.grad.array))
 
 
+def test_labels_of_one_sequence_with_its_length_on_a_gpu():
+    """As on the CPU, more labels than count may be there."""
+    losses = []
+    for device in ("cpu", "cuda"):
+        with emulator.enable(check=True):
+            x, targets = gp.tensor(log_softmax(X[:, :1]), device=device), gp.tensor([1, 2, 2], device=device)
+            given = (gp.tensor([n], device=device) for n in (5, 2))
+            losses.append(F.ctc_loss(x, targets, *given).item())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+
+
 @pytest.mark.parametrize(
-    ("inputs", "counts", "text"),
+    ("inputs", "counts", "labels", "text"),
     [
-        ([5, 6, 1, 1], COUNTS, "Expected input_lengths to have values from 0 to 5; got 6.0 at position 1"),
-        (INPUTS, [3, 2, -1, 0], "Expected target_lengths to have values from 0 to 3; got -1.0 at position 2"),
-        (INPUTS, [4, 2, 1, 0], "Expected target_lengths to have values from 0 to 3; got 4.0 at position 0"),
+        ([5, 6, 1, 1], COUNTS, LABELS, "Expected input_lengths to have values from 0 to 5; got 6.0 at position 1"),
+        (INPUTS, [3, 2, -1, 0], LABELS, "Expected target_lengths to have values from 0 to 3; got -1.0 at position 2"),
+        (INPUTS, [4, 2, 1, 0], LABELS, "Expected target_lengths to have values from 0 to 3; got 4.0 at position 0"),
+        (INPUTS, [3, 2, 1, 1], FLAT, "Expected target_lengths to add up to 6, the labels of all sequences; got 7.0"),
+        (INPUTS, [2, 2, 1, 0], FLAT, "Expected target_lengths to add up to 6, the labels of all sequences; got 5.0"),
+        (INPUTS, [6, 6, 6, 6], FLAT, "Expected target_lengths to add up to 6, the labels of all sequences; got 24.0"),
     ],
 )
-def test_wrong_lengths_on_a_gpu_are_told_late(inputs, counts, text):
+def test_wrong_lengths_on_a_gpu_are_told_late(inputs, counts, labels, text):
     with emulator.enable(check=True), pytest.raises(ArgumentError, match=text):
-        with_lengths_on_gpu(inputs, counts)
+        with_lengths_on_gpu(inputs, counts, labels)
 
 
 def test_kinds_of_lengths_on_a_gpu_are_told_at_once():
@@ -95,6 +108,9 @@ def test_kinds_of_lengths_on_a_gpu_are_told_at_once():
             with_lengths_on_gpu([1.0, 2, 3, 4])
         with pytest.raises(ShapeError, match="target_lengths must be of size batch_size: 4, got 3"):
             with_lengths_on_gpu(counts=[1, 1, 1])
+        for labels in (LABELS[:3], LABELS[None], LABELS[0, 0]):
+            with pytest.raises(ShapeError, match="Expected targets of 4 sequences, got shape"):
+                with_lengths_on_gpu(labels=labels)
 
 
 def test_without_a_batch_and_with_another_blank(device):
