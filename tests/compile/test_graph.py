@@ -79,6 +79,7 @@ LAYERS = {
     "batch product": lambda x: gp.einsum("bij,bkj->bik", x, x),
     "cumulative sum": lambda x: x.cumsum(1),
     "largest": lambda x: x.max(2)[0],
+    "choices by weight": lambda x: x * gp.multinomial(x.detach().abs()[0], 5, True),
     "normal numbers": lambda x: x + gp.randn_like(x),
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+import sys
+from typing import TYPE_CHECKING, Final
 
 from gpunn import backend, dtypes, random
 from gpunn.backend import Array, DeviceLike
@@ -13,10 +15,14 @@ from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.sampling.draw import draw, source
 from gpunn.ops.shape.dense import dense
 from gpunn.ops.shape.dims import ints
+from gpunn.ops.value_range import check_range
 from gpunn.random import Generator
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
+
+LEAST: Final = math.ulp(0.0)  # of the numbers above 0
+MOST: Final = sys.float_info.max
 
 
 @dense
@@ -44,7 +50,8 @@ def multinomial(
 
     With replacement, each is found by bisection in the cumulated weights. Without, they are the indices of
     the smallest of -log(uᵢ) / wᵢ with uniform uᵢ: an exponential race (P. Efraimidis, P. Spirakis, Weighted
-    random sampling with a reservoir, Inf. Process. Lett. 97 (2006)).
+    random sampling with a reservoir, Inf. Process. Lett. 97 (2006)). On a GPU the host does not wait; wrong weights
+    are an error when it next does.
     """
     weights = _weights(input, num_samples, replacement)
     xp, rows = backend.array_module(weights), weights.shape[0]
@@ -59,7 +66,7 @@ def multinomial(
 
 
 def _weights(input: Tensor, num_samples: int, replacement: bool) -> Array:
-    """The weights in float64 with shape (rows, n), once all is checked."""
+    """The weights in float64 with shape (rows, n), once all is checked; on a GPU, when the host next waits for it."""
     x = array_of("multinomial", input)
     if x.dtype.kind not in "fV":
         raise DtypeError(f"multinomial only supports floating-point dtypes for input, got: {x.dtype}")
@@ -73,11 +80,13 @@ def _weights(input: Tensor, num_samples: int, replacement: bool) -> Array:
             f"multinomial: cannot sample n_sample > prob_dist.size(-1) samples without replacement, "
             f"got {count} > {x.shape[-1]}"
         )
-    weights = x.reshape(-1, x.shape[-1]).astype("float64")
-    if not bool(((weights >= 0) & (weights < float("inf"))).all()):
-        raise ArgumentError("multinomial: probability tensor contains either `inf`, `nan` or element < 0")
-    if not bool((weights.sum(axis=1) > 0).all()):
-        raise ArgumentError("multinomial: invalid multinomial distribution (sum of probabilities <= 0)")
+    nothing = "multinomial: invalid multinomial distribution (sum of probabilities <= 0)"
+    if x.shape[-1] == 0:
+        raise ArgumentError(nothing)
+    wide = x.astype("float64")
+    check_range("multinomial: probability tensor contains either `inf`, `nan` or element < 0", wide, 0.0, MOST)
+    weights = wide.reshape(-1, x.shape[-1])
+    check_range(nothing, weights.sum(axis=1), LEAST)
     return weights
 
 

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 import gpunn as gp
+from gpunn import emulator
+from gpunn.errors import ArgumentError
 from gpunn.ops.sampling.choice import _bisect
 from tests.ops.sampling.test_elements import MANY, seeded
 
@@ -68,6 +70,29 @@ class TestMultinomial:
         assert _bisect(bounds, u).tolist() == [[1, 1, 3, 3, 3]]
         assert _bisect(np.array([[2.0]]), u).tolist() == [[0] * 5]
 
+    WRONG = (
+        (([-1.0, 1.0],), r"element < 0; got -1.0 at position \(0, 0\)"),
+        (([1.0, 1.0], [0.0, float("nan")]), r"element < 0; got nan at position \(1, 1\)"),
+        (([float("inf"), 1.0],), "`inf`.*; got inf"),
+        (([1.0, 0.0], [0.0, 0.0]), r"\(sum of probabilities <= 0\); got 0.0 at position 1"),
+    )
+
+    @pytest.mark.parametrize("is_replaced", [False, True])
+    @pytest.mark.parametrize(("weights", "words"), WRONG)
+    def test_wrong_weights(self, weights, words, is_replaced, device):
+        with pytest.raises(ArgumentError, match=words):
+            gp.multinomial(gp.tensor(weights, device=device), 1, is_replaced).tolist()
+
+    def test_the_host_does_not_wait(self):
+        with emulator.enable(check=True):
+            x = gp.tensor(self.WEIGHTS, device="cuda")
+            before = emulator.synchronisations.count
+            chosen = [gp.multinomial(x, 3, is_replaced, generator=seeded()) for is_replaced in (False, True)]
+            assert emulator.synchronisations.count == before
+            for row, is_replaced in zip(chosen, (False, True), strict=True):
+                x = gp.tensor(self.WEIGHTS)
+                assert row.tolist() == gp.multinomial(x, 3, is_replaced, generator=seeded()).tolist()
+
     @pytest.mark.parametrize(
         ("call", "words"),
         [
@@ -76,10 +101,7 @@ class TestMultinomial:
             (lambda: gp.multinomial(gp.ones(()), 1), "must be 1 or 2 dim"),
             (lambda: gp.multinomial(gp.ones(3), 0), "n_sample <= 0"),
             (lambda: gp.multinomial(gp.ones(3), 4), "without replacement, got 4 > 3"),
-            (lambda: gp.multinomial(gp.tensor([-1.0, 1.0]), 1), "element < 0"),
-            (lambda: gp.multinomial(gp.tensor([float("nan"), 1.0]), 1), "element < 0"),
-            (lambda: gp.multinomial(gp.tensor([float("inf"), 1.0]), 1), "`inf`"),
-            (lambda: gp.multinomial(gp.zeros(2), 1), "sum of probabilities <= 0"),
+            (lambda: gp.multinomial(gp.zeros(2, 0), 1, True), "sum of probabilities <= 0"),
         ],
     )
     def test_errors(self, call, words):
