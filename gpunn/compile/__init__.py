@@ -8,4 +8,5 @@ refuse. How much it gains is not measured.
 """
 
 from gpunn.capture import CaptureError as CaptureError
+from gpunn.compile import in_place as in_place
 from gpunn.compile.step import compile as compile

@@ -104,7 +104,7 @@ class Encoder:
             return {"same": self._modules[id(module)]}
         number = self._modules[id(module)] = len(self._modules)
         self._kept.append(module)
-        own: dict[str, Any] = module.__getstate__()  # type: ignore[assignment]  # its attributes, or a refusal
+        own: dict[str, Any] = module.__getstate__()  # its attributes, or a refusal
         if any(own.get("_hooks", {}).values()):
             raise self._refusal(f"{type(module).__name__} with hooks, which are functions,", path)
         self._inside += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from gpunn import capture
 from gpunn.engine import anomaly
@@ -21,6 +21,9 @@ class Module(ModuleState, ModuleMoving):
 
     Parameters and modules that are assigned as attributes are registered under the attribute's name.
     """
+
+    _compiler: ClassVar[Callable[..., Any]]  # gpunn.compile.in_place, which is on a floor above and puts itself here
+    _compiled: Any = None  # its InPlace
 
     def __init__(self) -> None:
         put = object.__setattr__
@@ -41,6 +44,8 @@ class Module(ModuleState, ModuleMoving):
     forward: Callable[..., Any] = _forward_unimplemented
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._compiled is not None and not self._compiled.is_running:
+            return self._compiled(*args, **kwargs)
         if (noted := capture.noted()) is not None:
             noted.modules[id(self)] = self
         try:
@@ -52,6 +57,16 @@ class Module(ModuleState, ModuleMoving):
         except GpunnError as error:
             self._locate(error)
             raise
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Let calls from now on be those of `gp.compile(self, *args, **kwargs)`; the module stays what it is.
+
+        Copies of the module are not compiled.
+        """
+        object.__setattr__(self, "_compiled", type(self)._compiler(self, *args, **kwargs))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_compiled"}
 
     def _call_watched(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """In anomaly mode: let operations know in which layer they run."""

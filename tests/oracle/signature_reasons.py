@@ -20,7 +20,6 @@ PYTHON = {
 # Methods, by the class that PyTorch defines them in; "*" for any.
 METHODS = {
     "*.clone": "a mode makes its own copies where it decorates; no program needs another",
-    "Module.compile": "gpunn.compile is for steps of training; a module alone is not compiled in place",
     "Module.get_extra_state": "only modules that have one of their own are asked for it",
     "Module.set_extra_state": "only modules that have one of their own are given it",
     "Module.ipu": "there are no such devices here",

@@ -157,6 +157,7 @@ class _Parametrized:
         twin = kind.__new__(kind)
         memo[id(self)] = twin
         vars(twin).update(copy.deepcopy(vars(self), memo))
+        vars(twin).pop("_compiled", None)  # it would call this one
         twin.__class__ = type(kind.__name__, kind.__bases__, {**vars(kind)})  # its properties come and go alone
         return twin
 
