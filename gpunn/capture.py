@@ -62,6 +62,10 @@ class Capture:
         self._constants.append((array, np.ascontiguousarray(host)))
         return array
 
+    def numbers_of(self, array: Array) -> np.ndarray[Any, Any] | None:
+        """The numbers that `array` gets, if it is one of the constants."""
+        return next((host for constant, host in self._constants if constant is array), None)
+
     def fill_constants(self) -> None:
         """Send the constants. They stay alive as long as this object."""
         for array, host in self._constants:
@@ -131,6 +135,12 @@ def constant(xp: Any, host: np.ndarray[Any, Any]) -> Array:
     """`host` as an array of the module `xp`: sent now, or while a graph is recorded, when that has ended."""
     now = current()
     return xp.asarray(host) if now is None else now.constant(xp, host)
+
+
+def numbers_of(array: Array) -> np.ndarray[Any, Any] | None:
+    """What the host knows of `array` without waiting: the numbers of a constant of the graph that is being recorded."""
+    now = current()
+    return None if now is None else now.numbers_of(array)
 
 
 def keep(*arrays: Array) -> None:

@@ -50,7 +50,10 @@ def test_constants_are_sent_at_the_end():
 
     recording = Capture(True)
     with capture.noting(recording):
-        capture.constant(Module, host)
+        made = capture.constant(Module, host)
+        np.testing.assert_array_equal(capture.numbers_of(made), host)
+        assert capture.numbers_of(SimpleNamespace()) is None
+    assert capture.numbers_of(made) is None
     assert not sent
     recording.fill_constants()
     np.testing.assert_array_equal(sent, [host])

@@ -6,6 +6,7 @@ import pytest
 import gpunn as gp
 from gpunn import nn
 from gpunn.errors import GpunnError
+from tests.conftest import computing_on
 
 LAYERS = [
     (nn.BatchNorm1d, (6, 3)),
@@ -77,6 +78,22 @@ def test_momentum_none_is_the_mean_of_all_batches(device):
     before = array(layer.running_mean).tolist()
     layer.eval()(x)
     assert array(layer.running_mean).tolist() == before
+    with pytest.raises(ValueError, match="more than 1 value"):
+        layer.train()(x[:1])
+    assert array(layer.running_mean).tolist() == before and layer.num_batches_tracked.item() == 4
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_a_captured_step_goes_on_with_the_running_averages(momentum):
+    with computing_on("emulated"):
+        layers = [nn.BatchNorm1d(3, momentum=momentum).to("cuda") for _ in range(2)]
+        run = gp.compile(lambda x: layers[1](x).detach())
+        for i in range(5):
+            x = gp.tensor(np.random.default_rng(i).normal(i, 2.0, (4, 3)).astype("f4"), device="cuda")
+            assert run(x).tolist() == layers[0](x).tolist()
+            for mine, theirs in zip(*[layer.buffers() for layer in layers], strict=True):
+                assert mine.tolist() == theirs.tolist()
+        assert len(run.steps.graphs) == 1
 
 
 def test_without_running_statistics_eval_uses_those_of_the_batch(device):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from gpunn import engine
 from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype
 from gpunn.nn import functional as F
 from gpunn.nn.norm.tracked import TrackedNorm
+from gpunn.ops import zeros_like
 from gpunn.tensor import Tensor
 
 
@@ -37,25 +39,30 @@ class BatchNorm(TrackedNorm):
         self.check_rank(input)
         tracks = self.training and self.track_running_stats
         counted = self.num_batches_tracked if tracks else None
-        result = F.batch_norm(
-            input,
-            self.running_mean if tracks or not self.training else None,
-            self.running_var if tracks or not self.training else None,
-            self.weight,
-            self.bias,
-            self.training or (self.running_mean is None and self.running_var is None),
-            self._factor(counted),
-            self.eps,
-        )
+        running = (self.running_mean, self.running_var) if tracks or not self.training else (None, None)
+        of_batch = self.training or (self.running_mean is None and self.running_var is None)
+        if counted is not None and self.momentum is None:
+            mean, var = [None if r is None else zeros_like(r) for r in running]
+            result = F.batch_norm(input, mean, var, self.weight, self.bias, of_batch, 1.0, self.eps)
+            self._average(mean, var, counted)
+            return result
+        momentum = 0.0 if self.momentum is None else self.momentum
+        result = F.batch_norm(input, *running, self.weight, self.bias, of_batch, momentum, self.eps)
         if counted is not None:
             counted.add_(1)
         return result
 
-    def _factor(self, counted: Tensor | None) -> float:
-        """The weight of this batch in the running averages."""
-        if self.momentum is not None:
-            return self.momentum
-        return 0.0 if counted is None else 1 / (counted.item() + 1)
+    @engine.no_grad()
+    def _average(self, mean: Tensor | None, var: Tensor | None, counted: Tensor) -> None:
+        """Let the running averages be those of all batches; `mean` and `var` are the moments of this one.
+
+        The number of batches stays on the device: a host that asked for it would wait, and could not while a graph is
+        recorded.
+        """
+        share = 1 / counted.add_(1).double()
+        for running, new in ((self.running_mean, mean), (self.running_var, var)):
+            if running is not None and new is not None:
+                running.lerp_(new, share.to(running.dtype))
 
 
 class BatchNorm1d(BatchNorm):

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gpunn import ops
+from gpunn import capture, ops
+from gpunn.backend import array_module, device_of, placed_on
 from gpunn.dtypes import dtype
 from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError
 from gpunn.tensor import Tensor
@@ -145,7 +146,9 @@ def pack_padded_sequence(
     flat = input.reshape(input.shape[0] * input.shape[1], *input.shape[2:])
     data = flat.index_select(0, _index(rows, input))
     batch_sizes = ops.from_numpy(longer.sum(axis=1))
-    return PackedSequence(data, batch_sizes, None if enforce_sorted else _index(order, input))
+    if enforce_sorted:
+        return PackedSequence(data, batch_sizes)
+    return PackedSequence(data, batch_sizes, _index(order, input), _index(np.argsort(order), input))
 
 
 def pad_packed_sequence(
@@ -161,7 +164,8 @@ def pad_packed_sequence(
         )
     order = np.arange(counts[0])
     if sequence.unsorted_indices is not None:
-        order = sequence.unsorted_indices.cpu().numpy()
+        known = capture.numbers_of(sequence.unsorted_indices.array)
+        order = sequence.unsorted_indices.cpu().numpy() if known is None else known
     lengths = (counts[:, None] > order).sum(axis=0)
     starts = np.concatenate([[0], np.cumsum(counts)])[:-1]
     rows = np.full((steps, len(order)), len(data))  # the row behind the last is the padding
@@ -258,4 +262,9 @@ def _check_parts(parts: Sequence[Any]) -> None:
 
 
 def _index(rows: np.ndarray[Any, Any], like: Tensor) -> Tensor:
-    return ops.from_numpy(np.ascontiguousarray(rows, np.int64)).to(like.device)
+    """`rows` as a tensor where `like` is; in a captured step they are part of the graph."""
+    host = np.ascontiguousarray(rows, np.int64)
+    if not like.is_cuda:
+        return ops.from_numpy(host)
+    with placed_on(device_of(like.array)):
+        return Tensor(capture.constant(array_module(like.array), host))

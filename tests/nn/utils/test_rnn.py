@@ -1,11 +1,15 @@
 """Padded and packed batches of sequences."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
 import gpunn as gp
+from gpunn import capture
 from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError
 from gpunn.nn.utils import rnn
+from tests.conftest import computing_on
 from tests.harness import check_op
 
 LENGTHS = [2, 4, 1]
@@ -112,3 +116,30 @@ def test_conversions(device):
     assert packed.pin_memory() is packed
     assert not packed.is_pinned()
     assert packed.to(device).is_cuda is (device != "cpu")
+
+
+@pytest.mark.parametrize("lengths", [(5, 3, 1), (1, 5, 3)])
+def test_a_captured_step_packs(lengths):
+    """Lengths that the host knows are part of the graph, also where the sequences must be sorted for it."""
+    curves = []
+    with computing_on("emulated"):
+        for is_compiled in (False, True):
+            gp.manual_seed(0)
+            net = gp.nn.LSTM(3, 4).to("cuda")
+            optimizer = gp.optim.SGD(net.parameters(), lr=0.1)
+
+            def step(x, lengths, net=net, optimizer=optimizer):
+                optimizer.zero_grad()
+                packed = rnn.pack_padded_sequence(x, lengths, enforce_sorted=lengths[0] == 5)
+                y, again = rnn.pad_packed_sequence(net(packed)[0])
+                assert again.tolist() == list(lengths)
+                (y * x.sum(2, keepdim=True)).sum().backward()
+                optimizer.step()
+                return rnn.pad_sequence([part.detach() for part in y.unbind(1)])
+
+            run = gp.compile(step) if is_compiled else step
+            with contextlib.nullcontext() if is_compiled else capture.noting(None):
+                batches = [np.random.default_rng(i).normal(size=(5, 3, 3)).astype("f4") for i in range(5)]
+                curves.append([run(gp.tensor(x, device="cuda"), lengths).tolist() for x in batches])
+        assert len(run.steps.graphs) == 1
+    assert curves[0] == curves[1] and curves[0][0] != curves[0][4]
