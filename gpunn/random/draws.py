@@ -10,6 +10,7 @@ import numpy as np
 from gpunn import kernels
 from gpunn.backend import Array, as_array, is_cuda_module
 from gpunn.errors import ArgumentError
+from gpunn.kernels.order import is_captured, rows
 from gpunn.random.blocks import philox
 from gpunn.random.generator import DIGITS, Generator, Place, digits_of
 
@@ -121,7 +122,10 @@ def permutation(xp: Any, generator: Generator, n: int, dtype: Any) -> Array:
         keys >>= bits
         keys <<= bits
         keys |= xp.arange(n, dtype=xp.uint64)
-    keys.sort()
+    if is_captured(keys):
+        (keys,), _ = rows(keys.reshape(1, n))
+    else:
+        keys.sort()
     keys &= xp.uint64((1 << bits) - 1)
     return keys.astype(dtype)
 

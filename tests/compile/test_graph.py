@@ -80,6 +80,16 @@ LAYERS = {
     "cumulative sum": lambda x: x.cumsum(1),
     "largest": lambda x: x.max(2)[0],
     "choices by weight": lambda x: x * gp.multinomial(x.detach().abs()[0], 5, True),
+    "choices without replacement": lambda x: x[0] * gp.multinomial(x.detach().abs()[0], 4)[:, :1],
+    "sorted": lambda x: x.sort(1, descending=True)[0],
+    "order": lambda x: x * x.argsort(0),
+    "largest three": lambda x: x.topk(3)[0],
+    "third smallest": lambda x: x.kthvalue(3)[0],
+    "medians": lambda x: x.median(2)[0] + x.nanmedian(1)[0].sum() + x.median(),
+    "quantiles": lambda x: x.quantile(0.3, 2),
+    "most frequent": lambda x: x.round().mode(2)[0],
+    "random order": lambda x: x[:, :, gp.randperm(5, device="cuda")],
+    "grid sample": lambda x: F.grid_sample(x[None], x.new_ones(1, 2, 2, 2) * x[0, 0, :2], align_corners=False),
     "normal numbers": lambda x: x + gp.randn_like(x),
 }
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import gpunn as gp
-from gpunn import kernels
 from tests.harness import distinct
 from tests.kernels.orders import MANY, check_kernels
 
@@ -55,14 +54,6 @@ def out_of_bounds():
     return found
 
 
-def order_of(keys):
-    """The keys' stable order, as captured steps find it."""
-    order = gp.zeros(len(keys), dtype=gp.int64, device="cuda")
-    kernels.launch("indexing/order", "order_by_counting", len(keys), (order.array, on(keys).array, len(keys)))
-    np.testing.assert_array_equal(order.cpu().numpy(), np.argsort(keys, kind="stable"))
-    return order
-
-
 LONG = np.repeat([1, 0, 1, 2], [70, 3, 130, 64])[:, None]  # 200, 3 and 64 keys: cut, not cut
 RUNS = {
     "rows": both(lambda x: x[on([3, 0, 3, -1])], (5, 7)),
@@ -86,9 +77,6 @@ RUNS = {
     "mean": scattered("mean", gp.float32, RNG.integers(0, 3, (9, 2)), (3, 2), (9, 2)),
     "masked_fill": both(lambda x: x.masked_fill(x < 0, 0.5), (3, 35), gp.bfloat16),
     "masked_fill, a tensor": both(lambda x: x.masked_fill(x < 0, x[1, 1]), (3, 35), offset=1),
-    "order of few": lambda: order_of(np.arange(21) * 5 % 7 - 1),
-    "order of many": lambda: order_of(np.arange(700) * 7 % 13 - 1),
-    "order of none": lambda: order_of(np.arange(1)[:0]),
     "triangles": both(lambda x: x.tril(1) + x.triu(-1), (2, 3, 5), gp.float64),
     "one_hot": lambda: F.one_hot(on([[3, 0], [1, 3]]), 5),
 }

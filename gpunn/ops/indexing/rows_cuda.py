@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from gpunn import capture, kernels
+from gpunn import kernels
 from gpunn.backend import Array, array_module
 from gpunn.kernels import bounds
+from gpunn.kernels.order import stable
 from gpunn.ops.indexing.bounds import Check
 from gpunn.ops.indexing.keys import broadcast_indices
 
@@ -135,7 +136,7 @@ def put_rows(
         return
     xp = array_module(out)
     source, strides = _strided(values if hasattr(values, "shape") else xp.full((), values, out.dtype), blocks)
-    order = _order(keys.reshape(-1))
+    order = stable(keys.reshape(-1))
     ascending = take(keys.reshape(-1), (0,), (order,), None)
     chunks = count // CHUNK + 1 if count >= 2 * CHUNK else 0
     wide = np.float64 if out.dtype.kind in "fV" else np.int64
@@ -146,16 +147,6 @@ def put_rows(
     if chunks:
         rest = (out, partials, heads, ascending, chunks, *sizes, *last)
         kernels.launch("indexing/reduce", "reduce_segments", 32 * partials.size, rest)
-
-
-def _order(keys: Array) -> Array:
-    """The places of `keys` (n,), smallest first, equal ones as they come. CuPy's sort cannot be captured: it waits."""
-    xp = array_module(keys)
-    if capture.noted() is None:
-        return xp.argsort(keys, kind="stable")
-    order = xp.empty(keys.shape, np.int64)
-    kernels.launch("indexing/order", "order_by_counting", keys.size, (order, keys, keys.size))
-    return order
 
 
 def _assign(out: Array, keys: Array, sizes: tuple[int, int, int, int], blocks: Blocks, values: Any) -> None:

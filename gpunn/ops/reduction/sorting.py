@@ -10,6 +10,7 @@ from gpunn import dtypes
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import DtypeError, IndexRangeError
+from gpunn.kernels.order import along_axis, is_captured
 from gpunn.ops import return_types
 from gpunn.ops.reduction.arguments import array_of, numpy_names, refuse_dtypes, refuse_empty
 from gpunn.ops.reduction.recurrence import along
@@ -50,7 +51,7 @@ class Topk(Selection):
 
     def choose(self, x: Array) -> Array:
         xp, n = array_module(x), x.shape[self.axis]
-        if not 0 < self.k < n:
+        if not 0 < self.k < n or is_captured(x):
             return order(x, self.axis, self.largest)[along(self.axis, None, self.k)]
         at = n - self.k if self.largest else self.k - 1
         parted = xp.argpartition(comparable(x), at, axis=self.axis)
@@ -77,6 +78,8 @@ def comparable(x: Array) -> Array:
 
 def order(x: Array, axis: int, descending: bool = False) -> Array:
     """The indices that sort `x` along `axis`; equal elements keep their order."""
+    if is_captured(x):
+        return along_axis(x, axis, descending)
     xp = array_module(x)
     if not descending:
         return xp.argsort(comparable(x), axis=axis, kind="stable")
@@ -86,6 +89,8 @@ def order(x: Array, axis: int, descending: bool = False) -> Array:
 
 def kth_index(x: Array, k: int, axis: int) -> Array:
     """Where along `axis` an element is that has `k` elements before it in sorted order; the axis is kept."""
+    if is_captured(x):
+        return along_axis(x, axis)[along(axis, k, k + 1)]
     return array_module(x).argpartition(comparable(x), k, axis=axis)[along(axis, k, k + 1)]
 
 

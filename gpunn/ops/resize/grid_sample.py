@@ -12,6 +12,7 @@ from gpunn import dtypes, kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable, grad_of, is_grad_enabled
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, IndexRangeError, ShapeError
+from gpunn.kernels.order import stable
 from gpunn.ops.conv.geometry import LARGEST
 from gpunn.ops.indexing.gather import gather
 from gpunn.ops.reduction.accumulate import widened
@@ -93,7 +94,7 @@ class GridSampleBackward(Function):
             share = xp.empty(keys.size, np.float64 if x.dtype == np.float64 else np.float32)
             args = (keys, share, points_of, images, points, taps, *numbers)
             _launch("sample_taps", images * points, args, self)
-            sequence = xp.argsort(keys, kind="stable")
+            sequence = stable(keys)
             args = (dx, dy, keys[sequence], sequence, share, keys.size, images, channels, places, points, taps, is_last)
             _launch("sample_input_backward", images * places * -(-channels // GROUP), args, self)
             found.append(_turned_back(dx) if is_last else dx)

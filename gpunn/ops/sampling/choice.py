@@ -12,6 +12,7 @@ from gpunn.dtypes import dtype
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, DtypeError, ShapeError
 from gpunn.ops.reduction.arguments import array_of
+from gpunn.ops.reduction.sorting import order
 from gpunn.ops.sampling.draw import draw, source
 from gpunn.ops.shape.dense import dense
 from gpunn.ops.shape.dims import ints
@@ -61,7 +62,7 @@ def multinomial(
         chosen = _bisect(weights.cumsum(axis=1), u)
     else:
         race = xp.where(weights > 0, -xp.log(1 - u) / xp.where(weights > 0, weights, 1), xp.inf)
-        chosen = xp.argsort(race, axis=1)[:, :num_samples]
+        chosen = order(race, 1)[:, :num_samples]
     return Variable.result_type(chosen.astype(xp.int64).reshape(*input.array.shape[:-1], num_samples))
 
 

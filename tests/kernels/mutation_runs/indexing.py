@@ -10,6 +10,7 @@ import gpunn as gp
 from gpunn.errors import IndexRangeError
 from tests.kernels import test_embedding as embedding
 from tests.kernels import test_indexing as indexing
+from tests.kernels import test_order as order
 from tests.kernels import test_value_range as value_range
 from tests.kernels.mutation_runs.run import Run
 
@@ -45,7 +46,7 @@ RUNS: dict[str, list[Run]] = {
     "embedding.cu": list(embedding.RUNS.values()),
     "indexing/choose.cu": _indexing("masked_fill", "masked_fill, a tensor", "triangles", "one_hot"),
     "indexing/keys.cu": _indexing(*READ, "assign", "sum"),
-    "indexing/order.cu": _indexing("order of few", "order of many"),
+    "indexing/order.cu": list(order.RUNS.values()),
     "indexing/places.cuh": [_out_of_bounds, *_indexing(*READ, "assign")],
     "indexing/read.cu": [*_indexing(*READ), _out_of_bounds],
     "indexing/reduce.cu": _indexing("rows", "a long segment first", "long segments", "sum", "prod", "mean", "amin"),
