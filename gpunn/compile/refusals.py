@@ -32,8 +32,6 @@ FIXES = (
         ("__getitem__", "__setitem__", "getitem", "setitem", "nonzero", "masked_select", "argwhere", "unique"),
         "the size of the result depends on the data: use gp.where or multiply by the mask",
     ),
-    (("BatchNorm.forward",), "give the layer a momentum: without one the host needs the number of batches"),
-    (("sort", "argsort", "topk", "kthvalue", "median", "unique", "randperm"), "sort outside the step"),
     (("tensor", "as_tensor", "to", "cuda", "from_numpy"), "make the tensor on the GPU before the step, and pass it in"),
     (("matmul", "mm", "bmm", "linear"), "products inside captured steps are of floating dtypes"),
 )
