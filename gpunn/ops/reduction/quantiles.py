@@ -15,6 +15,7 @@ from gpunn.ops.indexing.gather import Gather
 from gpunn.ops.reduction.arguments import array_of, numpy_names
 from gpunn.ops.reduction.sorting import Sort
 from gpunn.ops.shape.dims import one_dim
+from gpunn.ops.value_range import check_range
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -90,8 +91,7 @@ def _checked_fractions(op: str, array: Array, q: Any, interpolation: str) -> Any
         raise DtypeError(
             f"{op}() q tensor must be same dtype as the input tensor, got {dtypes.of(q.array)} and {dtypes.of(array)}"
         )
-    if not bool(((q.array >= 0) & (q.array <= 1)).all()):
-        raise ArgumentError(f"{op}() q values must be in the range [0, 1]")
+    check_range(f"{op}() q values must be in the range [0, 1]", q.array, 0.0, 1.0)
     return q
 
 

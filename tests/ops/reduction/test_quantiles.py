@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import gpunn as gp
+from gpunn import emulator
 from gpunn.errors import ArgumentError, DtypeError, IndexRangeError, ShapeError
 from tests.harness import check_op
 
@@ -70,7 +71,7 @@ def test_errors(op, device):
         with pytest.raises(ArgumentError, match=rf"{name}\(\) q must be in the range \[0, 1\] but got {q}"):
             op(x, q)
         with pytest.raises(ArgumentError, match=rf"{name}\(\) q values must be in the range"):
-            op(x, gp.tensor([0.5, q], device=device))
+            op(x, gp.tensor([0.5, q], device=device)).tolist()
     with pytest.raises(ShapeError, match=rf"{name}\(\) q must be a scalar or 1D tensor, got shape \(1, 1\)"):
         op(x, gp.zeros(1, 1, device=device))
     with pytest.raises(DtypeError, match=rf"{name}\(\) q tensor must be same dtype"):
@@ -84,3 +85,14 @@ def test_errors(op, device):
         op(x, 0.5, interpolation="foo")
     with pytest.raises(IndexRangeError, match=f"{name}: Dimension out of range"):
         op(x, 0.5, 2)
+
+
+@pytest.mark.parametrize("q", [1.5, -0.25, nan, inf])
+def test_a_wrong_q_on_a_gpu_is_told_when_the_host_waits(q):
+    with emulator.enable(check=True):
+        x, fractions = gp.arange(5.0, device="cuda"), gp.tensor([0.5, q], device="cuda")
+        before = emulator.synchronisations.count
+        found = gp.quantile(x, fractions)
+        assert emulator.synchronisations.count == before
+        with pytest.raises(ArgumentError, match=rf"q values must be in the range \[0, 1\]; got {q} at position 1"):
+            found.tolist()
