@@ -13,7 +13,7 @@ import numpy as np
 import gpunn
 from gpunn import backend
 
-BYTES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+BYTES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "amp": 2}  # amp: float32 under autocast to bfloat16
 LAYOUTS = ("contiguous", "channels_last")
 
 
@@ -21,14 +21,18 @@ LAYOUTS = ("contiguous", "channels_last")
 class Place:
     """A library on a device, and the type and memory format of the tensors that a case makes in it.
 
-    `strong` is PyTorch as fast as it gets: channels_last, torch.compile (on a GPU with CUDA graphs, and autocast to
-    bfloat16). `exact` is the reference: NumPy, with all numbers in float64. What a case reads is kept in `fed`.
+    `strong` is PyTorch as fast as it gets: channels_last, torch.compile, and on a GPU CUDA graphs, fused updates and
+    autocast to bfloat16. `captured` is gpunn with its steps recorded as CUDA graphs. `tf32`: products of float32 are
+    rounded to TF32 on a GPU; then the strong setting does not autocast, so that both have the same precision.
+    `exact` is the reference: NumPy, with all numbers in float64. What a case reads is kept in `fed`.
     """
 
     name: str
     lib: Any
     device: str
     strong: bool = False
+    captured: bool = False
+    tf32: bool = False
     exact: bool = False
     dtype: str = "float32"
     layout: str = "contiguous"
@@ -69,7 +73,7 @@ class Place:
                 values = np.random.default_rng(i).uniform(-bound, bound, tuple(p.shape))
                 values += len(p.shape) == 1 and "weight" in name
                 p.copy_(self._numbers(values.astype(np.float32)))
-        model = model.to(getattr(self.lib, "float64" if self.exact else self.dtype))
+        model = model.to(getattr(self.lib, "float64" if self.exact else self._stored))
         if self.strong or self.layout == "channels_last":
             model = model.to(memory_format=self.lib.channels_last)
         if self.strong:
@@ -77,10 +81,22 @@ class Place:
         return model
 
     def precision(self) -> Any:
-        """A context for the forward pass: autocast to bfloat16 for the strong setting on a GPU."""
+        """A context for the forward pass: autocast to bfloat16, for cases of that type and the strong setting."""
         if self.strong and self.device == "cuda":
-            return self.lib.autocast("cuda", self.lib.bfloat16)
+            self.lib.compiler.cudagraph_mark_step_begin()  # what the graphs of the last run gave may be written over
+        if not self.exact and (self.dtype == "amp" or (self.strong and self.device == "cuda" and not self.tf32)):
+            return self.lib.autocast(self.device, self.lib.bfloat16)
         return contextlib.nullcontext()
+
+    def sgd(self, parameters: Any) -> Any:
+        """SGD with momentum, the fastest that the library has in the strong setting."""
+        fused = {"fused": True} if self.strong and self.device == "cuda" else {}
+        return self.lib.optim.SGD(parameters, lr=1e-4, momentum=0.9, **fused)
+
+    def recorded(self, step: Callable[..., Any], *args: Any) -> Callable[[], Any]:
+        """A training step on `args`, as it runs here: recorded as one CUDA graph if steps are captured."""
+        run = self.lib.compile(step) if self.captured else step
+        return lambda: run(*args)
 
     def synchronize(self) -> None:
         """Wait until all work is done."""
@@ -90,37 +106,46 @@ class Place:
     def _numbers(self, values: np.ndarray) -> Any:
         """Float32 values in this place's type; the reference rounds them to the type and goes on in float64."""
         x = self.lib.tensor(values, device=self.device)
-        if self.dtype != "float32":
-            x = x.to(getattr(self.lib, self.dtype))
+        if self._stored != "float32":
+            x = x.to(getattr(self.lib, self._stored))
         return x.to(self.lib.float64) if self.exact else x
 
+    @property
+    def _stored(self) -> str:
+        """The type that tensors are kept in."""
+        return "float32" if self.dtype == "amp" else self.dtype
 
-PLACES = ("cpu", "cuda", "torch", "torch-strong", "torch-cuda", "torch-cuda-strong")
+
+PLACES = ("cpu", "cuda", "cuda-captured", "torch", "torch-strong", "torch-cuda", "torch-cuda-strong")
 EXACT = Place("exact", gpunn, "cpu", exact=True)
+EMULATED = "no GPU found (the emulator plays it, and its times say nothing of a GPU)"
 
 
-def open_place(name: str, threads: int) -> Place | str:
+def is_emulated() -> bool:
+    """Whether the emulator plays the GPU."""
+    return backend.installed_cuda() is not None
+
+
+def open_place(name: str, threads: int, tf32: bool = False) -> Place | str:
     """The place of this name, or why it is not there. The emulator is no GPU: its times say nothing of one."""
+    device = "cuda" if "cuda" in name else "cpu"
+    lib: Any = gpunn
     if name.startswith("torch"):
-        return _open_torch(name, threads)
-    if name == "cuda":
-        if backend.installed_cuda() is not None:
-            return "no GPU found (the emulator plays it, and its times say nothing of a GPU)"
+        try:
+            lib = importlib.import_module("torch")
+        except ImportError:
+            return "PyTorch is not installed"
+        lib.set_num_threads(threads)
+        if device == "cuda" and not lib.cuda.is_available():
+            return "no GPU found (by PyTorch)"
+    elif device == "cuda":
+        if is_emulated():
+            return EMULATED
         if (problem := backend.cuda_problem()) is not None:
             return f"no GPU found ({problem})"
-    return Place(name, gpunn, name)
-
-
-def _open_torch(name: str, threads: int) -> Place | str:
-    try:
-        torch: Any = importlib.import_module("torch")
-    except ImportError:
-        return "PyTorch is not installed"
-    torch.set_num_threads(threads)
-    device = "cuda" if "cuda" in name else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        return "no GPU found (by PyTorch)"
-    return Place(name, torch, device, strong=name.endswith("strong"))
+    if device == "cuda":
+        lib.backends.cuda.matmul.allow_tf32 = tf32
+    return Place(name, lib, device, name.endswith("strong"), name.endswith("captured"), tf32)
 
 
 @dataclass(frozen=True)
@@ -148,7 +173,8 @@ class Case:
     large: bool = False
     random: bool = False
     tf32: bool = False
-    strong: bool = False  # has a strong setting in PyTorch
+    is_model: bool = False  # has a strong setting in PyTorch, and can be autocast
+    is_step: bool = False  # a whole training step, which can be captured
     planar: bool = False  # works on images (N, C, H, W), so that the memory format matters
     note: str = ""
     family: str = ""  # "ops/pool"

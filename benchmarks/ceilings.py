@@ -2,75 +2,174 @@
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from gpunn import backend
 
 from .case import Case, Place
+from .clock import Runner, runner
 from .measure import Timing
 
 LAUNCH = 0.8  # of the time of a case on a GPU: if the host takes that much, launching bounds it
 SMALL = 3.0  # calls of the smallest operation: what takes less on a CPU is bounded by calls
+STEADY = 0.8  # of the best rate: if the median of a ceiling's rates is below, other work has disturbed it
+FIRST_ROUNDS = 5
+PART = 0.1  # of the time of the benchmarks at most goes into measuring ceilings again
+
+COPIES = {  # bytes that copies read and write: data in each of the caches, and in memory
+    "cpu": tuple(1 << n for n in range(16, 28)),
+    "cuda": (*[1 << n for n in range(22, 28)], 1 << 31),
+}
+SIDE = {"cpu": 1024, "cuda": 8192}  # of the matrices
 
 
 @dataclass
 class Ceilings:
-    """Bytes a second of a copy (read and written), flops a second of products by type, seconds of the smallest call."""
+    """The best that was measured.
 
-    copy: float
+    `copies`: bytes a second, read and written, by how many bytes a copy moves. `products`: flops a second, by type.
+    `call`: seconds of the smallest operation. `steadiness`: the median rate in parts of the best, for copies in memory
+    and products, whichever has less: 1 on a machine that does nothing else.
+    """
+
+    copies: dict[int, float]
     call: float
     products: dict[str, float] = field(default_factory=dict)
+    steadiness: float = 1.0
+
+    @property
+    def copy(self) -> float:
+        """Bytes a second of a copy of what no cache holds."""
+        return self.copies[max(self.copies)]
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether the ceilings can be relied on."""
+        return self.steadiness >= STEADY
+
+    def bandwidth(self, moved: int) -> float:
+        """Bytes a second for a case that moves so many: as fast as the fastest copy of half as many, or more."""
+        return max([rate for size, rate in self.copies.items() if size >= moved / 2], default=self.copy)
 
     def rate(self, case: Case) -> float:
         """The ceiling of arithmetic for `case`; 0 if none of its kind was measured."""
         kind = "tf32" if case.tf32 and case.dtype == "float32" and "tf32" in self.products else case.dtype
-        return self.products.get(kind, 0.0)
+        return self.products.get("bfloat16" if kind == "amp" else kind, 0.0)
 
 
-def ceilings(place: Place, dtypes: list[str], scale: float = 1.0) -> Ceilings:
-    """Measure `place`, the best of several runs each. `scale` makes the work smaller, for tests."""
-    is_gpu = place.device == "cuda"
-    x = place.random(int((1 << 24) * scale))  # 64 MB
-    if is_gpu:
-        x = x.repeat(16)
-    y, one = x.clone(), place.random(1)
-    copy = _best(place, lambda: y.copy_(x))
-    call = _best(place, lambda: one + one, 100)
-    found = Ceilings(2 * 4 * x.numel() / copy, call)
-    n = max(1, int((8192 if is_gpu else 1024) * scale))
+class Probe(NamedTuple):
+    """Something that shows a ceiling: its kind and key in `Ceilings`, the work of one call, calls in a sample."""
+
+    kind: str  # "copy", "product", "call"
+    key: Any
+    work: float
+    calls: int
+    run: Runner
+
+
+class Meter:
+    """Measures the ceilings of a place, and measures them again between the cases: a busy moment shall not set them."""
+
+    def __init__(self, place: Place, probes: list[Probe]) -> None:
+        self.place, self._probes = place, probes
+        self._rates: list[list[float]] = [[] for _ in probes]
+        self._next = 0.0
+
+    def measure(self, rounds: int = FIRST_ROUNDS) -> None:
+        """Take a sample of each ceiling, `rounds` times."""
+        begin = time.perf_counter()
+        for _ in range(rounds):
+            for probe, rates in zip(self._probes, self._rates, strict=True):
+                rates.append(probe.work / max(probe.run(probe.calls).seconds, 1e-12))
+        end = time.perf_counter()
+        self._next = end + (end - begin) / rounds / PART
+
+    def measure_again(self) -> None:
+        """Take one more sample of each, unless the last ones were so recent that it would cost too much time."""
+        if time.perf_counter() >= self._next:
+            self.measure(1)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether each ceiling has a sample."""
+        return all(self._rates)
+
+    def ceilings(self) -> Ceilings:
+        """The best of all samples."""
+        best: dict[str, dict[Any, float]] = {"copy": {}, "product": {}, "call": {}}
+        steadiness = 1.0
+        largest = max(probe.key for probe in self._probes if probe.kind == "copy")
+        for probe, rates in zip(self._probes, self._rates, strict=True):
+            best[probe.kind][probe.key] = max(rates)
+            if probe.kind == "product" or probe.key == largest:
+                steadiness = min(steadiness, statistics.median(rates) / max(rates))
+        return Ceilings(best["copy"], 1 / best["call"][""], best["product"], steadiness)
+
+
+def probes(place: Place, dtypes: list[str], cold: bool = False, scale: float = 1.0) -> list[Probe]:
+    """What is measured in `place`: copies, one call, products of random matrices of each type, and on a GPU in TF32.
+
+    `cold`: without copies of what a cache holds. `scale` makes the work smaller, for tests.
+    """
+    place = replace(place, fed=[])
+    sizes = COPIES[place.device][-1:] if cold else COPIES[place.device]
+    found = [_copy(place, max(8, int(size * scale))) for size in sizes]
+    one = place.random(1)
+    found.append(Probe("call", "", 1.0, 100, runner(lambda: one + one, place)))
+    n = max(1, int(SIDE[place.device] * scale))
     a = place.random(n, n)
-    for name in dtypes:
+    for name in dict.fromkeys("bfloat16" if name == "amp" else name for name in dtypes):
         b = a.to(getattr(place.lib, name))
-        found.products[name] = 2 * n**3 / _best(place, lambda b=b: b @ b)  # type: ignore[misc]
-    if is_gpu and "float32" in dtypes:
-        switch = place.lib.backends.cuda.matmul
-        before, switch.allow_tf32 = switch.allow_tf32, True
-        found.products["tf32"] = 2 * n**3 / _best(place, lambda: a @ a)
-        switch.allow_tf32 = before
+        found.append(Probe("product", name, 2 * n**3, 1, _warm(lambda b=b: b @ b, place)))  # type: ignore[misc]
+    if place.device == "cuda" and "float32" in dtypes:
+        found.append(Probe("product", "tf32", 2 * n**3, 1, _in_tf32(_warm(lambda: a @ a, place), place)))
     return found
 
 
-def _best(place: Place, call: Callable[[], Any], count: int = 1) -> float:
-    """Seconds of one call, the least of seven."""
+def _copy(place: Place, size: int) -> Probe:
+    """A copy that reads and writes `size` bytes, by the array library itself: of random numbers, not of zeros."""
+    block = place.random(min(size // 8, 1 << 24))
+    x = block.repeat(max(1, size // 8 // block.numel())).array
+    y = x.copy()
+    xp = backend.array_module(x)
+    return Probe("copy", size, float(2 * x.nbytes), max(1, (1 << 22) // size), _warm(lambda: xp.copyto(y, x), place))
+
+
+def _warm(call: Callable[[], Any], place: Place) -> Runner:
     call()
-    least = float("inf")
-    for _ in range(7):
-        place.synchronize()
-        start = time.perf_counter()
-        for _ in range(count):
-            call()
-        place.synchronize()
-        least = min(least, (time.perf_counter() - start) / count)
-    return max(least, 1e-9)
+    return runner(call, place)
+
+
+def _in_tf32(run: Runner, place: Place) -> Runner:
+    def switched(n: int) -> Any:
+        with _tf32(place):
+            return run(n)
+
+    switched(1)
+    return switched
+
+
+@contextmanager
+def _tf32(place: Place) -> Iterator[None]:
+    switch = place.lib.backends.cuda.matmul
+    before, switch.allow_tf32 = switch.allow_tf32, True
+    try:
+        yield
+    finally:
+        switch.allow_tf32 = before
 
 
 def share(case: Case, timing: Timing, top: Ceilings) -> tuple[float, str] | None:
     """The part of the roofline that a case reaches, and what bounds it: "memory" or "compute"; None without counts.
 
-    The roofline is the larger of bytes / copy and flops / products (Williams et al., 2009).
+    The roofline is the larger of bytes / copies and flops / products (Williams et al., 2009).
     """
-    memory = case.bytes / top.copy
+    memory = case.bytes / top.bandwidth(case.bytes)
     compute = case.flops / top.rate(case) if top.rate(case) else 0.0
     if memory == compute == 0:
         return None

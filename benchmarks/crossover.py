@@ -26,9 +26,9 @@ def crossover(cpu: dict[int, float], gpu: dict[int, float]) -> int | None:
     return math.ceil(math.exp(math.log(before) + part * math.log(winning / before)) - 1e-9)
 
 
-def words(sweep: dict[str, dict[int, float]]) -> str:
-    """The crossover as the table shows it; "not measured" without both devices."""
-    cpu, gpu = sweep.get("cpu", {}), sweep.get("cuda", {})
+def words(sweep: dict[str, dict[int, float]], name: str = "cuda") -> str:
+    """The crossover of the CPU and the place `name` as tables show it; "not measured" without both."""
+    cpu, gpu = sweep.get("cpu", {}), sweep.get(name, {})
     both = set(cpu) & set(gpu)
     if not both:
         return "not measured"

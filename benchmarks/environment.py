@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import datetime
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +19,35 @@ from gpunn.cli.facts import nvidia_smi, version
 
 from .case import Place
 
+SYMBOLS = ("scipy_openblas_get_num_threads64_", "scipy_openblas_get_num_threads", "openblas_get_num_threads")
+
 
 def cpu_threads() -> int:
-    """How many threads the process may run at once, which is what NumPy's BLAS takes."""
+    """How many threads NumPy's BLAS uses: as OpenBLAS says, else as it would choose."""
+    told = _openblas_threads()
+    if told is not None:
+        return told
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     given = [os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")]
     return next((int(value) for value in given if value and value.isdecimal()), cores)
 
 
-def context(places: list[Place], threads: int, cache: str = "warm") -> dict[str, Any]:
+def _openblas_threads() -> int | None:
+    """What the OpenBLAS in this process says; None for other libraries and systems."""
+    try:
+        mapped = Path("/proc/self/maps").read_text().splitlines()
+    except OSError:
+        return None
+    for file in dict.fromkeys(line.split()[-1] for line in mapped if "openblas" in line):
+        for name in SYMBOLS:
+            with contextlib.suppress(OSError, AttributeError):
+                return int(getattr(ctypes.CDLL(file), name)())
+    return None
+
+
+def context(
+    places: list[Place], threads: int, cache: str = "warm", dtypes: Sequence[str] = ("float32",)
+) -> dict[str, Any]:
     """The environment, under the names that Google Benchmark uses where it has them.
 
     `cache`: "warm" if the data of a case stay in the caches from run to run, "cold" if they are driven out before each.
@@ -32,7 +55,10 @@ def context(places: list[Place], threads: int, cache: str = "warm") -> dict[str,
     found: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "host_name": "",
+        "executable": "gpunn bench",
+        "json_schema_version": 1,
         "num_cpus": os.cpu_count(),
+        "load_avg": list(os.getloadavg()) if hasattr(os, "getloadavg") else [],
         "cpu": _cpu_name(),
         "threads": threads,
         "python": platform.python_version(),
@@ -40,6 +66,8 @@ def context(places: list[Place], threads: int, cache: str = "warm") -> dict[str,
         "commit": _commit(),
         "numpy": np.__version__,
         "blas": _blas(),
+        "dtypes": ", ".join(dtypes),
+        "tf32": "no GPU to have it",
         "cache": cache,
     }
     for place in places:

@@ -51,7 +51,10 @@ def select(
     layouts: Sequence[str] = (),
     large: bool = True,
 ) -> list[Case]:
-    """The cases whose "family/name" contains one of `words`, in each type and memory format; `quick`: only a few."""
+    """The cases whose "family/name" contains one of `words`, in each type and memory format; `quick`: only a few.
+
+    "amp" is a type of models only.
+    """
     chosen = []
     for case in everything():
         if (quick and not case.quick) or (case.large and not large):
@@ -59,6 +62,8 @@ def select(
         if words and not any(word in f"{case.family}/{case.title}" for word in words):
             continue
         for dtype in dtypes if not case.calls else ("float32",):
+            if dtype == "amp" and not case.is_model:
+                continue
             for layout in layouts if layouts and case.planar else (case.layout,):
                 chosen.append(replace(case, dtype=dtype, layout=layout))
     return list({case.title: case for case in chosen}.values())

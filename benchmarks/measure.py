@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gpunn import backend, kernels
-
 from .accuracy import error, tensors
-from .case import EXACT, Case, Place
+from .case import EMULATED, EXACT, Case, Place, is_emulated
+from .clock import Runner, Sample, runner
+from .launches import recorded_launches
 
 ROUNDS = 5
 MOST = 10  # a place gets at most this many times the seconds asked for, once it has MOST_ROUNDS
 MOST_ROUNDS = 2
+TOGETHER = {"cpu": 1e-4, "cuda": 1e-3}  # seconds of runs that are timed together, so that clocks do not matter
+CACHE = 1 << 28  # bytes that are written to drive other data out of the caches
 
 
 @dataclass(frozen=True)
 class Timing:
     """Seconds for one run: the median, and the 20th and 80th percentile; how many runs were timed.
 
-    `enqueue`: the median seconds until the call has returned, when a GPU may still be at work.
+    `enqueue`: the median seconds until the call has returned, when a GPU may still be at work; `cpu`: of the
+    process's CPU time, which is less than the time of a run on a CPU if other processes had the CPU meanwhile.
     """
 
     median: float
@@ -30,15 +34,16 @@ class Timing:
     high: float
     runs: int
     enqueue: float = 0.0
+    cpu: float = 0.0
 
     @staticmethod
-    def of(seconds: list[float], runs_each: int = 1, enqueues: list[float] | None = None) -> Timing:
-        """The summary of times for one run, each the mean over `runs_each`."""
-        ordered = sorted(seconds)
+    def of(samples: list[Sample], runs_each: int = 1) -> Timing:
+        """The summary of samples, each the mean over `runs_each` runs."""
+        ordered = sorted(s.seconds for s in samples)
         last = len(ordered) - 1
         low, high = ordered[round(0.2 * last)], ordered[round(0.8 * last)]
-        enqueue = statistics.median(enqueues) if enqueues else 0.0
-        return Timing(statistics.median(ordered), low, high, len(ordered) * runs_each, enqueue)
+        enqueue, cpu = [statistics.median(part) for part in list(zip(*samples, strict=True))[1:]]
+        return Timing(statistics.median(ordered), low, high, len(ordered) * runs_each, enqueue, cpu)
 
 
 @dataclass
@@ -55,32 +60,60 @@ class Result:
 
 
 def measure(case: Case, places: list[Place], seconds: float, accuracy: bool = True, cold: bool = False) -> Result:
-    """The times of `case` in each place, about `seconds` each, and how far each is from float64."""
+    """The times of `case` in each place, about `seconds` each, and how far each is from float64.
+
+    A place where the case fails gets no time, and its reason is among the faults.
+    """
     result = Result(case)
-    exact = _exact(case) if accuracy and places else None
-    runners: dict[str, Callable[[int], tuple[float, float]]] = {}
-    for place in places:
-        if _has(case, place):
-            try:
-                runners[place.name] = _prepare(case, _placed(place, case), result, exact, cold)
-            except Exception as fault:  # the other places are still worth their times
-                result.faults[place.name] = f"{type(fault).__name__}: {fault}"
-    inner = {name: _warm_up(run, seconds) for name, run in runners.items()}
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in runners}
-    spent = dict.fromkeys(runners, 0.0)
+    there = [place for place in places if _has(case, place)]
+    exact = None
+    with _Contest("float64").faults_noted(result):
+        exact = _exact(case) if accuracy and there else None
+    contests = []
+    for place in there:
+        contest = _Contest(place.name)
+        contests.append(contest)
+        with contest.faults_noted(result):
+            contest.run = _prepare(case, _placed(place, case), result, exact, cold)
+            contest.inner = _warm_up(contest.run, seconds, place)
     for i in range(ROUNDS):
-        for name, run in runners.items():
-            if i >= MOST_ROUNDS and spent[name] >= MOST * seconds > 0:
-                continue
-            begin = time.perf_counter()
-            while True:
-                times[name].append(run(inner[name]))
-                if time.perf_counter() >= begin + seconds / ROUNDS:
-                    break
-            spent[name] += time.perf_counter() - begin
-    for name, values in times.items():
-        result.times[name] = Timing.of([v for v, _ in values], inner[name], [e for _, e in values])
+        for contest in contests:
+            if contest.run is not None and (i < MOST_ROUNDS or contest.spent < MOST * seconds or seconds == 0):
+                with contest.faults_noted(result):
+                    contest.play(seconds / ROUNDS)
+    for contest in contests:
+        if contest.run is not None:
+            result.times[contest.name] = Timing.of(contest.samples, contest.inner)
     return result
+
+
+class _Contest:
+    """One place's part in a measurement: how to run there, and its samples so far. No `run` once it has failed."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.inner, self.spent = name, 1, 0.0
+        self.run: Runner | None = None
+        self.samples: list[Sample] = []
+
+    @contextmanager
+    def faults_noted(self, result: Result) -> Iterator[None]:
+        """Whatever fails in here ends this place's part only: the others are still worth their times."""
+        try:
+            yield
+        except Exception as fault:
+            result.faults[self.name] = f"{type(fault).__name__}: {fault}"
+            self.run = None
+
+    def play(self, seconds: float) -> None:
+        """Take samples until the time is up, one at least."""
+        if self.run is None:
+            return
+        begin = time.perf_counter()
+        while True:
+            self.samples.append(self.run(self.inner))
+            if time.perf_counter() >= begin + seconds:
+                break
+        self.spent += time.perf_counter() - begin
 
 
 def sweep(case: Case, places: list[Place], batches: list[int], seconds: float) -> dict[str, dict[int, float]]:
@@ -100,12 +133,13 @@ def sweep(case: Case, places: list[Place], batches: list[int], seconds: float) -
 
 def _has(case: Case, place: Place) -> bool:
     """Whether `place` can run the case and it makes sense there."""
-    if place.device == "cuda" and place.is_gpunn and backend.installed_cuda() is not None:
-        raise RuntimeError("the emulator plays the GPU: what it takes is no figure of a GPU")
+    if place.device == "cuda" and place.is_gpunn and is_emulated():
+        raise RuntimeError(EMULATED)
     return not (
-        (case.calls and not place.is_gpunn)
+        (case.calls and place.name != "cpu")
         or (case.large and place.device == "cpu")
-        or (place.strong and not case.strong)
+        or (place.strong and not case.is_model)
+        or (place.captured and not case.is_step)
     )
 
 
@@ -128,51 +162,18 @@ def _once(made: Any) -> Any:
     return timed(prepare())
 
 
-def _prepare(
-    case: Case, place: Place, result: Result, exact: list[Any] | None, cold: bool
-) -> Callable[[int], tuple[float, float]]:
+def _prepare(case: Case, place: Place, result: Result, exact: list[Any] | None, cold: bool) -> Runner:
     """Make the case in `place`, run it once, and note what that tells; the function that times it."""
     made = case.make(place)
     fed = list(place.fed)
-    is_gpu = place.device == "cuda" and place.is_gpunn
-    with _Recorder(result.launches) if is_gpu else _Nothing():
+    is_eager_gpu = place.name == "cuda"
+    with recorded_launches(result.launches) if is_eager_gpu else nullcontext():
         answer = tensors(_once(made))
     if exact and len(answer) == len(exact):
         result.errors[place.name] = error(answer, exact)
-    if is_gpu:
+    if is_eager_gpu:
         result.transfers = _transfers(place, fed, answer)
-    return _runner(_chilled(made, place) if cold else made, place)
-
-
-class _Nothing:
-    def __enter__(self) -> None:
-        """Record nothing."""
-
-    def __exit__(self, *exc: object) -> None:
-        """Nothing to undo."""
-
-
-class _Recorder:
-    """Notes the kernels that are launched, with the types and constants they are built for."""
-
-    def __init__(self, found: dict[str, int]) -> None:
-        self.found = found
-
-    def __enter__(self) -> None:
-        self.launch = launch = kernels.launch
-
-        def recorded(file: str, kernel: str, threads: int, args: Any, *rest: Any, **named: Any) -> None:
-            constants = named.get("constants") or (rest[0] if rest else {})
-            words = dict.fromkeys(str(a.dtype) for a in args if backend.is_cuda(a))
-            words |= dict.fromkeys(f"{key}={value}" for key, value in constants.items())
-            label = f"{file}.{kernel} <{', '.join(words)}> {threads} threads"
-            self.found[label] = self.found.get(label, 0) + 1
-            launch(file, kernel, threads, args, *rest, **named)
-
-        kernels.launch = recorded
-
-    def __exit__(self, *exc: object) -> None:
-        kernels.launch = self.launch
+    return runner(_chilled(made, place) if cold else made, place)
 
 
 def _transfers(place: Place, fed: list[Any], answer: list[Any]) -> tuple[float, float]:
@@ -194,9 +195,9 @@ def _transfers(place: Place, fed: list[Any], answer: list[Any]) -> tuple[float, 
 
 
 def _chilled(made: Any, place: Place) -> Any:
-    """The case with caches that hold nothing of it: 256 MB are written before each run."""
+    """The case with caches that hold nothing of it: other memory is written before each run."""
     prepare, timed = made if isinstance(made, tuple) else (lambda: None, lambda _: made())
-    other = place.lib.zeros(1 << 26, device=place.device)
+    other = place.lib.zeros(CACHE // 4, device=place.device)
 
     def prepare_cold() -> Any:
         prepared = prepare()
@@ -206,41 +207,13 @@ def _chilled(made: Any, place: Place) -> Any:
     return prepare_cold, timed
 
 
-def _runner(made: Any, place: Place) -> Callable[[int], tuple[float, float]]:
-    """A function that runs the case n times and returns the seconds for one, and those until the call returned."""
-    if not isinstance(made, tuple):
+def _warm_up(run: Runner, seconds: float, place: Place) -> int:
+    """Run until warm; returns how many runs to time together.
 
-        def run(n: int) -> tuple[float, float]:
-            start = time.perf_counter()
-            for _ in range(n):
-                made()
-            returned = time.perf_counter()
-            place.synchronize()
-            return (time.perf_counter() - start) / n, (returned - start) / n
-
-        return run
-    prepare, timed = made
-
-    def run_prepared(n: int) -> tuple[float, float]:
-        total = enqueue = 0.0
-        for _ in range(n):
-            prepared = prepare()
-            place.synchronize()
-            start = time.perf_counter()
-            timed(prepared)
-            returned = time.perf_counter()
-            place.synchronize()
-            total += time.perf_counter() - start
-            enqueue += returned - start
-        return total / n, enqueue / n
-
-    return run_prepared
-
-
-def _warm_up(run: Callable[[int], tuple[float, float]], seconds: float) -> int:
-    """Run until warm; returns how many runs to time together, so that the clock does not matter (≥ 0.1 ms)."""
-    first, _ = run(1)
-    last = first
-    for _ in range(3 if first < max(seconds, 0.1) else 0):
-        last, _ = run(1)
-    return max(1, round(1e-4 / max(last, 1e-7)))
+    Steps are recorded in their third run, compilers are done after two or three: only what is slow, and has no such
+    thing, is not run again.
+    """
+    last = run(1).seconds
+    for _ in range(3 if place.captured or place.strong or last < max(seconds, 0.1) else 0):
+        last = run(1).seconds
+    return max(1, round(TOGETHER[place.device] / max(last, 1e-7)))

@@ -32,7 +32,8 @@ def case(name: str, phase: str, batch: int, is_large: bool = False) -> Case:
     return Case(
         f"{name}/{phase}/batch{batch}",
         make(network, batch),
-        flops=times * network.flops * batch,
+        moved=times * network.work.moved(batch) + (network.work.updated() if phase == "step" else 0),
+        flops=times * network.work.flops * batch,
         images=batch,
         quick=name in QUICK and not is_large,
         batch=batch,
@@ -40,7 +41,8 @@ def case(name: str, phase: str, batch: int, is_large: bool = False) -> Case:
         large=is_large,
         random=network.random,
         tf32=not network.is_text and name != "mlp",
-        strong=True,
+        is_model=True,
+        is_step=phase == "step",
         planar=len(network.shape) == 3,
     )
 
@@ -86,16 +88,16 @@ def _step(network: Network, batch: int) -> Callable[[Place], Any]:
     def make(place: Place) -> Any:
         model = network.build(place)
         x, labels = network.data(place, batch)
-        optimizer = place.lib.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
+        optimizer = place.sgd(model.parameters())
 
-        def step() -> Any:
+        def step(x: Any, labels: Any) -> Any:
             optimizer.zero_grad()
             loss = _loss(place, model, x, labels)
             loss.backward()
             optimizer.step()
             return loss
 
-        return step
+        return place.recorded(step, x, labels)
 
     return make
 

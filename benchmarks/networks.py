@@ -8,22 +8,25 @@ from typing import Any
 
 import numpy as np
 
+from . import work
 from .case import Place
+from .work import Work
 
+# side of the first filters, channels after them, channels and blocks of each stage, classes, are blocks deep
+RESNET20 = (3, 16, (16, 32, 64), (3, 3, 3), 10, False)
+RESNET18 = (3, 64, (64, 128, 256, 512), (2, 2, 2, 2), 10, False)
+RESNET50 = (7, 64, (64, 128, 256, 512), (3, 4, 6, 3), 1000, True)
 VGG16 = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels, how many convolutions before a pooling
 
 
 @dataclass(frozen=True)
 class Network:
-    """How to build one, and the numbers of its samples: `shape` of one image or text, `classes`.
-
-    `flops`: multiplications and additions of convolutions, linear layers and attention, for one sample forward.
-    """
+    """How to build one, and the numbers of its samples: `shape` of one image or text, `classes`; its `work` forward."""
 
     build: Callable[[Place], Any]
     shape: tuple[int, ...]
     classes: int
-    flops: int
+    work: Work
     is_text: bool = False
     random: bool = False  # has dropout
 
@@ -53,17 +56,17 @@ def mlp(place: Place) -> Any:
 
 def resnet20(place: Place) -> Any:
     """The ResNet-20 for CIFAR of He et al., 2015, with 1x1 convolutions where the shape changes."""
-    return _resnet(place, 3, 16, (16, 32, 64), (3, 3, 3), 10, is_deep=False)
+    return _resnet(place, *RESNET20)
 
 
 def resnet18(place: Place) -> Any:
     """ResNet-18 for CIFAR: a first convolution of 3x3 without stride, no pooling before the blocks."""
-    return _resnet(place, 3, 64, (64, 128, 256, 512), (2, 2, 2, 2), 10, is_deep=False)
+    return _resnet(place, *RESNET18)
 
 
 def resnet50(place: Place) -> Any:
     """ResNet-50 of He et al., 2015, with the stride in the 3x3 convolutions."""
-    return _resnet(place, 7, 64, (64, 128, 256, 512), (3, 4, 6, 3), 1000, is_deep=True)
+    return _resnet(place, *RESNET50)
 
 
 def _resnet(
@@ -101,23 +104,6 @@ def _resnet(
     return place.model(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c, classes)))
 
 
-def _resnet_flops(
-    side: int, first: int, width: int, widths: tuple[int, ...], depths: tuple[int, ...], classes: int, is_deep: bool
-) -> int:
-    side //= 2 if first == 7 else 1
-    total, c = side * side * 3 * width * first * first, width
-    side //= 2 if first == 7 else 1
-    for stage, (k, depth) in enumerate(zip(widths, depths, strict=True)):
-        for i in range(depth):
-            before, out = side, 4 * k if is_deep else k
-            side //= 2 if stage and not i else 1
-            area = side * side
-            total += before * before * c * k + area * (9 * k * k + k * out) if is_deep else 9 * area * (c * k + k * k)
-            total += area * c * out if before != side or c != out else 0
-            c = out
-    return 2 * (total + c * classes)
-
-
 def vgg16(place: Place) -> Any:
     """VGG-16 of Simonyan & Zisserman, 2015, with dropout."""
     nn = place.lib.nn
@@ -130,14 +116,6 @@ def vgg16(place: Place) -> Any:
         layers.append(nn.MaxPool2d(2))
     layers += [nn.Flatten(), nn.Linear(512 * 49, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU()]
     return place.model(nn.Sequential(*layers, nn.Dropout(), nn.Linear(4096, 1000)))
-
-
-def _vgg16_flops() -> int:
-    total, c, side = 512 * 49 * 4096 + 4096 * 4096 + 4096 * 1000, 3, 224
-    for k, depth in VGG16:
-        total += side * side * 9 * k * (c + (depth - 1) * k)
-        c, side = k, side // 2
-    return 2 * total
 
 
 def lstm(place: Place) -> Any:
@@ -189,22 +167,13 @@ def gpt(place: Place) -> Any:
     return place.model(Language())
 
 
-_LENET5 = 2 * (28 * 28 * 6 * 25 + 10 * 10 * 16 * 150 + 400 * 120 + 120 * 84 + 84 * 10)
-_LSTM = 35 * 2 * (2 * 4 * 650 * 2 * 650 + 650 * 10_000)
-_GPT = 256 * 2 * (6 * (12 * 384 * 384 + 256 * 384) + 384 * 65)  # half of the attention matrix is masked
 NETWORKS = {
-    "lenet5": Network(lenet5, (1, 28, 28), 10, _LENET5),
-    "mlp": Network(mlp, (784,), 10, 2 * (784 * 512 + 512 * 256 + 256 * 10)),
-    "resnet20": Network(
-        resnet20, (3, 32, 32), 10, _resnet_flops(32, 3, 16, (16, 32, 64), (3, 3, 3), 10, is_deep=False)
-    ),
-    "resnet18": Network(
-        resnet18, (3, 32, 32), 10, _resnet_flops(32, 3, 64, (64, 128, 256, 512), (2, 2, 2, 2), 10, is_deep=False)
-    ),
-    "vgg16": Network(vgg16, (3, 224, 224), 1000, _vgg16_flops(), random=True),
-    "resnet50": Network(
-        resnet50, (3, 224, 224), 1000, _resnet_flops(224, 7, 64, (64, 128, 256, 512), (3, 4, 6, 3), 1000, is_deep=True)
-    ),
-    "lstm": Network(lstm, (35,), 10_000, _LSTM, is_text=True),
-    "gpt": Network(gpt, (256,), 65, _GPT, is_text=True),
+    "lenet5": Network(lenet5, (1, 28, 28), 10, work.lenet5()),
+    "mlp": Network(mlp, (784,), 10, work.perceptron(784, 512, 256, 10)),
+    "resnet20": Network(resnet20, (3, 32, 32), 10, work.resnet(32, *RESNET20)),
+    "resnet18": Network(resnet18, (3, 32, 32), 10, work.resnet(32, *RESNET18)),
+    "vgg16": Network(vgg16, (3, 224, 224), 1000, work.vgg16(VGG16), random=True),
+    "resnet50": Network(resnet50, (3, 224, 224), 1000, work.resnet(224, *RESNET50)),
+    "lstm": Network(lstm, (35,), 10_000, work.lstm(35, 650, 2, 10_000), is_text=True),
+    "gpt": Network(gpt, (256,), 65, work.gpt(256, 384, 6, 65), is_text=True),
 }

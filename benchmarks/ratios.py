@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .compare import seconds
 from .report import SLOW
 from .tables import geometric_mean, markdown, number
 
@@ -15,7 +16,7 @@ def page(found: dict[str, Any], source: str) -> str:
     for entry in found["benchmarks"]:
         times.setdefault(entry["run_name"], {})[entry["backend"]] = entry
     both = {name: by for name, by in times.items() if {"cpu", "torch"} <= set(by)}
-    ratios = {name: by["torch"]["real_time"] / by["cpu"]["real_time"] for name, by in both.items()}
+    ratios = {name: seconds(by["torch"]) / seconds(by["cpu"]) for name, by in both.items()}
     lines = [
         "# gpunn and PyTorch on the CPU",
         "",
@@ -55,6 +56,6 @@ def _cases(both: dict[str, dict[str, dict[str, Any]]], ratios: dict[str, float])
     rows = [["case", "gpunn ms", "PyTorch ms", "speed", "error"]]
     for name, by in both.items():
         error = f"{by['cpu']['error']:.0e}" if "error" in by["cpu"] else "-"
-        ours, theirs = by["cpu"]["real_time"], by["torch"]["real_time"]
+        ours, theirs = 1e3 * seconds(by["cpu"]), 1e3 * seconds(by["torch"])
         rows.append([name, number(ours), number(theirs), f"{ratios[name]:.2f}", error])
     return [markdown(rows)] if ratios else []

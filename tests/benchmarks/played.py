@@ -4,79 +4,75 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from benchmarks import clock
 from benchmarks.case import Place
 
 
 class Clock:
-    """Plays time.perf_counter in the given modules of benchmarks."""
+    """Plays the clocks of the module time; the process has the CPU for `part` of the time."""
 
-    def __init__(self, monkeypatch, *modules):
-        self.now = 100.0
-        for module in modules:
-            monkeypatch.setattr(module.time, "perf_counter", lambda: self.now)
+    def __init__(self, monkeypatch, part=1.0):
+        self.now, self.part = 100.0, part
+        monkeypatch.setattr(clock.time, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(clock.time, "process_time", lambda: self.now * self.part)
 
     def work(self, seconds):
         self.now += seconds
 
 
 class PlayedTensor:
-    """Has a size; copies and products keep the device busy."""
+    """Can be moved, which takes the seconds that the GPU says."""
 
-    def __init__(self, gpu, shape):
-        self.gpu, self.shape = gpu, tuple(shape)
-
-    def numel(self):
-        return int(np.prod(self.shape))
-
-    def repeat(self, n):
-        return PlayedTensor(self.gpu, (self.shape[0] * n,))
-
-    def clone(self):
-        return PlayedTensor(self.gpu, self.shape)
+    def __init__(self, gpu):
+        self.gpu = gpu
 
     def detach(self):
         return self
 
     def to(self, kind):
-        if kind == "cuda":
-            self.gpu.busy += self.gpu.in_seconds
+        self.gpu.queue(self.gpu.in_seconds)
         return self
 
     def cpu(self):
         self.gpu.work(self.gpu.out_seconds)
         return self
 
-    def copy_(self, other):
-        self.gpu.busy += self.gpu.copy_seconds
 
-    def __add__(self, other):
-        self.gpu.busy += 1e-6
-        return self
+class PlayedEvent:
+    """A mark behind the work that the GPU was given up to then."""
 
-    def __matmul__(self, other):
-        self.gpu.busy += self.gpu.matmul_seconds[self.gpu.allow_tf32]
-        return self
+    def __init__(self, gpu, enable_timing):
+        assert enable_timing
+        self.gpu = gpu
+
+    def record(self):
+        self.time = max(self.gpu.now, self.gpu.free)
+
+    def elapsed_time(self, end):
+        assert end.time <= self.gpu.now, "not reached yet"
+        return (end.time - self.time) * 1e3
 
 
 class PlayedGpu(Clock):
-    """The library of a place "cuda". `busy` are the seconds of work before the device."""
+    """The library of a place "cuda". From `free` on, the device has nothing to do."""
 
-    float32 = "float32"
+    def __init__(self, monkeypatch, part=1.0):
+        super().__init__(monkeypatch, part)
+        self.free = self.in_seconds = self.out_seconds = 0.0
+        self.cuda = SimpleNamespace(synchronize=self.wait, Event=lambda enable_timing: PlayedEvent(self, enable_timing))
 
-    def __init__(self, monkeypatch, *modules):
-        super().__init__(monkeypatch, *modules)
-        self.busy, self.allow_tf32 = 0.0, False
-        self.copy_seconds, self.matmul_seconds = 1.0, {False: 1.0, True: 1.0}
-        self.in_seconds = self.out_seconds = 0.0
-        self.cuda = SimpleNamespace(synchronize=self.wait)
-        self.backends = SimpleNamespace(cuda=SimpleNamespace(matmul=self))
+    def queue(self, seconds):
+        """Give the device work; the host goes on at once."""
+        self.free = max(self.now, self.free) + seconds
 
     def wait(self):
-        self.work(self.busy)
-        self.busy = 0.0
+        self.now = max(self.now, self.free)
 
     def tensor(self, array, device):
-        return PlayedTensor(self, array.shape)
+        return PlayedTensor(self)
 
-    def place(self, name="cuda"):
-        return Place(name, self, "cuda")
+    def zeros(self, size, device):
+        return np.zeros(0)
+
+    def place(self, name="cuda", **options):
+        return Place(name, self, "cuda", **options)

@@ -1,6 +1,8 @@
 """Places, and every case of every family: each can be made and run on the CPU, the quick ones on the emulated GPU."""
 
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -57,7 +59,13 @@ def test_the_counts_of_well_known_cases():
     assert counts["conv_transpose2d/forward+backward/8x64x28x28-32x4"][1:] == (6 * 8 * 64 * 32 * 16 * 28 * 28, 0)
     assert counts["relu/forward/64x6x28x28"] == (8 * 64 * 6 * 28 * 28, 0, 0)
     assert counts["conv2d/forward/8x64x56x56-64x3x3-groups64"][1] == 2 * 8 * 64 * 56 * 56 * 9
-    assert counts["lenet5/step/batch64"] == (0, 3 * 64 * 833_040, 64)
+    touched, parameters = 29_978, 61_706
+    assert counts["lenet5/forward/batch64"] == (4 * (64 * touched + parameters), 64 * 833_040, 64)
+    assert counts["lenet5/step/batch64"] == (
+        4 * (3 * (64 * touched + parameters) + 5 * parameters),
+        3 * 64 * 833_040,
+        64,
+    )
 
 
 def test_random_tensors_are_the_same_in_every_place():
@@ -88,32 +96,92 @@ def test_models_have_the_same_random_weights_everywhere():
     assert max(bias.abs().max().item(), shift.abs().max().item()) <= 0.1
 
 
-def test_the_strong_setting_of_pytorch():
-    class Torch(Played):
-        channels_last, bfloat16 = "channels_last", "bfloat16"
+class Torch:
+    """Plays PyTorch, whose settings are strings."""
 
-        def compile(self, model, mode):
-            return ("compiled", model, mode)
+    channels_last, bfloat16, float32 = "channels_last", "bfloat16", "float32"
+    no_grad = gpunn.no_grad
 
-        def autocast(self, device, dtype):
-            return (device, dtype)
+    def __init__(self, has_gpu=True):
+        self.threads, self.has_gpu, self.steps = 0, has_gpu, 0
+        self.cuda = self.compiler = self.optim = self
+        self.backends = SimpleNamespace(cuda=SimpleNamespace(matmul=SimpleNamespace(allow_tf32=None)))
 
-        def no_grad(self):
-            return gpunn.no_grad()
+    def set_num_threads(self, n):
+        self.threads = n
 
+    def is_available(self):
+        return self.has_gpu
+
+    def compile(self, model, mode):
+        return ("compiled", model, mode)
+
+    def autocast(self, device, dtype):
+        return (device, dtype)
+
+    def cudagraph_mark_step_begin(self):
+        self.steps += 1
+
+    def SGD(self, parameters, **options):  # noqa: N802 - PyTorch's name
+        return options
+
+
+def test_the_strong_setting_of_pytorch_on_a_gpu():
     class Model(gpunn.nn.Module):
         def to(self, target=None, memory_format=None):
             self.seen = [*getattr(self, "seen", []), target or memory_format]
             return self
 
     torch, model = Torch(), Model()
-    torch.float32 = "float32"
     strong = Place("torch-cuda-strong", torch, "cuda", strong=True)
     assert strong.model(model) == ("compiled", model, "reduce-overhead")
     assert model.seen == ["cuda", "float32", "channels_last"]
-    assert strong.precision() == ("cuda", "bfloat16")
-    with Place("torch", torch, "cpu").precision() as nothing:
-        assert nothing is None
+    assert strong.precision() == ("cuda", "bfloat16") and torch.steps == 1
+    assert strong.sgd([]) == {"lr": 1e-4, "momentum": 0.9, "fused": True}
+    assert replace(strong, device="cpu").model(model) == ("compiled", model, "default")
+    assert replace(strong, device="cpu").sgd([]) == {"lr": 1e-4, "momentum": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({}, None),
+        ({"dtype": "amp"}, ("cuda", "bfloat16")),
+        ({"dtype": "amp", "device": "cpu"}, ("cpu", "bfloat16")),
+        ({"dtype": "amp", "exact": True}, None),
+        ({"strong": True}, ("cuda", "bfloat16")),
+        ({"strong": True, "tf32": True}, None),  # both in TF32
+        ({"strong": True, "tf32": True, "dtype": "amp"}, ("cuda", "bfloat16")),
+        ({"strong": True, "device": "cpu"}, None),
+    ],
+)
+def test_where_the_forward_pass_is_autocast(options, wanted):
+    found = replace(Place("torch", Torch(), "cuda"), **options).precision()
+    assert (found if wanted else found.__enter__()) == wanted
+
+
+def test_under_autocast_tensors_are_stored_in_float32():
+    place = Place("cpu", gpunn, "cpu", dtype="amp")
+    layer, x = place.model(gpunn.nn.Linear(3, 2)), place.random(4, 3)
+    with place.precision():
+        y = layer(x)
+    assert (x.dtype, layer.weight.dtype, y.dtype) == (gpunn.float32, gpunn.float32, gpunn.bfloat16)
+
+
+def test_steps_are_captured_where_the_place_says_so():
+    with emulator.enable():
+        calls = []
+
+        def step(x):
+            calls.append(None)
+            return x * 2
+
+        for captured, count in ((False, 6), (True, 2 + 2)):  # two eager runs, two recordings
+            place = Place("cuda", gpunn, "cuda", captured=captured)
+            run = place.recorded(step, place.random(3))
+            calls.clear()
+            answers = [run().tolist() for _ in range(6)]
+            assert len(calls) == count and answers == [answers[0]] * 6
 
 
 def test_the_emulator_is_no_gpu():
@@ -141,27 +209,26 @@ def test_synchronize_waits_for_the_gpu():
 
 
 @pytest.mark.usefixtures("no_gpu")
-def test_a_missing_gpu_is_a_reason_not_a_place():
-    assert open_place("cuda", 1).startswith("no GPU found (CuPy is not installed")
+@pytest.mark.parametrize("name", ["cuda", "cuda-captured"])
+def test_a_missing_gpu_is_a_reason_not_a_place(name):
+    assert open_place(name, 1).startswith("no GPU found (CuPy is not installed")
+
+
+def test_a_gpu_is_opened_with_the_policy_of_tf32(monkeypatch):
+    monkeypatch.setattr(backend, "cuda_problem", lambda: None)
+    before = gpunn.backends.cuda.matmul.allow_tf32
+    try:
+        for tf32 in (True, False):
+            place = open_place("cuda-captured", 1, tf32)
+            assert place == Place("cuda-captured", gpunn, "cuda", captured=True, tf32=tf32)
+            assert gpunn.backends.cuda.matmul.allow_tf32 is tf32
+    finally:
+        gpunn.backends.cuda.matmul.allow_tf32 = before
 
 
 def test_a_missing_pytorch_is_a_reason_not_a_place(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     assert open_place("torch", 1) == "PyTorch is not installed"
-
-
-class Played:
-    """Plays PyTorch."""
-
-    def __init__(self, has_gpu=True):
-        self.threads, self.cuda = 0, self
-        self.has_gpu = has_gpu
-
-    def set_num_threads(self, n):
-        self.threads = n
-
-    def is_available(self):
-        return self.has_gpu
 
 
 @pytest.mark.parametrize(
@@ -174,12 +241,12 @@ class Played:
     ],
 )
 def test_pytorch_gets_the_threads_that_numpy_has(monkeypatch, name, where, strong):
-    torch = Played()
+    torch = Torch()
     monkeypatch.setitem(sys.modules, "torch", torch)
-    assert open_place(name, 3) == Place(name, torch, where, strong=strong)
-    assert torch.threads == 3
+    assert open_place(name, 3, tf32=True) == Place(name, torch, where, strong=strong, tf32=True)
+    assert torch.threads == 3 and torch.backends.cuda.matmul.allow_tf32 is (True if where == "cuda" else None)
 
 
 def test_pytorch_without_a_gpu_is_a_reason(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", Played(has_gpu=False))
+    monkeypatch.setitem(sys.modules, "torch", Torch(has_gpu=False))
     assert open_place("torch-cuda", 1) == "no GPU found (by PyTorch)"

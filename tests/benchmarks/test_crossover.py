@@ -30,3 +30,12 @@ def test_words():
     assert words({"cpu": {1: 2.0, 2: 2.0}, "cuda": GPU}) == "1 or less"
     assert words({"cpu": {1: 0.1, 2: 0.2}, "cuda": GPU}) == "above 2"
     assert words({"cpu": cpu}) == words({}) == words({"cuda": GPU}) == "not measured"
+
+
+def test_captured_steps_win_from_a_batch_of_their_own():
+    times = {
+        "cpu": {1: 2.0, 2: 2.0, 4: 2.0},
+        "cuda": {1: 3.0, 2: 3.0, 4: 1.0},
+        "cuda-captured": {1: 1.0, 2: 1.0, 4: 1.0},
+    }
+    assert (words(times), words(times, "cuda-captured")) == ("3", "1 or less")

@@ -2,9 +2,12 @@
 
 import datetime
 import json
+import os
 import platform
 import subprocess
+import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,8 @@ from benchmarks import environment
 from benchmarks.case import Place
 from gpunn import emulator
 
+ROOT = Path(environment.__file__).resolve().parent.parent
+TEXT = {"capture_output": True, "text": True, "cwd": ROOT}
 VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -30,7 +35,27 @@ def checkout(tmp_path, monkeypatch):
     return folder
 
 
+def test_threads_are_those_that_openblas_tells(monkeypatch):
+    monkeypatch.setattr(environment, "_openblas_threads", lambda: 11)
+    assert environment.cpu_threads() == 11
+
+
+def test_openblas_is_asked_itself():
+    told = environment._openblas_threads()
+    if "openblas" not in environment._blas():
+        pytest.skip("NumPy has another BLAS here")
+    code = "import numpy; from benchmarks.environment import _openblas_threads; print(_openblas_threads())"
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"OPENBLAS_NUM_THREADS": "1"}, **TEXT)
+    assert told >= 1 and done.stdout == "1\n"
+
+
+def test_without_openblas_nothing_is_told(monkeypatch):
+    monkeypatch.setattr(environment.Path, "read_text", lambda path: "7f00-7f01 r-xp 0 08:01 5 /lib/libc.so\n")
+    assert environment._openblas_threads() is None
+
+
 def test_threads_follow_the_first_setting_that_blas_reads(monkeypatch):
+    monkeypatch.setattr(environment, "_openblas_threads", lambda: None)
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     assert environment.cpu_threads() >= 1
@@ -47,6 +72,7 @@ def test_the_context_is_json_and_names_no_machine():
     assert json.loads(json.dumps(found)) == found
     assert (found["threads"], found["numpy"], found["python"]) == (3, np.__version__, platform.python_version())
     assert datetime.datetime.fromisoformat(found["date"]).tzinfo is not None
+    assert (found["json_schema_version"], found["tf32"], found["dtypes"]) == (1, "no GPU to have it", "float32")
     assert found["cache"] == "warm" and environment.context([], 3, "cold")["cache"] == "cold"
     assert found["host_name"] == "" and found["blas"] and found["num_cpus"] >= 1
     assert not {"gpu", "cupy", "torch"} & set(found)

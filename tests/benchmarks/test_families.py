@@ -45,6 +45,10 @@ def test_types_and_formats_are_in_the_name():
     ]
 
 
+def test_autocast_is_for_models():
+    assert names(["mlp/step", "/relu/forward/"], False, ["amp"]) == ["mlp/step/batch64/amp"]
+
+
 def test_a_case_with_its_own_format_is_there_once():
     found = names(["max_pool2d-3x3s2/forward/"], False, layouts=["channels_last"])
     assert found == ["max_pool2d-3x3s2/forward/8x64x56x56/channels_last"]

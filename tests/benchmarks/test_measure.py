@@ -1,39 +1,27 @@
-"""Statistics of times, and what is inside a time: only the run, with what it started on the device."""
+"""Statistics of times, turns, warm-up, errors against float64, what the GPU tells."""
 
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import ClassVar
 
 import numpy as np
 import pytest
 
 import gpunn
-from benchmarks import measure as module
 from benchmarks.case import Case, Place
+from benchmarks.clock import Sample
 from benchmarks.measure import ROUNDS, Timing, measure, sweep
 from gpunn import emulator, kernels
-from tests.benchmarks.played import Clock, PlayedGpu, PlayedTensor
+from tests.benchmarks.played import Clock, PlayedGpu
 
 CPU = Place("cpu", gpunn, "cpu")
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    return Clock(monkeypatch, module)
-
-
-class Queue(Place):
-    """A place whose device has `pending` seconds of work before it, which only `synchronize` waits for."""
-
-    pending: ClassVar = []
-
-    def synchronize(self):
-        while self.pending:
-            self.lib.work(self.pending.pop())
+    return Clock(monkeypatch)
 
 
 def place(name, clock):
-    return Queue(name, clock, "cpu")
+    return Place(name, clock, "cpu")
 
 
 def times(case, places, seconds):
@@ -41,7 +29,12 @@ def times(case, places, seconds):
 
 
 def timing(seconds, runs, enqueue=None):
-    return Timing(seconds, seconds, seconds, runs, seconds if enqueue is None else enqueue)
+    enqueue = seconds if enqueue is None else enqueue
+    return Timing(seconds, seconds, seconds, runs, enqueue, cpu=seconds)
+
+
+def samples(seconds, enqueues=None, cpu=0.0):
+    return [Sample(s, e, cpu) for s, e in zip(seconds, enqueues or seconds, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -55,48 +48,17 @@ def timing(seconds, runs, enqueue=None):
     ],
 )
 def test_median_and_percentiles(seconds, median, low, high):
-    assert Timing.of(seconds) == Timing(median, low, high, len(seconds))
+    assert Timing.of(samples(seconds)) == Timing(median, low, high, len(seconds), enqueue=median)
 
 
 def test_runs_that_are_timed_together_all_count():
-    assert Timing.of([1.0, 2.0, 3.0], 4, [0.5, 1.0, 9.0]) == Timing(2.0, 1.0, 3.0, 12, 1.0)
+    found = samples([1.0, 2.0, 3.0], [0.5, 1.0, 9.0], cpu=0.25)
+    assert Timing.of(found, 4) == Timing(2.0, 1.0, 3.0, 12, enqueue=1.0, cpu=0.25)
 
 
 def test_a_run_takes_as_long_as_it_takes(clock):
     case = Case("work", lambda place: lambda: clock.work(0.25))
     assert times(case, [place("cpu", clock)], seconds=5.0) == {"cpu": timing(0.25, 20)}
-
-
-def test_waiting_for_the_device_is_part_of_the_time_but_not_of_the_call(clock):
-    def run(place):
-        place.pending.append(0.5)
-        clock.work(0.125)
-
-    case = Case("work", lambda place: lambda: run(place))
-    assert times(case, [place("cuda", clock)], 0.0)["cuda"] == timing(0.625, ROUNDS, enqueue=0.125)
-
-
-def test_preparation_is_not_timed_and_its_result_is_handed_on(clock):
-    handed = []
-
-    def prepare():
-        clock.work(16.0)
-        return len(handed)
-
-    def run(prepared):
-        handed.append(prepared)
-        clock.work(0.25)
-
-    found = times(Case("work", lambda place: (prepare, run)), [place("cpu", clock)], 0.0)
-    assert found == {"cpu": timing(0.25, ROUNDS)}
-    assert handed == list(range(len(handed)))
-
-
-def test_preparation_on_the_device_is_over_before_the_clock_starts(clock):
-    def make(place):
-        return lambda: place.pending.append(16.0), lambda prepared: place.pending.append(0.5)
-
-    assert times(Case("work", make), [place("cuda", clock)], 0.0)["cuda"].median == 0.5
 
 
 def test_short_runs_are_timed_together(clock):
@@ -117,7 +79,26 @@ def test_places_take_turns(clock):
 
     times(Case("work", make), [place("cpu", clock), place("torch", clock)], 0.0)
     assert order[-2 * ROUNDS :] == ["cpu", "torch"] * ROUNDS
-    assert order[: -2 * ROUNDS] == ["cpu", "torch"] + ["cpu"] * 4 + ["torch"] * 4  # a first run each, then warm-up
+    assert order[: -2 * ROUNDS] == ["cpu"] * 5 + ["torch"] * 5  # a first run, and four to warm up
+
+
+@pytest.mark.parametrize(("options", "runs"), [({}, 1), ({"captured": True}, 4), ({"strong": True}, 4)])
+def test_what_is_compiled_or_recorded_warms_up_also_if_it_is_slow(monkeypatch, options, runs):
+    gpu, done = PlayedGpu(monkeypatch), []
+
+    def run():
+        done.append(None)
+        gpu.queue(100.0)
+
+    case = Case("work", lambda place: run, is_model=True, is_step=True)
+    times(case, [gpu.place("gpu", **options)], 1.0)
+    assert len(done) == 1 + runs + 2  # the first one, warm-up, two rounds
+
+
+def test_runs_of_a_gpu_fill_a_millisecond(monkeypatch):
+    gpu = PlayedGpu(monkeypatch)
+    case = Case("work", lambda place: lambda: gpu.queue(2**-16))
+    assert times(case, [gpu.place("gpu")], 0.0)["gpu"].runs == ROUNDS * round(1e-3 * 2**16)
 
 
 def test_what_takes_long_is_run_a_few_times_only(clock):
@@ -145,25 +126,54 @@ def test_a_place_that_fails_does_not_stop_the_others(clock):
     assert list(result.times) == ["cpu"] and result.faults == {"torch": "NotImplementedError: no such thing"}
 
 
+@pytest.mark.parametrize("good", [1, 5, 7])  # in the warm-up, in the first round and in the third
+def test_a_place_that_fails_later_gives_no_time(clock, good):
+    left = [good]
+
+    def make(where):
+        def run():
+            left[0] -= where.name == "torch"
+            if where.name == "torch" and left[0] < 0:
+                raise RuntimeError("overwritten")
+            clock.work(0.01)
+
+        return run
+
+    result = measure(Case("work", make), [place("torch", clock), place("cpu", clock)], 0.0, accuracy=False)
+    assert list(result.times) == ["cpu"] and result.faults == {"torch": "RuntimeError: overwritten"}
+
+
+def test_a_reference_that_fails_is_a_fault():
+    def make(where):
+        if where.exact:
+            raise TypeError("no float64")
+        return lambda: None
+
+    result = measure(Case("work", make), [CPU], 0.0)
+    assert list(result.times) == ["cpu"] and result.faults == {"float64": "TypeError: no float64"}
+
+
 @pytest.mark.parametrize(
     ("options", "names"),
     [
         ({}, ["cpu", "torch", "cuda"]),
         ({"calls": 3}, ["cpu"]),
         ({"large": True}, ["cuda"]),
-        ({"strong": True}, ["cpu", "torch", "torch-strong", "cuda"]),
+        ({"is_model": True}, ["cpu", "torch", "torch-strong", "cuda"]),
+        ({"is_step": True}, ["cpu", "torch", "cuda", "cuda-captured"]),
     ],
 )
 def test_cases_run_where_they_make_sense(monkeypatch, options, names):
-    gpu = PlayedGpu(monkeypatch, module)
-    where = [CPU, Place("torch", gpu, "cpu"), Place("torch-strong", gpu, "cpu", strong=True), gpu.place()]
+    gpu = PlayedGpu(monkeypatch)
+    where = [CPU, Place("torch", gpu, "cpu"), Place("torch-strong", gpu, "cpu", strong=True)]
+    where += [gpu.place(), gpu.place("cuda-captured", captured=True)]
     case = Case("work", lambda place: lambda: gpu.work(0.25), **options)
     assert list(times(case, where, 0.0)) == names
 
 
 def test_the_emulator_gives_no_figure():
     case = Case("work", lambda place: lambda: None)
-    with emulator.enable(), pytest.raises(RuntimeError, match="no figure of a GPU"):
+    with emulator.enable(), pytest.raises(RuntimeError, match="say nothing of a GPU"):
         measure(case, [Place("cuda", gpunn, "cuda")], 0.0)
 
 
@@ -204,42 +214,26 @@ def test_cold_runs_drive_the_data_out_before_each_run(monkeypatch, clock):
     assert result.times == {"cpu": timing(0.25, ROUNDS)} and sizes == [1 << 26]
 
 
-@pytest.fixture
-def gpu(monkeypatch):
-    """A GPU that is played as gpunn's."""
-    played = PlayedGpu(monkeypatch, module)
-    monkeypatch.setattr(Place, "is_gpunn", property(lambda self: True))
-    return played
-
-
-def test_transfers_and_kernels_of_the_gpu(monkeypatch, gpu):
-    launched = []
+def test_transfers_and_kernels_of_the_gpu(monkeypatch):
+    gpu, launched = PlayedGpu(monkeypatch), []
     monkeypatch.setattr(kernels, "launch", lambda *args, **named: launched.append(args))
     gpu.in_seconds, gpu.out_seconds = 0.5, 0.125
-    array = SimpleNamespace(dtype="float32")
-    monkeypatch.setattr(module.backend, "is_cuda", lambda x: x is array)
 
     def make(place):
         a, b = place.tensor(np.ones(3)), place.tensor(np.ones(3))
 
         def run():
-            for _ in range(2):
-                kernels.launch("pool/max", "forward", 64, (array, 7), {"BM": 128})
-            kernels.launch("softmax", "rows", 32, (array,), constants={})
-            gpu.busy += 0.25
+            kernels.launch("softmax", "rows", 512, (7,), {"BLOCK": 512})
+            gpu.queue(0.25)
             return a, b
 
         return run
 
-    result = measure(Case("work", make), [gpu.place()], 0.0, accuracy=False)
+    case = Case("work", make, is_step=True)
+    result = measure(case, [gpu.place(), gpu.place("cuda-captured", captured=True)], 0.0, accuracy=False)
     assert result.transfers == (1.0, 0.25)  # two tensors each
-    assert result.launches == {
-        "pool/max.forward <float32, BM=128> 64 threads": 2,
-        "softmax.rows <float32> 32 threads": 1,
-    }
-    assert result.times["cuda"].median == 0.25 and result.times["cuda"].enqueue == 0
-    assert len(launched) == 3 * (2 + ROUNDS)  # the recorder, gone after the first run, lets them through
-    assert isinstance(PlayedTensor(gpu, (1,)).detach(), PlayedTensor)
+    assert result.launches == {"softmax.rows <> 1 x 512": 1}  # of one run, of the eager place
+    assert result.times == {name: timing(0.25, ROUNDS, 0.0) for name in ("cuda", "cuda-captured")}
 
 
 def test_a_sweep_times_each_batch_until_a_place_is_too_slow(clock):

@@ -13,7 +13,7 @@ BUILT = [(NETWORKS["lenet5"], 2), (NETWORKS["mlp"], 2)]
 
 def played(network, model):
     """The network, but `model` is what it builds."""
-    return Network(lambda place: model, network.shape, network.classes, network.flops)
+    return Network(lambda place: model, network.shape, network.classes, network.work)
 
 
 @pytest.mark.parametrize(("network", "batch"), BUILT)

@@ -5,12 +5,12 @@ import sys
 import pytest
 
 from benchmarks import plot as module
-from benchmarks.case import Case
+from benchmarks.case import PLACES, Case
 from benchmarks.ceilings import Ceilings
 from benchmarks.measure import Result, Timing
 from benchmarks.report import Report
 
-TOP = Ceilings(2e9, 1e-6, {"float32": 8e9})
+TOP = Ceilings({8: 8e9, 64: 2e9}, 1e-6, {"float32": 8e9})
 CASE = Case("matmul/8", None, moved=1_000_000, flops=3_000_000)
 RESULT = Result(CASE, {"cpu": Timing(0.001, 0.001, 0.001, 1)}, sweep={"cpu": {1: 0.5, 4: 1.0}})
 REPORT = Report([RESULT], ["cpu"], {"cpu": TOP}, {}, {"cpu": "A B", "date": "2026-01-01"})
@@ -25,9 +25,9 @@ def test_a_figure_is_written(tmp_path, name, start):
 
 
 def test_the_roof_has_its_ridge_where_the_two_ceilings_meet():
-    assert module._roof(TOP, 8e9, (1.0, 16.0)) == ([1.0, 4.0, 16.0], [2.0, 8.0, 8.0])
-    assert module._roof(TOP, 8e9, (8.0, 16.0)) == ([8.0, 16.0], [8.0, 8.0])
-    assert module._roof(TOP, 8e9, (0.5, 2.0)) == ([0.5, 2.0], [1.0, 4.0])
+    assert module._roof(2e9, 8e9, (1.0, 16.0)) == ([1.0, 4.0, 16.0], [2.0, 8.0, 8.0])
+    assert module._roof(2e9, 8e9, (8.0, 16.0)) == ([8.0, 16.0], [8.0, 8.0])
+    assert module._roof(2e9, 8e9, (0.5, 2.0)) == ([0.5, 2.0], [1.0, 4.0])
 
 
 def test_points_are_intensity_and_speed_of_cases_that_count_both():
@@ -41,8 +41,27 @@ def test_throughput_lies_by_batch():
 
     axes = Figure().subplots()
     module._throughput(axes, [RESULT])
-    (line,) = axes.get_lines()
-    assert line.get_xydata().tolist() == [[1.0, 2.0], [4.0, 4.0]] and line.get_label() == "matmul, CPU"
+    line, case, place = axes.get_lines()
+    assert line.get_xydata().tolist() == [[1.0, 2.0], [4.0, 4.0]]
+    assert (case.get_label(), place.get_label()) == ("matmul", "cpu")
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "4"]
+
+
+def test_rooflines_are_of_copies_in_memory_and_dashed_in_cache():
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    module._rooflines(axes, REPORT)
+    roof, cached = axes.get_lines()
+    assert roof.get_xydata().tolist() == [[1.5, 3.0], [4.0, 8.0], [6.0, 8.0]]
+    assert cached.get_xydata().tolist() == [[1.5, 8.0], [6.0, 8.0]] and cached.get_linestyle() == "--"
+    (dots,) = axes.collections
+    assert dots.get_offsets().tolist() == [[3.0, pytest.approx(3.0)]] and dots.get_label() == "cpu"
+
+
+def test_every_place_has_a_style():
+    styles = [str(style) for style in module.STYLES.values()]
+    assert set(module.STYLES) == set(PLACES) and len(set(styles)) == len(styles)
 
 
 def test_nothing_measured_gives_an_empty_figure(tmp_path):

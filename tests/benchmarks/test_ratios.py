@@ -35,6 +35,11 @@ def test_ratios_means_and_reasons():
     assert text.endswith("Below 0.2, and why:\n\n- y: because\n")
 
 
+def test_nanoseconds_are_shown_as_milliseconds():
+    entries = [entry("x", "cpu", 2e6) | {"time_unit": "ns"}, entry("x", "torch", 1e3) | {"time_unit": "us"}]
+    assert "| x | 2.00 | 1.00 | 0.50 | - |" in page({"context": CONTEXT, "benchmarks": entries}, "a.json")
+
+
 def test_without_pytorch_there_is_nothing_to_show():
     text = page({"context": CONTEXT, "benchmarks": [entry("x", "cpu", 2.0)]}, "a.json")
     assert "Nothing was measured beside PyTorch." in text and "Below" not in text
