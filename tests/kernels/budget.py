@@ -64,6 +64,8 @@ class Slack(NamedTuple):
 
 
 EXACT = Slack()
+# 2026-11-27: the same source, compiled again, takes 40 registers or 42.
+SAME_RELEASE = Slack(4)
 # 2026-11-27, all files, 13.5 against 12.9: up to 65 registers more, and 24 bytes of stack.
 OTHER_RELEASE = Slack(72, 64)
 
