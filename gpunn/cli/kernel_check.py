@@ -36,11 +36,12 @@ def check(name: str, found: Sequence[Named]) -> int:
     pytest: Any = importlib.import_module("pytest")
     counted = LaunchCounter()
     options = [f"--rootdir={ROOT}", f"--confcutdir={ROOT}", "-c", str(ROOT / "pyproject.toml"), "--device", "checked"]
-    code = int(pytest.main([*options, *[str(ROOT / path) for path in paths]], plugins=[counted]))
+    code = int(pytest.main([*options, "--tb=short", *[str(ROOT / path) for path in paths]], plugins=[counted]))
     launches = sum(counted.launches[one.file.stem, one.kernel.name] for one in found)
     print(f"{launches} launches of {name} were checked")
     if code != 0:
-        return _no("the tests fail; the first report of the emulator says where")
+        found_first = f"; the emulator's first report:\n{counted.report}" if counted.report else ""
+        return _no(f"the tests fail{found_first}")
     return 0 if launches else _no(f"no test has launched {name} in check mode; write one that does")
 
 
@@ -71,10 +72,11 @@ def _mirrored(root: Path, module: Path) -> Path | None:
 
 
 class LaunchCounter:
-    """A plugin of pytest: counts the launches in check mode, by file and kernel."""
+    """A plugin of pytest: counts the launches in check mode, by file and kernel, and keeps the first report."""
 
     def __init__(self) -> None:
         self.launches: Counter[tuple[str, str]] = Counter()
+        self.report = ""
 
     def pytest_sessionstart(self) -> None:
         """Count from here on."""
@@ -90,7 +92,11 @@ class LaunchCounter:
 
         @wraps(launch)
         def counted(file: str, kernel: str, threads: int, *args: Any, **options: Any) -> None:
-            launch(file, kernel, threads, *args, **options)
+            try:
+                launch(file, kernel, threads, *args, **options)
+            except emulator.KernelError as error:
+                self.report = self.report or str(error)
+                raise
             if threads > 0 and emulator.enabled() and Current.settings.check:
                 self.launches[file, kernel] += 1
 

@@ -76,13 +76,13 @@ def list_kernels(name: str, arch: int | None) -> int:
 
 
 def show(name: str, configuration: str | None) -> int:
-    """Print a kernel with its comment, or kernel files; with a configuration, all that the compiler gets."""
+    """Print a kernel with its comment and place, or kernel files; with a configuration, all that the compiler gets."""
     found = find(name)
     files = {one.file.stem: one.file for one in found}
     if configuration is not None:
         texts = [source(file, _chosen(file, configuration)) for file in files.values()]
     elif any(_is_in(stem, _plain(name)) for stem in files):
-        texts = [file.text for file in files.values()]
+        texts = [f"// kernels/{stem}.cu\n" * (len(files) > 1) + file.text for stem, file in files.items()]
     else:
         texts = [_kernel_text(one) for one in found]
     print("\n".join(texts), end="")
@@ -150,15 +150,16 @@ def _is_word(typed: str, word: str | None) -> bool:
 
 
 def _kernel_text(one: Named) -> str:
-    """The kernel from the first line of its comment to its closing brace."""
+    """Where the kernel is, and its text from the first line of its comment to its closing brace."""
     text, name = one.file.text, re.escape(one.kernel.name)
     signature = re.search(rf"^[^/\n]*\b{name}\(", text, re.MULTILINE)
     if signature is None:  # the parser has found it there
         raise GpunnError(f"{one.file.stem}.cu: the signature of {one.kernel.name} is not found")
     start = text.rfind("\n\n", 0, signature.start()) + 2
-    depth = 0
+    line = text.count("\n", 0, signature.start()) + 1
+    where, depth = f"// kernels/{one.file.stem}.cu, line {line}\n", 0
     for brace in re.compile(r"[{}]").finditer(text, signature.end()):
         depth += 1 if brace[0] == "{" else -1
         if depth == 0:
-            return text[start : brace.end()] + "\n"
-    return text[start:]
+            return where + text[start : brace.end()] + "\n"
+    return where + text[start:]

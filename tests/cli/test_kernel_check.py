@@ -1,5 +1,6 @@
 """`gpunn kernels --check` in a made-up checkout: which tests run, what counts, what it says if it cannot."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -113,7 +114,7 @@ def test_a_report_of_the_emulator_fails(checkout):
     done = run(checkout, "scale_up")
     assert done.returncode == 1
     assert "race in scale.cu:4" in done.stdout and "4 launches of scale_up were checked" in done.stdout
-    assert "the tests fail" in done.stderr
+    assert done.stderr == "gpunn kernels: the tests fail\n"
 
 
 @needs_compiler
@@ -161,6 +162,7 @@ def test_a_mistake_in_a_kernel_is_found_with_its_line(checkout, is_wrong):
     assert f"{0 if is_wrong else 1} launches of scale_up were checked" in done.stdout
     if is_wrong:
         assert "out of bounds" in done.stdout and "scale.cu:4" in done.stdout
+        assert re.search(r"emulator's first report:\nscale_up, grid .*\n  scale.cu:4: out of bounds: ", done.stderr)
 
 
 PLACES = [

@@ -135,17 +135,20 @@ def test_bad_arguments_print_the_usage(argv, capsys):
 # Texts.
 
 
-def test_show_prints_the_kernel_with_its_comment(run):
-    assert run("--show", "scale_forward") == (0, SCALE, "")
+def test_show_prints_the_kernel_with_its_comment_and_place(run):
+    assert run("--show", "scale_forward") == (0, f"// kernels/scale.cu, line 8\n{SCALE}", "")
 
 
 def test_show_prints_the_last_kernel_of_a_file(run):
-    assert run("--show", "fill") == (0, FILL, "")
+    assert run("--show", "fill") == (0, f"// kernels/random/mask.cu, line 7\n{FILL}", "")
 
 
 def test_show_prints_files(run, folder):
     assert run("--show", "scale") == (0, (folder / "scale.cu").read_text(), "")
-    assert run("--show", "random") == (0, (folder / "random" / "mask.cu").read_text(), "")
+    mask = (folder / "random" / "mask.cu").read_text()
+    assert run("--show", "random") == (0, mask, "")
+    write(folder, "random/more", mask)
+    assert run("--show", "random") == (0, f"// kernels/random/mask.cu\n{mask}\n// kernels/random/more.cu\n{mask}", "")
 
 
 @needs_nvrtc
