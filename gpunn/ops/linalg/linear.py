@@ -1,4 +1,4 @@
-"""Linear layers: linear and bilinear."""
+"""Linear layers."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ShapeError
 from gpunn.ops.arithmetic.elementwise import is_half
+from gpunn.ops.linalg import gemm
 from gpunn.ops.linalg.products import (
     MatMul,
     Product,
-    bmm,
     broadcasts_to,
     check_operands,
-    mm,
     product_cuda,
     product_numpy,
 )
 from gpunn.ops.shape.expand import Expand
-from gpunn.ops.shape.permutation import Permute
 from gpunn.ops.shape.views import View
 
 if TYPE_CHECKING:
@@ -51,7 +49,10 @@ class Linear(Function):
         return self.compute(product_numpy, x, weight, bias)
 
     def forward_cuda(self, x: Array, weight: Array, bias: Array | None) -> Array:
-        return self.compute(product_cuda, x, weight, bias)
+        if not gemm.is_wanted(x):
+            return self.compute(product_cuda, x, weight, bias)
+        *batch, features = self.was = x.shape
+        return gemm.linear(x.reshape(math.prod(batch), features), weight, bias).reshape(*batch, len(weight))
 
     def compute(self, product: Product, x: Array, weight: Array, bias: Array | None) -> Array:
         """x Wᵀ + b, by a GEMM of the arrays' own type."""
@@ -134,21 +135,3 @@ def _mismatch(x: tuple[int, ...], w: tuple[int, ...]) -> str:
     if len(w) != 2:
         return f"linear: expected a weight of shape (out_features, in_features); weight is {w}, x is {x}"
     return f"linear: expected {w[1]} input features, the last dimension of x; weight is {w}, x is {x}"
-
-
-def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """y[..., o] = Σᵢⱼ input1[..., i] weight[o, i, j] input2[..., j] + bias[o]."""
-    check_operands("bilinear", input1, input2, weight, *([] if bias is None else [bias]))
-    a, b, w = input1.array.shape, input2.array.shape, weight.array.shape
-    if len(w) != 3 or not a or a[:-1] != b[:-1] or (a[-1], b[-1]) != w[1:]:
-        raise ShapeError(
-            "bilinear: expected input1 (..., i), input2 (..., j) and weight (o, i, j), with equal dimensions in "
-            f"front; got {a}, {b} and {w}"
-        )
-    if bias is not None and bias.array.shape != w[:1]:
-        raise ShapeError(f"bilinear: expected a bias of shape {w[:1]}, got {bias.array.shape}")
-    n, (o, i, j) = math.prod(a[:-1]), w
-    left = mm(View((n, i))(input1), View((i, o * j))(Permute((1, 0, 2))(weight)))  # (n, o j)
-    result = bmm(View((n, o, j))(left), View((n, j, 1))(input2))
-    result = View((*a[:-1], o))(result)
-    return result if bias is None else result + bias

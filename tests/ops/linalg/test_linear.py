@@ -4,7 +4,7 @@ import pytest
 import gpunn as gp
 from gpunn import backend
 from gpunn.ops.linalg import linear as module
-from gpunn.ops.linalg.linear import bilinear, column_sums, linear
+from gpunn.ops.linalg.linear import column_sums, linear
 from gpunn.ops.linalg.products import product_cuda, product_numpy
 from tests.harness import check_dtypes, check_op
 
@@ -115,30 +115,6 @@ def test_linear_of_another_dtype_names_the_dtype_of_the_weight(to):
         linear(gp.ones(2, 3).to(to), gp.ones(4, 3), gp.ones(4))
     with pytest.raises(RuntimeError, match=r"use x.to\(gpunn.int64\)"):
         linear(gp.ones(2, 3).long(), gp.ones(4, 3).int())
-
-
-@pytest.mark.parametrize("batch", [(), (2,), (2, 3), (0,)])
-def test_bilinear(batch, device):
-    def reference(a, b, w, *bias):
-        return np.einsum("...i,oij,...j->...o", a, w, b) + (bias[0] if bias else 0)
-
-    shapes = [(*batch, 3), (*batch, 4), (5, 3, 4)]
-    check_op(bilinear, reference, [*shapes, (5,)], device)
-    check_op(bilinear, reference, shapes, device)
-
-
-@pytest.mark.parametrize(
-    "shapes",
-    [
-        [(2, 3), (3, 4), (5, 3, 4)],
-        [(2, 3), (2, 4), (5, 4, 4)],
-        [(2, 3), (2, 4), (3, 4)],
-        [(2, 3), (2, 4), (5, 3, 4), (4,)],
-    ],
-)
-def test_bilinear_errors(shapes):
-    with pytest.raises(RuntimeError, match="bilinear: expected"):
-        bilinear(*(gp.ones(s) for s in shapes))
 
 
 def test_blocks_are_put_together(monkeypatch):
