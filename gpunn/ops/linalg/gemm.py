@@ -36,6 +36,25 @@ def product(a: Array, b: Array) -> Array:
     return result[..., 0] if b.ndim == 1 else result
 
 
+def linear(x: Array, weight: Array, bias: Array | None) -> Array:
+    """x Wᵀ + bias for x (n, in), W (out, in) and bias (out,) or None, in one launch: (n, out).
+
+    Rows of x are positions whose channels lie side by side, and W is the filter, both as they lie in memory.
+    """
+    if not x.size or not weight.size:
+        out = _matrices(x, weight.T)
+        return out if bias is None else out + bias
+    if settings.library_products:
+        with suppress(blas.BlasError):
+            return blas.library().matmul(x, weight.T, bias)
+    (n, k), rows = x.shape, len(weight)
+    positions, filters = x.T[None, :, :, None], weight[:, :, None, None]  # an image (1, in, n, 1), channels last
+    geo = Geometry(1, (1, 1), (1, 1), (1, 1), (0, 0), (n, 1), (n, 1))
+    on_tensor_cores = is_half(x) and tensor_cores.can_take(positions, geo, rows, k, n * k * rows)
+    family = pointwise if on_tensor_cores else full_precision
+    return array_module(x).ascontiguousarray(family.output(positions, filters, bias, geo)[0, :, :, 0].T)
+
+
 def _matrices(a: Array, b: Array) -> Array:
     xp, (m, k), n = array_module(a), a.shape[-2:], b.shape[-1]
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])

@@ -7,6 +7,7 @@ import gpunn as gp
 from gpunn import backend, blas, capture, emulator
 from gpunn.kernels.settings import settings
 from gpunn.ops.linalg import gemm
+from gpunn.ops.linalg.linear import linear
 from tests.harness import check_dtypes, check_op
 from tests.ops.linalg.test_products import SHAPES
 from tests.test_blas import Imitation
@@ -33,6 +34,28 @@ def test_larger_than_a_tile(shapes, dtype, device):
     np.testing.assert_allclose(found, wanted, atol=20 * np.finfo(dtype).eps * np.sqrt(shapes[0][-1]))
 
 
+@pytest.mark.parametrize("shape", [(2, 3), (3,), (2, 5, 3), (1, 3), (4, 1), (70, 33), (0, 3), (4, 0)])
+@pytest.mark.parametrize("rows", [1, 65])
+def test_linear_layers(shape, rows, device):
+    with capture.noting(None):
+        shapes = [shape, (rows, shape[-1]), (rows,)]
+        check_op(linear, lambda x, w, b: x @ w.T + b, shapes, device)
+        check_op(linear, lambda x, w: x @ w.T, shapes[:2], device)
+        check_dtypes(linear, lambda x, w, b: x @ w.T + b, shapes, device, factor=2)
+
+
+def test_a_linear_layer_is_one_launch(launches):
+    """The product with its bias, of arrays as they lie: nothing is copied, nothing added afterwards."""
+    with emulator.enable(), capture.noting(None):
+        x, w, b = (gp.ones(s, device="cuda") for s in ((2, 6, 40), (24, 40), (24,)))
+        assert linear(x, w, b).shape == (2, 6, 24)
+        assert launches == ["correlate"]
+        launches.clear()
+        wide = [gp.ones(s, device="cuda", dtype=gp.bfloat16) for s in ((512, 128), (128, 128), (128,))]
+        assert linear(*wide).max().item() == 129
+        assert launches == ["pointwise_tensor"]
+
+
 def test_views_and_transposes(device):
     if device == "cpu":
         pytest.skip("only GPUs have other products in captured steps")
@@ -53,6 +76,10 @@ def test_by_the_library_where_that_is_wanted(monkeypatch):
         np.testing.assert_array_equal((a @ b).tolist(), np.full((2, 3, 5), 8.0))
         np.testing.assert_array_equal(gp.bmm(a, a.mT).tolist(), np.full((2, 3, 3), 4.0))
         assert len(imitation.calls) == 2
+        x, w, b = gp.ones(2, 3, 4, device="cuda"), gp.full((5, 4), 2.0, device="cuda"), gp.arange(5.0, device="cuda")
+        np.testing.assert_array_equal(linear(x, w, b).tolist(), np.broadcast_to(8.0 + np.arange(5), (2, 3, 5)))
+        assert len(imitation.calls) == 3
+        imitation.calls.pop()
         imitation.found = 0
         np.testing.assert_array_equal((a @ a[0, 0]).tolist(), np.full((2, 3), 4.0))
         assert len(imitation.calls) == 2
