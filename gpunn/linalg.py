@@ -5,15 +5,18 @@ last two dimensions, and all have first and second derivatives.
 """
 
 from gpunn.errors import LinAlgError as LinAlgError
+from gpunn.ops.linalg.chain import multi_dot as multi_dot
 from gpunn.ops.linalg.cholesky import cholesky as cholesky
 from gpunn.ops.linalg.cross import linalg_cross as cross  # noqa: F401
 from gpunn.ops.linalg.determinant import det as det
 from gpunn.ops.linalg.determinant import slogdet as slogdet
 from gpunn.ops.linalg.eigen import eigh as eigh
 from gpunn.ops.linalg.eigen import eigvalsh as eigvalsh
+from gpunn.ops.linalg.exponential import matrix_exp as matrix_exp
 from gpunn.ops.linalg.inverse import inv as inv
 from gpunn.ops.linalg.inverse import matrix_power as matrix_power
 from gpunn.ops.linalg.inverse import solve as solve
+from gpunn.ops.linalg.least_squares import lstsq as lstsq
 from gpunn.ops.linalg.norms import matrix_norm as matrix_norm
 from gpunn.ops.linalg.norms import norm as norm
 from gpunn.ops.linalg.norms import vector_norm as vector_norm
@@ -22,3 +25,4 @@ from gpunn.ops.linalg.qr import qr as qr
 from gpunn.ops.linalg.singular import pinv as pinv
 from gpunn.ops.linalg.singular import svd as svd
 from gpunn.ops.linalg.singular import svdvals as svdvals
+from gpunn.ops.linalg.triangular import solve_triangular as solve_triangular

@@ -104,6 +104,7 @@ from gpunn.nn.margin_loss import MultiLabelSoftMarginLoss as MultiLabelSoftMargi
 from gpunn.nn.margin_loss import MultiMarginLoss as MultiMarginLoss
 from gpunn.nn.margin_loss import SoftMarginLoss as SoftMarginLoss
 from gpunn.nn.margin_loss import TripletMarginLoss as TripletMarginLoss
+from gpunn.nn.margin_loss import TripletMarginWithDistanceLoss as TripletMarginWithDistanceLoss
 from gpunn.nn.module import Module as Module
 from gpunn.nn.norm.batch import BatchNorm1d as BatchNorm1d
 from gpunn.nn.norm.batch import BatchNorm2d as BatchNorm2d

@@ -48,6 +48,7 @@ from gpunn.ops.conv.unfold import unfold as unfold
 from gpunn.ops.distance import cdist as cdist
 from gpunn.ops.distance import cosine_similarity as cosine_similarity
 from gpunn.ops.distance import pairwise_distance as pairwise_distance
+from gpunn.ops.distance import pdist as pdist
 from gpunn.ops.dropout import alpha_dropout as alpha_dropout
 from gpunn.ops.dropout import classic_dropout as classic_dropout
 from gpunn.ops.dropout import dropout as dropout
@@ -74,13 +75,14 @@ from gpunn.ops.loss.margins import multi_margin_loss as multi_margin_loss
 from gpunn.ops.loss.margins import multilabel_margin_loss as multilabel_margin_loss
 from gpunn.ops.loss.margins import multilabel_soft_margin_loss as multilabel_soft_margin_loss
 from gpunn.ops.loss.margins import soft_margin_loss as soft_margin_loss
-from gpunn.ops.loss.margins import triplet_margin_loss as triplet_margin_loss
 from gpunn.ops.loss.regression import gaussian_nll_loss as gaussian_nll_loss
 from gpunn.ops.loss.regression import huber_loss as huber_loss
 from gpunn.ops.loss.regression import l1_loss as l1_loss
 from gpunn.ops.loss.regression import mse_loss as mse_loss
 from gpunn.ops.loss.regression import poisson_nll_loss as poisson_nll_loss
 from gpunn.ops.loss.regression import smooth_l1_loss as smooth_l1_loss
+from gpunn.ops.loss.triplets import triplet_margin_loss as triplet_margin_loss
+from gpunn.ops.loss.triplets import triplet_margin_with_distance_loss as triplet_margin_with_distance_loss
 from gpunn.ops.norm.batch import batch_norm as batch_norm
 from gpunn.ops.norm.group import group_norm as group_norm
 from gpunn.ops.norm.group import instance_norm as instance_norm

@@ -15,6 +15,7 @@ from gpunn.ops.activation.piecewise import relu_ as relu_
 from gpunn.ops.activation.piecewise import threshold as threshold
 from gpunn.ops.activation.piecewise import threshold_ as threshold_
 from gpunn.ops.activation.prelu import prelu as prelu
+from gpunn.ops.arithmetic.bessel import i0 as i0
 from gpunn.ops.arithmetic.binary import add as add
 from gpunn.ops.arithmetic.binary import mul as mul
 from gpunn.ops.arithmetic.binary import multiply as multiply
@@ -83,6 +84,7 @@ from gpunn.ops.arithmetic.logical import logical_and as logical_and
 from gpunn.ops.arithmetic.logical import logical_not as logical_not
 from gpunn.ops.arithmetic.logical import logical_or as logical_or
 from gpunn.ops.arithmetic.logical import logical_xor as logical_xor
+from gpunn.ops.arithmetic.logit import logit as logit
 from gpunn.ops.arithmetic.power import float_power as float_power
 from gpunn.ops.arithmetic.power import hypot as hypot
 from gpunn.ops.arithmetic.power import pow as pow
@@ -139,6 +141,7 @@ from gpunn.ops.conv.transposed import conv_transpose3d as conv_transpose3d
 from gpunn.ops.creation import arange as arange
 from gpunn.ops.creation import as_tensor as as_tensor
 from gpunn.ops.creation import cartesian_prod as cartesian_prod
+from gpunn.ops.creation import combinations as combinations
 from gpunn.ops.creation import empty as empty
 from gpunn.ops.creation import empty_like as empty_like
 from gpunn.ops.creation import eye as eye
@@ -159,6 +162,7 @@ from gpunn.ops.creation import zeros_like as zeros_like
 from gpunn.ops.distance import cdist as cdist
 from gpunn.ops.distance import cosine_similarity as cosine_similarity
 from gpunn.ops.distance import pairwise_distance as pairwise_distance
+from gpunn.ops.distance import pdist as pdist
 from gpunn.ops.indexing.diagonal import diag as diag
 from gpunn.ops.indexing.diagonal import diag_embed as diag_embed
 from gpunn.ops.indexing.diagonal import diagonal as diagonal
@@ -193,11 +197,15 @@ from gpunn.ops.linalg.accumulate import baddbmm as baddbmm
 from gpunn.ops.linalg.bilinear import bilinear as bilinear
 from gpunn.ops.linalg.cholesky import cholesky_of as cholesky  # noqa: F401
 from gpunn.ops.linalg.contraction import tensordot as tensordot
+from gpunn.ops.linalg.covariance import corrcoef as corrcoef
+from gpunn.ops.linalg.covariance import cov as cov
 from gpunn.ops.linalg.cross import cross as cross
 from gpunn.ops.linalg.cross import kron as kron
 from gpunn.ops.linalg.determinant import det_of as det  # noqa: F401
+from gpunn.ops.linalg.determinant import logdet as logdet
 from gpunn.ops.linalg.determinant import slogdet_of as slogdet  # noqa: F401
 from gpunn.ops.linalg.einsum import einsum as einsum
+from gpunn.ops.linalg.exponential import matrix_exp_of as matrix_exp  # noqa: F401
 from gpunn.ops.linalg.inverse import inverse as inverse
 from gpunn.ops.linalg.inverse import matrix_power as matrix_power
 from gpunn.ops.linalg.products import bmm as bmm
@@ -230,6 +238,7 @@ from gpunn.ops.reduction.extrema import min as min
 from gpunn.ops.reduction.medians import median as median
 from gpunn.ops.reduction.medians import mode as mode
 from gpunn.ops.reduction.medians import nanmedian as nanmedian
+from gpunn.ops.reduction.membership import isin as isin
 from gpunn.ops.reduction.moments import std as std
 from gpunn.ops.reduction.moments import std_mean as std_mean
 from gpunn.ops.reduction.moments import var as var
@@ -240,6 +249,7 @@ from gpunn.ops.reduction.products import cumprod as cumprod
 from gpunn.ops.reduction.products import prod as prod
 from gpunn.ops.reduction.quantiles import nanquantile as nanquantile
 from gpunn.ops.reduction.quantiles import quantile as quantile
+from gpunn.ops.reduction.renorm import renorm as renorm
 from gpunn.ops.reduction.scans import cummax as cummax
 from gpunn.ops.reduction.scans import cummin as cummin
 from gpunn.ops.reduction.scans import cumsum as cumsum
@@ -270,6 +280,7 @@ from gpunn.ops.sampling.elements import randn as randn
 from gpunn.ops.sampling.elements import randn_like as randn_like
 from gpunn.ops.sampling.state import get_rng_state as get_rng_state
 from gpunn.ops.sampling.state import set_rng_state as set_rng_state
+from gpunn.ops.shape.blocks import block_diag as block_diag
 from gpunn.ops.shape.conversion import clone as clone
 from gpunn.ops.shape.conversion import contiguous as contiguous
 from gpunn.ops.shape.conversion import detach as detach

@@ -113,8 +113,9 @@ LOSSES: Final[Table] = {
     "loss.cross_entropy": "cross_entropy nll_loss",
     "loss.divergence": "kl_div",
     "loss.margins": """cosine_embedding_loss hinge_embedding_loss hinge_loss margin_ranking_loss multi_margin_loss
-        multilabel_margin_loss soft_margin_loss triplet_margin_loss""",
+        multilabel_margin_loss soft_margin_loss""",
     "loss.regression": "huber_loss l1_loss mse_loss poisson_nll_loss smooth_l1_loss",
+    "loss.triplets": "triplet_margin_loss",
 }
 PRODUCTS: Final[Table] = {
     "activation.prelu": "prelu",
@@ -132,6 +133,7 @@ TABLES: Final[dict[str, list[tuple[Policy, Table]]]] = {
             LOWER,
             {
                 "linalg.accumulate": "addmv",
+                "linalg.chain": "multi_dot",
                 "linalg.einsum": "einsum",
                 "linalg.products": "mv",
                 "recurrent.layers": "direction layers",
@@ -148,7 +150,7 @@ TABLES: Final[dict[str, list[tuple[Policy, Table]]]] = {
                 "arithmetic.power": "pow rsqrt square",
                 "arithmetic.special_functions": "erfinv",
                 "arithmetic.trigonometric": "acos asin tan",
-                "distance": "cdist cosine_similarity pairwise_distance",
+                "distance": "cdist cosine_similarity pairwise_distance pdist",
                 "linalg.norms": "matrix_norm norm vector_norm",
                 "loss.regression": "gaussian_nll_loss",
                 "norm.group": "group_norm",
@@ -158,6 +160,7 @@ TABLES: Final[dict[str, list[tuple[Policy, Table]]]] = {
                 "reduction.norms": "dist norm vector_norm",
                 "reduction.nuclear": "nuclear_norm",
                 "reduction.products": "cumprod prod",
+                "reduction.renorm": "renorm",
                 "reduction.scans": "cumsum",
                 "reduction.sums": "logsumexp sum",
                 "softmax": "gumbel_softmax log_softmax softmax softmin",
@@ -194,6 +197,7 @@ TABLES: Final[dict[str, list[tuple[Policy, Table]]]] = {
                 "linalg.cholesky": "cholesky cholesky_of",
                 "linalg.eigen": "eigh eigvalsh",
                 "linalg.inverse": "inv inverse solve",
+                "linalg.least_squares": "lstsq",
                 "linalg.qr": "qr qr_of",
                 "linalg.singular": "pinv pinverse svd svd_of svdvals",
                 "loss.binary": "binary_cross_entropy",

@@ -69,6 +69,15 @@ class SingularV(NamedTuple):
     V: Tensor
 
 
+class Fitted(NamedTuple):
+    """What minimises |A X - B|, the squares that are left, the ranks and the singular values of A."""
+
+    solution: Tensor
+    residuals: Tensor
+    rank: Tensor
+    singular_values: Tensor
+
+
 class max(Shown, Selected):  # noqa: N801 - PyTorch's name
     """The largest elements, and where they were."""
 
@@ -149,6 +158,12 @@ class slogdet(Shown, SignAndLog):  # noqa: N801 - PyTorch's name
 
 class linalg_eigh(Shown, Eigen):  # noqa: N801 - PyTorch's name
     """Of `linalg.eigh`."""
+
+    __slots__ = ()
+
+
+class linalg_lstsq(Shown, Fitted):  # noqa: N801 - PyTorch's name
+    """Of `linalg.lstsq`."""
 
     __slots__ = ()
 

@@ -10,6 +10,7 @@ import numpy as np
 from gpunn.engine import Variable
 from gpunn.errors import DtypeError
 from gpunn.ops.arithmetic import (
+    bessel,
     binary,
     comparison,
     division,
@@ -24,6 +25,7 @@ from gpunn.ops.arithmetic import (
 )
 from gpunn.ops.arithmetic import clamp as limits
 from gpunn.ops.arithmetic import sign as signs
+from gpunn.ops.arithmetic.logit import logit
 from gpunn.ops.arithmetic.promotion import Operand
 from gpunn.ops.inplace import in_place
 
@@ -149,6 +151,10 @@ class ArithmeticMethods(Variable):
     erfc_ = in_place(special_functions.erfc)
     erfinv = special_functions.erfinv
     erfinv_ = in_place(special_functions.erfinv)
+    i0 = bessel.i0
+    i0_ = in_place(bessel.i0)
+    logit = logit
+    logit_ = in_place(logit)
     lgamma = special_functions.lgamma
     lgamma_ = in_place(special_functions.lgamma)
     digamma = special_functions.digamma

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpunn.engine import Variable
 from gpunn.ops.inplace import in_place
-from gpunn.ops.linalg import accumulate, cholesky, determinant, inverse, products, qr, singular
+from gpunn.ops.linalg import accumulate, cholesky, covariance, determinant, exponential, inverse, products, qr, singular
 from gpunn.ops.linalg.cross import cross, kron
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ class LinalgMethods(Variable):
     matrix_power = inverse.matrix_power
     inverse = inverse.inverse
     det = determinant.det_of
+    logdet = determinant.logdet
+    matrix_exp = exponential.matrix_exp_of
+    cov = covariance.cov
+    corrcoef = covariance.corrcoef
     slogdet = determinant.slogdet_of
     cholesky = cholesky.cholesky_of
     qr = qr.qr_of

@@ -18,6 +18,7 @@ from gpunn.ops.reduction import (
     sums,
     uniqueness,
 )
+from gpunn.ops.reduction.renorm import renorm
 
 
 class ReductionMethods(Variable):
@@ -42,6 +43,8 @@ class ReductionMethods(Variable):
     std = moments.std
     norm = norms.norm
     dist = norms.dist
+    renorm = renorm
+    renorm_ = in_place(renorm)
     all = counting.all
     any = counting.any
     count_nonzero = counting.count_nonzero

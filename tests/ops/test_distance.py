@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import gpunn as gp
+from gpunn.errors import ArgumentError, DtypeError, ShapeError
 from gpunn.nn import functional as F
 from gpunn.ops import distance
 from tests.harness import check_dtypes, check_op
@@ -148,3 +149,22 @@ def test_pairwise_distance(p, keepdim, device):
 
     shapes = [(2, 3), (4, 1, 3)]
     check_op(lambda a, b: F.pairwise_distance(a, b, p, 1e-3, keepdim), reference, shapes, device, gradient_rtol=1e-5)
+
+
+@pytest.mark.parametrize("p", [0, 0.5, 1, 2, 3, inf])
+@pytest.mark.parametrize("shape", [(5, 3), (1, 2), (0, 2), (3, 0)])
+def test_pdist(shape, p, device):
+    def reference(a):
+        return distances(a, a, p)[np.triu_indices(len(a), 1)] if a.size else np.zeros(len(a) * (len(a) - 1) // 2)
+
+    values = np.random.default_rng(5).standard_normal(shape)
+    check_op(lambda a: gp.pdist(a, p), reference, [values], device, gradient_rtol=1e-5)
+
+
+def test_errors_of_pdist():
+    with pytest.raises(ShapeError, match="pdist only supports 2D tensors, got: 1D"):
+        F.pdist(gp.ones(3))
+    with pytest.raises(ArgumentError, match="non-negative p values, got -1"):
+        F.pdist(gp.ones(3, 2), -1)
+    with pytest.raises(DtypeError, match="floating-point dtypes, got"):
+        F.pdist(gp.ones(3, 2).long())

@@ -81,6 +81,8 @@ class Twins:
             return getattr(gp, str(value).removeprefix("torch."))
         if isinstance(value, torch.Generator):
             return gp.Generator().manual_seed(value.initial_seed())
+        if isinstance(value, torch.nn.PairwiseDistance):
+            return gp.nn.PairwiseDistance(value.norm, value.eps, value.keepdim)
         if isinstance(value, (complex, torch.layout)):
             raise NotPromisedError(str(value))
         return value
@@ -191,7 +193,8 @@ def path_of(function: Any, name: str) -> str | None:
 def _public() -> dict[int, tuple[str, Any]]:
     """Path and object by the object's id."""
     paths: dict[int, tuple[str, Any]] = {}
-    for prefix, space in (("", torch), ("nn.functional.", torch.nn.functional), ("Tensor.", torch.Tensor)):
+    spaces = {"": torch, "nn.functional.": torch.nn.functional, "Tensor.": torch.Tensor, "linalg.": torch.linalg}
+    for prefix, space in spaces.items():
         for name in dir(space):
             thing = getattr(space, name, None)
             if callable(thing):

@@ -72,6 +72,8 @@ OVERLOADS = {
     "int from, int? to": "from is a word of Python's, no argument can be called so in a program",
     "aten::linalg_vector_norm": "the documentation says x for what PyTorch takes under input, too",
     'str padding="valid"': "without padding, 0 and valid are the same",
+    "aten::isin.Tensor_Scalar": "a number has the name of the tensors that it stands for",
+    "aten::isin.Scalar_Tensor": "a number has the name of the tensors that it stands for",
     "aten::result_type": "the names of the documentation are tensor1 and tensor2",
     "aten::elu_(": "scale and input_scale are for selu and celu inside PyTorch, and not documented",
 }

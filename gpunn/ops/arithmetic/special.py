@@ -134,7 +134,7 @@ def lgamma(x: Array) -> Array:
     z, t = _reflected(xp, v)
     log_z = xp.log(z)
     near = t * (t - 1) * _ratio(_LGAMMA, t) + xp.where(z < 1, -log_z, 0.0)
-    far = (z - 0.5) * (log_z - 1) + (log(2 * pi) - 1) / 2 + _polynomial(1 / (z * z), _STIRLING) / z
+    far = (z - 0.5) * (log_z - 1) + (log(2 * pi) - 1) / 2 + polynomial(1 / (z * z), _STIRLING) / z
     positive = xp.where(z < 8, near, far)
     r = v - xp.rint(v)
     sine = xp.where(xp.abs(r) < 1e-9, r, xp.sin(pi * r) / pi)  # π r would round denormals
@@ -152,7 +152,7 @@ def digamma(x: Array) -> Array:
     z, t = _reflected(xp, v)
     near = (t - _DIGAMMA_ROOT[0] - _DIGAMMA_ROOT[1]) * _ratio(_DIGAMMA, t) - xp.where(z < 1, 1 / z, 0.0)
     w = 1 / (z * z)
-    far = xp.log(z) - 0.5 / z - w * _polynomial(w, _LOG_SERIES)
+    far = xp.log(z) - 0.5 / z - w * polynomial(w, _LOG_SERIES)
     positive = xp.where(z < 8, near, far)
     r = v - xp.rint(v)
     result = xp.where(v < 0, positive - pi * _cotangent(xp, r), positive)
@@ -171,11 +171,12 @@ def polygamma(n: int, x: Array) -> Array:
     xp, v = array_module(x), x.astype("float64")
     positive = _factorial_zeta(n, xp.where(v > 0, v, 1 - v))
     cotangent = _cotangent(xp, v - xp.rint(v))
-    reflected = -positive - pi ** (n + 1) * _polynomial(cotangent, _cotangent_derivative(n))
+    reflected = -positive - pi ** (n + 1) * polynomial(cotangent, _cotangent_derivative(n))
     return xp.where(v > 0, (-1) ** (n + 1) * positive, reflected).astype(x.dtype, copy=False)
 
 
-def _polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
+def polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
+    """The value at each element of the polynomial with these coefficients, the highest power first."""
     total = x * coefficients[0] + coefficients[1]
     for coefficient in coefficients[2:]:
         total *= x
@@ -184,7 +185,7 @@ def _polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
 
 
 def _ratio(rational: tuple[tuple[float, ...], tuple[float, ...]], x: Array) -> Array:
-    return _polynomial(x, rational[0]) / _polynomial(x, rational[1])
+    return polynomial(x, rational[0]) / polynomial(x, rational[1])
 
 
 def _reflected(xp: Any, x: Array) -> tuple[Array, Array]:
@@ -215,7 +216,7 @@ def _factorial_zeta(n: int, x: Array) -> Array:
     shift = 8 + n
     end = x + shift
     corrections = tuple(b * factorial(n + 2 * j - 1) / factorial(2 * j) for j, b in enumerate(_BERNOULLI, 1))
-    series = _polynomial(1 / (end * end), (*corrections[::-1], float(factorial(n - 1))))
+    series = polynomial(1 / (end * end), (*corrections[::-1], float(factorial(n - 1))))
     total = end**-n * (series + factorial(n) / (2 * end))
     for k in range(shift):
         total += factorial(n) * (x + k) ** -(n + 1)

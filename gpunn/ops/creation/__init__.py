@@ -14,6 +14,7 @@ from gpunn.ops.creation.filled import ones_like as ones_like
 from gpunn.ops.creation.filled import zeros as zeros
 from gpunn.ops.creation.filled import zeros_like as zeros_like
 from gpunn.ops.creation.grids import cartesian_prod as cartesian_prod
+from gpunn.ops.creation.grids import combinations as combinations
 from gpunn.ops.creation.grids import meshgrid as meshgrid
 from gpunn.ops.creation.grids import tril_indices as tril_indices
 from gpunn.ops.creation.grids import triu_indices as triu_indices

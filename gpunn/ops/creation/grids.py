@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from gpunn import backend, dtypes
 from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError, UnsupportedError
+from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.dense import dense
-from gpunn.ops.shape.dims import ints
+from gpunn.ops.shape.dims import ints, one_int
 from gpunn.ops.shape.expand import Expand
 from gpunn.ops.shape.permutation import transpose
 from gpunn.ops.shape.pieces import Stack
@@ -45,6 +49,25 @@ def cartesian_prod(*tensors: Any) -> Tensor:
     columns = [flatten(grid) for grid in meshgrid(*tensors)]
     stacked: Tensor = columns[0] if len(columns) == 1 else Stack(1)(*columns)
     return stacked
+
+
+def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
+    """All choices of `r` elements of a vector, as rows (number, r) in the order of itertools.combinations.
+
+    `with_replacement`: an element may be chosen more than once. r = 0 gives shape (0,).
+    """
+    values = array_of("combinations", input)
+    if values.ndim != 1:
+        raise ShapeError(f"combinations: Expect a 1D vector, but got shape {list(values.shape)}")
+    if one_int("combinations", "r", r) < 0:
+        raise ArgumentError(f"combinations: Expect a non-negative number, but got {r}")
+    if r == 0:
+        return input[:0]
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    flat = itertools.chain.from_iterable(choose(range(values.size), r))
+    rows = np.fromiter(flat, np.int64).reshape(-1, r)
+    chosen: Tensor = Variable.result_type(backend.to_device(rows, backend.device_of(values)))
+    return input[chosen]
 
 
 def _vectors(op: str, tensors: tuple[Any, ...]) -> list[Any]:

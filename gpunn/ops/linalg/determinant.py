@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpunn.backend import Array, array_module, as_array
-from gpunn.engine import Function
+from gpunn.engine import Function, Variable
 from gpunn.errors import UnsupportedError
 from gpunn.ops import return_types
+from gpunn.ops.arithmetic.selection import where
 from gpunn.ops.linalg.inverse import Inverse
 from gpunn.ops.linalg.lapack import square_matrices
 
@@ -139,3 +141,13 @@ def _signed_logarithm(op: str, a: Tensor) -> tuple[Tensor, Tensor]:
     square_matrices(op, a)
     sign, logarithm = SignedLogarithm(op)(a)
     return sign, logarithm
+
+
+def logdet(input: Tensor) -> Tensor:
+    """The logarithm of the determinant of each square matrix: -inf if it is 0, NaN if it is negative.
+
+    (..., n, n) -> (...). As that of `slogdet`, whose sign tells the two apart, for determinants of any size.
+    """
+    sign, logarithm = _signed_logarithm("logdet", input)
+    is_negative: Tensor = Variable.result_type(sign.array == -1)
+    return where(is_negative, math.nan, logarithm)

@@ -25,7 +25,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
     A tensor of shape (0,) fits any others and adds nothing.
     """
-    parts = _tensors("cat", tensors)
+    parts = in_common_dtype("cat", tensors)
     shapes = [x.array.shape for x in parts]
     for i, shape in enumerate(shapes):
         if not shape:
@@ -53,7 +53,7 @@ def concatenate(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 @numpy_names
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors, all of one shape, along a new dimension at `dim`."""
-    parts = _tensors("stack", tensors)
+    parts = in_common_dtype("stack", tensors)
     first = parts[0].array.shape
     for i, x in enumerate(parts):
         if x.array.shape != first:
@@ -66,27 +66,27 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """The tensors side by side: joined along dimension 1, or 0 for vectors and 0-d tensors."""
-    parts = atleast_1d(_tensors("hstack", tensors))
+    parts = atleast_1d(in_common_dtype("hstack", tensors))
     return cat(parts, 0 if parts[0].array.ndim == 1 else 1)
 
 
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """The tensors below each other: joined along dimension 0, vectors as rows."""
-    return cat(atleast_2d(_tensors("vstack", tensors)), 0)
+    return cat(atleast_2d(in_common_dtype("vstack", tensors)), 0)
 
 
 def dstack(tensors: Sequence[Tensor]) -> Tensor:
     """The tensors behind each other: joined along dimension 2, after `atleast_3d`."""
-    return cat(atleast_3d(_tensors("dstack", tensors)), 2)
+    return cat(atleast_3d(in_common_dtype("dstack", tensors)), 2)
 
 
 def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     """The tensors as columns: joined along dimension 1, vectors and 0-d tensors as columns of their own."""
-    parts = _tensors("column_stack", tensors)
+    parts = in_common_dtype("column_stack", tensors)
     return cat([x if x.array.ndim > 1 else View((x.array.size, 1))(x) for x in parts], 1)
 
 
-def _tensors(op: str, tensors: Any) -> list[Any]:
+def in_common_dtype(op: str, tensors: Any) -> list[Any]:
     """The elements of `tensors`, which must be tensors, and at least one, in their common dtype."""
     if isinstance(tensors, Variable) or not hasattr(tensors, "__iter__"):
         raise ArgumentTypeError(f"{op}: expected a sequence of Tensors, not {type(tensors).__name__}")

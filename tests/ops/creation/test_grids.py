@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import gpunn as gp
+from gpunn.errors import ArgumentError, ShapeError
 from tests.harness import check_op
 
 
@@ -61,3 +62,20 @@ def test_triangles(row, col, offset, device):
 def test_errors(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize("r", [0, 1, 2, 3, 5])
+@pytest.mark.parametrize("again", [False, True])
+def test_combinations(r, again, device):
+    x = np.array([4.0, 5, 6, 7])
+    choose = itertools.combinations_with_replacement if again else itertools.combinations
+    wanted = np.array(list(choose(x, r))).reshape(-1, r) if r else np.zeros(0)
+    check_op(lambda v: gp.combinations(v, r, again), lambda v: wanted, [x], device, derivatives=0)
+
+
+def test_gradient_of_combinations(device):
+    check_op(gp.combinations, lambda x: np.array(list(itertools.combinations(x, 2))), [(4,)], device)
+    with pytest.raises(ShapeError, match="Expect a 1D vector, but got shape"):
+        gp.combinations(gp.ones(2, 2))
+    with pytest.raises(ArgumentError, match="Expect a non-negative number, but got -1"):
+        gp.combinations(gp.ones(2), -1)

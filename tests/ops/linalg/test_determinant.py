@@ -60,3 +60,13 @@ def test_logarithm_has_no_gradient_where_the_determinant_is_zero(device):
     x = gp.zeros(2, 2, device=device, requires_grad=True)
     with pytest.raises(gp.linalg.LinAlgError, match=r"slogdet: .*singular"):
         gp.linalg.slogdet(x).logabsdet.backward()
+
+
+def test_logdet(device):
+    a = RNG.standard_normal((2, 3, 3))
+    a = a @ a.swapaxes(-1, -2) + np.eye(3)
+    check_op(gp.logdet, lambda x: np.linalg.slogdet(x)[1], [a], device, gradient_rtol=1e-5)
+    assert gp.tensor([[[2.0]], [[0.0]]], device=device).logdet().tolist() == [np.float32(np.log(2)), -np.inf]
+    assert gp.logdet(gp.tensor([[-1.0]], device=device)).isnan().item()
+    with pytest.raises(RuntimeError, match="logdet: A must be batches of square matrices"):
+        gp.logdet(gp.ones(2, 3))
