@@ -9,8 +9,8 @@ from gpunn.nn.conv.layer import ConvLayer, Size
 from gpunn.tensor import Tensor
 
 
-class Conv1d(ConvLayer):
-    """As `Conv2d`, for sequences: `weight` (out_channels, in_channels / groups, kL)."""
+class _Convolution(ConvLayer):
+    """What convolutions of every rank share, but for transposed ones."""
 
     def __init__(
         self,
@@ -27,7 +27,13 @@ class Conv1d(ConvLayer):
         dtype: dtype | None = None,
     ) -> None:
         rest = (stride, padding, dilation, groups, bias, padding_mode, device, dtype)
-        super().__init__(1, in_channels, out_channels, kernel_size, *rest)
+        super().__init__(in_channels, out_channels, kernel_size, *rest)
+
+
+class Conv1d(_Convolution):
+    """As `Conv2d`, for sequences: `weight` (out_channels, in_channels / groups, kL)."""
+
+    _rank = 1
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, L) or (C, L) → the same with C' channels and the sizes of the output."""
@@ -35,29 +41,14 @@ class Conv1d(ConvLayer):
         return F.conv1d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
-class Conv2d(ConvLayer):
+class Conv2d(_Convolution):
     """Cross-correlation with `weight` (out_channels, in_channels / groups, kH, kW), plus `bias` (out_channels,).
 
     `padding` is a number of zeros on each side, or "valid" (none), "same" (the output has the size of the input), or
     "full" (the kernel overlaps the input in at least one element; gpunn's own).
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size,
-        stride: Size = 1,
-        padding: Size | str = 0,
-        dilation: Size = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device: DeviceLike = None,
-        dtype: dtype | None = None,
-    ) -> None:
-        rest = (stride, padding, dilation, groups, bias, padding_mode, device, dtype)
-        super().__init__(2, in_channels, out_channels, kernel_size, *rest)
+    _rank = 2
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) or (C, H, W) → the same with C' channels and the sizes of the output."""
@@ -65,25 +56,10 @@ class Conv2d(ConvLayer):
         return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
-class Conv3d(ConvLayer):
+class Conv3d(_Convolution):
     """As `Conv2d`, for volumes: `weight` (out_channels, in_channels / groups, kD, kH, kW)."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size,
-        stride: Size = 1,
-        padding: Size | str = 0,
-        dilation: Size = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device: DeviceLike = None,
-        dtype: dtype | None = None,
-    ) -> None:
-        rest = (stride, padding, dilation, groups, bias, padding_mode, device, dtype)
-        super().__init__(3, in_channels, out_channels, kernel_size, *rest)
+    _rank = 3
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, D, H, W) or (C, D, H, W) → the same with C' channels and the sizes of the output."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import ClassVar
 
 from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype
@@ -27,11 +28,11 @@ class ConvLayer(Module):
     weight: Parameter
     bias: Parameter | None
 
+    _rank: ClassVar[int]  # not `rank`, which classes of users have for other things
     is_transposed = False
 
     def __init__(
         self,
-        rank: int,
         in_channels: int,
         out_channels: int,
         kernel_size: Size,
@@ -46,6 +47,7 @@ class ConvLayer(Module):
         output_padding: Size = 0,
     ) -> None:
         super().__init__()
+        rank = self._rank
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = _sizes("kernel_size", kernel_size, rank)
@@ -82,7 +84,7 @@ class ConvLayer(Module):
         if self.padding_mode == "zeros":
             return input, self.padding
         margins: list[int] = []
-        for axis in reversed(range(len(self.kernel_size))):
+        for axis in reversed(range(self._rank)):
             reach = self.dilation[axis] * (self.kernel_size[axis] - 1)
             if not isinstance(self.padding, str):
                 before = after = self.padding[axis]
@@ -91,7 +93,7 @@ class ConvLayer(Module):
                     self.padding
                 ]
             margins += [before, after]
-        return F.pad(input, tuple(margins), mode=self.padding_mode), (0,) * len(self.kernel_size)
+        return F.pad(input, tuple(margins), mode=self.padding_mode), (0,) * self._rank
 
     def reset_parameters(self) -> None:
         """Draw weight and bias anew: uniform in ±1/√fan_in, fan_in = size of weight[0], as in PyTorch."""

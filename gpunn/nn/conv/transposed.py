@@ -18,6 +18,24 @@ class _ConvTranspose(ConvLayer):
     is_transposed = True
     padding: tuple[int, ...]
 
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Size = 0,
+        output_padding: Size = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Size = 1,
+        padding_mode: str = "zeros",
+        device: DeviceLike = None,
+        dtype: dtype | None = None,
+    ) -> None:
+        rest = (stride, padding, dilation, groups, bias, padding_mode, device, dtype, output_padding)
+        super().__init__(in_channels, out_channels, kernel_size, *rest)
+
     def _check(self) -> None:
         if self.padding_mode != "zeros":
             raise ArgumentError(
@@ -31,7 +49,7 @@ class _ConvTranspose(ConvLayer):
         """What `output_size` asks for beyond the least output; `output_padding` if it is None."""
         if output_size is None:
             return self.output_padding
-        rank, wanted = len(self.kernel_size), tuple(output_size)
+        rank, wanted = self._rank, tuple(output_size)
         if len(wanted) == input.ndim:
             wanted = wanted[-rank:]
         if len(wanted) != rank:
@@ -53,23 +71,7 @@ class _ConvTranspose(ConvLayer):
 class ConvTranspose1d(_ConvTranspose):
     """As `ConvTranspose2d`, for sequences: `weight` (in_channels, out_channels / groups, kL)."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size,
-        stride: Size = 1,
-        padding: Size = 0,
-        output_padding: Size = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Size = 1,
-        padding_mode: str = "zeros",
-        device: DeviceLike = None,
-        dtype: dtype | None = None,
-    ) -> None:
-        rest = (stride, padding, dilation, groups, bias, padding_mode, device, dtype, output_padding)
-        super().__init__(1, in_channels, out_channels, kernel_size, *rest)
+    _rank = 1
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """(N, C, L) or (C, L) → the same with C' channels; `output_size`: the sizes, or the whole shape."""
@@ -86,23 +88,7 @@ class ConvTranspose2d(_ConvTranspose):
     given `output_size` instead.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size,
-        stride: Size = 1,
-        padding: Size = 0,
-        output_padding: Size = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Size = 1,
-        padding_mode: str = "zeros",
-        device: DeviceLike = None,
-        dtype: dtype | None = None,
-    ) -> None:
-        rest = (stride, padding, dilation, groups, bias, padding_mode, device, dtype, output_padding)
-        super().__init__(2, in_channels, out_channels, kernel_size, *rest)
+    _rank = 2
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """(N, C, H, W) or (C, H, W) → the same with C' channels; `output_size`: the sizes, or the whole shape."""
@@ -114,23 +100,7 @@ class ConvTranspose2d(_ConvTranspose):
 class ConvTranspose3d(_ConvTranspose):
     """As `ConvTranspose2d`, for volumes: `weight` (in_channels, out_channels / groups, kD, kH, kW)."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size,
-        stride: Size = 1,
-        padding: Size = 0,
-        output_padding: Size = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Size = 1,
-        padding_mode: str = "zeros",
-        device: DeviceLike = None,
-        dtype: dtype | None = None,
-    ) -> None:
-        rest = (stride, padding, dilation, groups, bias, padding_mode, device, dtype, output_padding)
-        super().__init__(3, in_channels, out_channels, kernel_size, *rest)
+    _rank = 3
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """(N, C, D, H, W) or (C, D, H, W) → the same with C' channels; `output_size`: the sizes, or the whole shape."""

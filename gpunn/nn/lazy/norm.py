@@ -17,19 +17,6 @@ class LazyNorm(Lazy):
 
     counted = "num_features"
 
-    def _shapes(self) -> dict[str, tuple[int, ...]]:
-        names = ("weight", "bias", "running_mean", "running_var")
-        return dict.fromkeys(names, (getattr(self, self.counted),))
-
-    def _count(self, input: Tensor) -> int:
-        layer: Any = self
-        layer.check_rank(input)
-        return int(input.shape[1])
-
-
-class LazyBatchNorm(LazyNorm):
-    """What lazy batch norms share."""
-
     def __init__(
         self,
         eps: float = 1e-5,
@@ -45,24 +32,18 @@ class LazyBatchNorm(LazyNorm):
         self.cls_to_become.__init__(self, 0, *rest, bias=bias)
         self._start(device, dtype)
 
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        names = ("weight", "bias", "running_mean", "running_var")
+        return dict.fromkeys(names, (getattr(self, self.counted),))
+
+    def _count(self, input: Tensor) -> int:
+        layer: Any = self
+        layer.check_rank(input)
+        return int(input.shape[1])
+
 
 class LazyInstanceNorm(LazyNorm):
     """What lazy instance norms share. Without a batch, dimension 0 of the input has the channels."""
-
-    def __init__(
-        self,
-        eps: float = 1e-5,
-        momentum: float = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        device: DeviceLike = None,
-        dtype: dtype_of | None = None,
-        *,
-        bias: bool = True,
-    ) -> None:
-        rest = (eps, momentum, affine, track_running_stats, device, dtype)
-        self.cls_to_become.__init__(self, 0, *rest, bias=bias)
-        self._start(device, dtype)
 
     def _count(self, input: Tensor) -> int:
         layer: Any = self
@@ -70,19 +51,19 @@ class LazyInstanceNorm(LazyNorm):
         return int(input.shape[0 if input.ndim == min(layer.ranks) else 1])
 
 
-class LazyBatchNorm1d(LazyBatchNorm, BatchNorm1d):
+class LazyBatchNorm1d(LazyNorm, BatchNorm1d):
     """`BatchNorm1d` with the num_features of the first input."""
 
     cls_to_become = BatchNorm1d
 
 
-class LazyBatchNorm2d(LazyBatchNorm, BatchNorm2d):
+class LazyBatchNorm2d(LazyNorm, BatchNorm2d):
     """`BatchNorm2d` with the num_features of the first input."""
 
     cls_to_become = BatchNorm2d
 
 
-class LazyBatchNorm3d(LazyBatchNorm, BatchNorm3d):
+class LazyBatchNorm3d(LazyNorm, BatchNorm3d):
     """`BatchNorm3d` with the num_features of the first input."""
 
     cls_to_become = BatchNorm3d
