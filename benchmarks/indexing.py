@@ -9,7 +9,11 @@ import numpy as np
 
 from .case import Case, Place
 
-SUMS = "summed in float64, in the order of the index, by NumPy's add.at or bincount: one element at a time"
+SUMS = {
+    "index_add": "rows are sorted by their numbers, then read, added and written a pass each, by blocks",
+    "scatter_add": "element numbers are computed, then summed in float64 by bincount, which adds one at a time",
+    "gather": "element numbers of 8 bytes are checked and computed in four passes before NumPy's take reads by them",
+}
 
 
 def cases() -> Iterator[Case]:
@@ -21,7 +25,7 @@ def cases() -> Iterator[Case]:
         ("gather", _gather, 4096 * 512 * 16),
         ("scatter_add", _scatter_add, 4096 * 512 * 16),
     ):
-        yield Case(f"{name}/forward", run, moved=moved, note=SUMS if name in ("index_add", "scatter_add") else "")
+        yield Case(f"{name}/forward", run, moved=moved, note=SUMS.get(name, ""))
     yield Case("embedding/forward+backward", _embedding_backward, moved=(3 * 16384 + 2 * 10000) * 256 * 4)
 
 

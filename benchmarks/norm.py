@@ -9,8 +9,8 @@ from .case import Case, Place
 from .functional import pair
 
 PASSES = (
-    "mean and variance in two passes, corrected, the sums of blocks in float64: about ten passes of NumPy where "
-    "PyTorch has two loops"
+    "mean and variance in two passes, corrected: seven passes of NumPy and BLAS over blocks forward, eight backward, "
+    "where PyTorch has two loops each"
 )
 
 

@@ -14,7 +14,7 @@ from gpunn.ops.arithmetic.selection import where
 from gpunn.ops.indexing import rows_cuda, rows_numpy
 from gpunn.ops.indexing.bounds import Check
 from gpunn.ops.indexing.gather import Gather
-from gpunn.ops.indexing.keys import element_keys
+from gpunn.ops.indexing.keys import element_keys, leading_blocks
 from gpunn.ops.shape.slicing import Slice, Unslice
 
 if TYPE_CHECKING:
@@ -40,7 +40,11 @@ class Along(Function):
         self.was, self.used = values.shape, index.shape
         part = values[(*self.corner, ...)] if values.ndim else values
         out = x.copy(order="C")
-        rows_numpy.write(self.how, out, element_keys(shape, self.dim, index), 1, part)
+        whole, index = out.reshape(shape), index.reshape(index.shape or (1,))
+        for block, size in leading_blocks(self.dim, index, shape):
+            written = whole if self.dim == 0 else whole[block]
+            source = part.reshape(index.shape)[block] if part.ndim else part
+            rows_numpy.write(self.how, written, element_keys(size, self.dim, index[block]), 1, source)
         return out
 
     def forward_cuda(self, x: Array, src: Any, index: Array) -> Array:

@@ -11,7 +11,7 @@ from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentTypeError, ShapeError
 from gpunn.ops.indexing import rows_cuda, rows_numpy
 from gpunn.ops.indexing.bounds import Check, check_index
-from gpunn.ops.indexing.keys import element_keys, wrapped
+from gpunn.ops.indexing.keys import element_keys, leading_blocks, wrapped
 from gpunn.ops.indexing.put import take
 from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.dims import one_dim
@@ -34,7 +34,11 @@ class Gather(Function):
         if self.check is not None:
             self.check.run((index,), (shape[self.dim],))
             index = wrapped(index, shape[self.dim]) if self.check.negative else index
-        return x.reshape(-1).take(element_keys(shape, self.dim, index))
+        x, out, was = x.reshape(shape), np.empty(index.shape or (1,), x.dtype), index.shape
+        for block, size in leading_blocks(self.dim, index := index.reshape(out.shape), shape):
+            seen = x if self.dim == 0 else x[block]
+            seen.reshape(-1).take(element_keys(size, self.dim, index[block]), out=out[block], mode="clip")
+        return out.reshape(was)
 
     def forward_cuda(self, x: Array, index: Array) -> Array:
         self.was = x.shape
@@ -56,7 +60,10 @@ class GatherBackward(Function):
     def forward_numpy(self, part: Array, index: Array) -> Array:
         whole, shape = np.zeros(self.shape, part.dtype), self.shape or (1,)
         index = wrapped(index, shape[self.dim]) if self.wraps else index
-        rows_numpy.write("sum", whole, element_keys(shape, self.dim, index), 1, part)
+        part, index, target = [v.reshape(v.shape or (1,)) for v in (part, index, whole)]
+        for block, size in leading_blocks(self.dim, index, shape):
+            written = target if self.dim == 0 else target[block]
+            rows_numpy.write("sum", written, element_keys(size, self.dim, index[block]), 1, part[block])
         return whole
 
     def forward_cuda(self, part: Array, index: Array) -> Array:

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import numpy as np
 
 from gpunn.backend import Array
 from gpunn.errors import IndexRangeError
 
+KEYS: Final = 1 << 15  # element numbers that are alive at once, where there is a choice
+
 
 def element_keys(shape: tuple[int, ...], dim: int, index: Array) -> Array:
     """key[i, j, k] = number of element (i, index[i, j, k], k) in an array of `shape`, for dim = 1."""
-    key = index.astype("int64") * math.prod(shape[dim + 1 :])
+    key = index.astype("int64")
+    if (step := math.prod(shape[dim + 1 :])) != 1:
+        key *= step
     for d, n in enumerate(index.shape):
         if d != dim and n > 1:
             key += (np.arange(n) * math.prod(shape[d + 1 :])).reshape(n, *(1,) * (index.ndim - d - 1))
     return key
+
+
+def leading_blocks(dim: int, index: Array, shape: tuple[int, ...]) -> Iterator[tuple[slice, tuple[int, ...]]]:
+    """Slices of the first axis of `index` and of an array of `shape`, and what the shape then is, so that the keys of
+    each stay in the cache; all at once for dim = 0."""
+    count, rest = index.shape[0], math.prod(index.shape[1:])
+    step = count if dim == 0 else max(1, KEYS // max(1, rest))
+    for start in range(0, count, max(1, step)):
+        stop = min(start + step, count)
+        yield slice(start, stop), (shape[0] if dim == 0 else stop - start, *shape[1:])
 
 
 def row_keys(shape: tuple[int, ...], axes: Sequence[int], indices: Sequence[Array]) -> tuple[Array, int]:

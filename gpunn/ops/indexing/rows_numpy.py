@@ -7,14 +7,16 @@ twin for the GPU: rows_cuda.py.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from gpunn.backend import Array
 
 UFUNCS: Final = {"sum": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
-CHUNK: Final = 1 << 16  # elements whose indices are alive at once
+CHUNK: Final = 1 << 16  # elements that are worked on at once
+LONG: Final = 16  # numbers of a row that is added as a whole
+TURNS: Final = 8  # rows of one key that are added one by one in their own type
 
 
 def write(how: str, out: Array, key: Array, length: int, source: Array) -> None:
@@ -44,7 +46,7 @@ def assign(target: Array, key: Array, rows: Array) -> None:
 
 
 def combine(how: str, target: Array, key: Array, rows: Array) -> None:
-    """target[key] = ufunc(target[key], rows), one row after the other; floats are added up in float64."""
+    """target[key] = ufunc(target[key], rows), one row after the other; `_add` says how floats are added."""
     if how == "sum" and target.dtype.kind in "fV":
         _add(target, key, rows)
     elif target.dtype.itemsize == 2 and target.dtype.kind in "fV":
@@ -56,15 +58,55 @@ def combine(how: str, target: Array, key: Array, rows: Array) -> None:
 
 
 def _add(target: Array, key: Array, rows: Array) -> None:
-    """Sums in float64, of the rows that occur only if they are few: a gradient may have many more than that."""
-    if len(target) <= 2 * len(key):
-        target[...] = target + _sums(len(target), key, rows)
+    """Long rows in their own type, half types in float32, and what is short in float64; rounded once at the end.
+
+    Only the rows that occur are worked on if they are few: a gradient may have many more than that.
+    """
+    is_long = target.shape[1] >= LONG
+    if is_long and target.dtype.itemsize > 2:
+        _add_rows(target, key, rows)
         return
-    used, place = _compact(key, len(target))
-    if len(used) == len(key):
-        target[key] += rows
+    used: Any = slice(None)
+    if len(target) > 2 * len(key):
+        used, key = _compact(key, len(target))
+    part = target[used]
+    if is_long:
+        part = part.astype(np.float32)
+        _add_rows(part, key, rows)
     else:
-        target[used] = target[used] + _sums(len(used), place, rows)
+        part = part + _sums(len(part), key, rows)
+    target[used] = part
+
+
+def _add_rows(target: Array, key: Array, rows: Array) -> None:
+    """target[key] += rows: the first row of each key, then the second, and so on; many of one key in float64.
+
+    16384 rows of 256 into 10000, float32: 16 ms; by element numbers in float64 35 ms, by reduceat 37 ms (NumPy 2.4, one
+    core of an AMD EPYC, November 2026).
+    """
+    order = _order(key)
+    key = key[order]
+    first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+    count = np.diff(first, append=len(key))
+    step = max(1, CHUNK // target.shape[1])
+    for turn in range(min(TURNS, int(count.max()))):
+        now = first[count > turn] + turn
+        for start in range(0, len(now), step):
+            part = now[start : start + step]
+            sums = target.take(key[part], axis=0)
+            sums += rows[order[part]]  # not take, which copies all rows if they are a view
+            target[key[part]] = sums
+    for i in np.flatnonzero(count > TURNS):
+        left = rows[order[first[i] + TURNS : first[i] + count[i]]]
+        target[key[first[i]]] += left.sum(0, dtype=np.float64).astype(target.dtype)
+
+
+def _order(key: Array) -> Array:
+    """What sorts `key`, equal ones in their order; 16 bits at a time, for which NumPy counts and compares nothing."""
+    order = np.argsort(key.astype(np.uint16), kind="stable")
+    for shift in range(16, int(key.max()).bit_length(), 16):
+        order = order[np.argsort((key[order] >> shift).astype(np.uint16), kind="stable")]
+    return order
 
 
 def _sums(n: int, key: Array, rows: Array) -> Array:

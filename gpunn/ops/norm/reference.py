@@ -10,9 +10,11 @@ import numpy as np
 from gpunn.backend import Array
 from gpunn.ops.norm.cut import REDUCED, SHARED, Cut
 from gpunn.ops.norm.launches import CENTERED, ROOT_MEAN_SQUARE, UNIT, Statistics, compute_dtype
-from gpunn.ops.reduction.accumulate import accumulated, moments, widened
+from gpunn.ops.reduction.accumulate import accumulated, reduced_size, widened
 
 BLOCK = 2**18  # elements that are worked on at a time, so that they stay in the cache
+CHAIN = 1024  # elements that BLAS may add up in float32
+SMALLEST = 1e-30  # a sum of squares in float32 may have lost digits, or all, below
 
 
 class Result(NamedTuple):
@@ -39,47 +41,96 @@ def normalised(cut: Cut, x: Array, kind: int, eps: float, weight: Array | None, 
         np.empty(shape),
     )
     for block in blocks(cut):
-        values = widened(x[block])
-        found, mean, var = statistics(values, kind, eps)
+        values, work = widened(x[block]), result.y[block]
+        if work.dtype != dtype:
+            work = np.empty(values.shape, dtype)
+        found, mean, var = statistics(values, kind, eps, work)
         result.mean[block], result.var[block] = mean, var
         for whole, part in zip(result.found, found, strict=True):
             whole[block] = part
-        values = standardised(values, found)
+        if kind == CENTERED:
+            _scale(work, found)
+        else:
+            np.multiply(values, found.scale, out=work)
         if weight is not None:
-            values *= weight
+            work *= weight
         if bias is not None:
-            values += bias
-        result.y[block] = values
+            work += bias
+        if work.dtype != x.dtype:
+            result.y[block] = work
     return result
 
 
-def statistics(x: Array, kind: int, eps: float) -> tuple[Statistics, Array, Array]:
-    """Those of `x`, which has the shape of a cut; and mean and variance in float64."""
-    mean, squares, count = [np.asarray(v, np.float64) for v in moments(x, REDUCED)]
+def statistics(x: Array, kind: int, eps: float, deviation: Array) -> tuple[Statistics, Array, Array]:
+    """Those of `x`, which has the shape of a cut; and mean and variance in float64.
+
+    CENTERED takes two passes, the second corrected for the rounding of the mean, and leaves x - center in `deviation`;
+    the others take one, and have 0 for the mean. What is beyond the range of float32 is computed in float64.
+    Source: Chan, Golub, LeVeque, Algorithms for computing the sample variance, Am. Stat. 37 (1983), eq. 1.7.
+    """
+    count = np.float64(reduced_size(x.shape, REDUCED))  # a NumPy number divides by zero without raising
+    if kind != CENTERED:
+        squares = dots(x, x)
+        is_fine = (squares >= SMALLEST) & (squares < np.inf)
+        if not is_fine.all():
+            wide = x.astype(np.float64)
+            squares = np.where(is_fine, squares, dots(wide, wide))
+        zero, mean_square = np.zeros(squares.shape, x.dtype), squares / count
+        root = np.sqrt(mean_square + eps) if kind == ROOT_MEAN_SQUARE else np.maximum(np.sqrt(squares), eps)
+        return Statistics(zero, zero, (1 / root).astype(x.dtype)), zero, mean_square
+    center = (sums(x) / count).astype(x.dtype)
+    rest, squares = _around(center, x, count, deviation)
     is_fine = np.isfinite(squares)
-    if not is_fine.all():  # beyond the range of float32, or no numbers
-        again = moments(x.astype(np.float64), REDUCED)
-        mean, squares = np.where(is_fine, mean, again[0]), np.where(is_fine, squares, again[1])
-    var = squares / count
-    if kind == CENTERED:
-        center = mean.astype(x.dtype)
-        found = Statistics(center, (mean - center).astype(x.dtype), (1 / np.sqrt(var + eps)).astype(x.dtype))
-        return found, mean, var
-    zero = np.zeros(mean.shape, x.dtype)
-    if kind == ROOT_MEAN_SQUARE:
-        scale = 1 / np.sqrt(var + mean * mean + eps)
-    else:
-        scale = 1 / np.maximum(np.sqrt(squares + count * mean * mean), eps)
-    return Statistics(zero, zero, scale.astype(x.dtype)), mean, var
+    if not is_fine.all():
+        wide = x.astype(np.float64)
+        center = np.where(is_fine, center, (sums(wide) / count).astype(x.dtype))
+        exact = _around(center.astype(np.float64), wide, count, np.empty_like(wide))
+        rest, squares = np.where(is_fine, (rest, squares), exact)
+        np.subtract(x, center, out=deviation)
+    var = np.maximum(squares, 0) / count
+    scale = 1 / np.sqrt(var + eps)
+    is_small = np.abs(rest) * scale <= np.finfo(x.dtype).eps / 4  # half a unit in the last place of 1
+    found = Statistics(center, np.where(is_small, 0, rest).astype(x.dtype), scale.astype(x.dtype))
+    return found, center + rest, var
 
 
-def standardised(x: Array, found: Statistics) -> Array:
-    """x̂ = (x - center - rest) · scale, in the type that is computed in."""
-    values = x - found.center
+def _around(center: Array, x: Array, count: float, deviation: Array) -> tuple[Array, Array]:
+    """The mean less `center`, and the sum of squared deviations from the mean; leaves x - center in `deviation`."""
+    np.subtract(x, center, out=deviation)
+    rest = sums(deviation) / count
+    return rest, dots(deviation, deviation) - rest * rest * count
+
+
+def _scale(deviation: Array, found: Statistics) -> None:
+    """x̂ = (deviation - rest) · scale, in place."""
     if found.rest.any():
-        values -= found.rest
-    values *= found.scale
-    return values
+        deviation -= found.rest
+    deviation *= found.scale
+
+
+def sums(x: Array) -> Array:
+    """The sums over the reduced axes of `x`, which has the shape of a cut, in float64; the axes stay."""
+    return dots(x, None)
+
+
+def dots(a: Array, b: Array | None) -> Array:
+    """The sums of a · b, as `sums`; of `a` without `b`. By BLAS, if what is summed lies side by side."""
+    groups, rows, inner, members, span = a.shape
+    if rows > 1 and inner > 1:
+        return np.asarray(accumulated(a if b is None else a * b, REDUCED, True), np.float64)
+    lines = (groups, inner, rows * members * span)
+    found = _line_dots(a.reshape(lines), np.ones((1, 1, lines[2]), a.dtype) if b is None else b.reshape(lines))
+    return found.reshape(groups, 1, inner, 1, 1)
+
+
+def _line_dots(a: Array, b: Array) -> Array:
+    """The sums of a · b over the last of three axes, in float64."""
+    whole = a.shape[2] // CHAIN * CHAIN
+    total: Array = np.vecdot(a[..., whole:], b[..., whole:]).astype(np.float64)
+    if whole:
+        head = [v[..., :whole].reshape(*v.shape[:2], -1, CHAIN) for v in (a, b)]
+        total += np.vecdot(*head).sum(-1, dtype=np.float64)
+    return total
 
 
 class Gradients(NamedTuple):
@@ -107,7 +158,8 @@ def gradients(
     to_weight, to_bias = np.zeros(cut.channels), np.zeros(cut.channels)
     for block in blocks(cut):
         g, part = widened(dy[block]), Statistics(*[v[block] for v in found])
-        normal = standardised(widened(x[block]), part)
+        normal = widened(x[block]) - part.center
+        _scale(normal, part)
         if wanted[1]:
             to_weight += accumulated(g * normal, SHARED).reshape(-1)
         if wanted[2]:
@@ -121,14 +173,15 @@ def _input_gradient(g: Array, normal: Array, scale: Array, kind: int, eps: float
     """scale · (g - mean(g) - x̂ · mean(g · x̂)), g = weight · dy; the means are over the axes of the statistics.
 
     Without the first mean where none was subtracted. UNIT has a sum for the second mean, or 0 where eps was larger
-    than the length.
+    than the length. x̂, `normal`, is overwritten.
     """
-    share: Any = accumulated(g * normal, REDUCED, True) / (1 if kind == UNIT else max(1, count))
+    share: Any = dots(g, normal) / (1 if kind == UNIT else max(1, count))
     if kind == UNIT and eps > 0:
         share = np.where(scale >= scale.dtype.type(1 / eps), 0, share)
-    dx = g - normal * share.astype(normal.dtype)
+    normal *= share.astype(normal.dtype)
+    dx = np.subtract(g, normal, out=normal)
     if kind == CENTERED:
-        dx -= (accumulated(g, REDUCED, True) / max(1, count)).astype(dx.dtype)
+        dx -= (sums(g) / max(1, count)).astype(dx.dtype)
     dx *= scale
     return dx
 

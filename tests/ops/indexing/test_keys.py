@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from gpunn.errors import IndexRangeError
+from gpunn.ops.indexing import keys
 from gpunn.ops.indexing.keys import broadcast_indices, element_keys, result_shape, row_keys, wrapped
 
 SHAPE = (2, 3, 4, 5)
@@ -50,3 +51,16 @@ def test_wrapped():
 def test_indices_that_do_not_broadcast():
     with pytest.raises(IndexRangeError, match=r"could not be broadcast together with shapes \[2\], \[3\]"):
         broadcast_indices([np.zeros(2), np.zeros(3)])
+
+
+@pytest.mark.parametrize("dim", range(3))
+def test_blocks_of_the_first_axis(dim, monkeypatch):
+    monkeypatch.setattr(keys, "KEYS", 7)
+    shape, rng = (5, 4, 3), np.random.default_rng(dim)
+    index = rng.integers(0, shape[dim], (5, 2, 2) if dim else (6, 2, 2))
+    whole, first = keys.element_keys(shape, dim, index), 0
+    for block, size in keys.leading_blocks(dim, index, shape):
+        found = keys.element_keys(size, dim, index[block])
+        assert np.array_equal(found + first, whole[block])
+        first += 0 if dim == 0 else size[0] * 12
+    assert first == (0 if dim == 0 else 60)

@@ -68,3 +68,39 @@ def test_nothing_to_write():
         rows_numpy.write("sum", out, key, int(np.prod(shape[1:])), np.ones((len(key), *shape[1:])))
         assert out.shape == shape
         assert (out == 1).all()
+
+
+@pytest.mark.parametrize("n", [5, 70_000])  # keys of one and of two times 16 bits
+def test_long_rows_of_a_key_are_added_in_turns_and_then_at_once(n, monkeypatch):
+    monkeypatch.setattr(rows_numpy, "CHUNK", 100)
+    rng = np.random.default_rng(n)
+    key = rng.choice([0, 1, n - 1], 70, p=[0.6, 0.3, 0.1])
+    key[:2] = n - 2, n - 3
+    lines = rng.integers(-9, 9, (70, rows_numpy.LONG)).astype(np.float32)
+    target = np.ones((n, rows_numpy.LONG), np.float32)
+    wanted = rows.combined("sum", target, key, lines)
+    rows_numpy.combine("sum", target, key, lines)
+    np.testing.assert_array_equal(target, wanted)
+
+
+def test_a_hundred_thousand_long_rows_lose_no_digits():
+    m = 100_000
+    lines = np.broadcast_to(np.float32(0.1), (m, rows_numpy.LONG))
+    target = np.zeros((3, rows_numpy.LONG), np.float32)
+    rows_numpy.combine("sum", target, np.ones(m, np.int64), lines)
+    np.testing.assert_allclose(target[1], m * np.float64(np.float32(0.1)), rtol=1e-7)
+    assert not target[[0, 2]].any()
+
+
+def test_long_rows_of_half_types_are_rounded_once():
+    lines = np.full((200, rows_numpy.LONG), 0.01, np.float16)
+    for n in (3, 1000):
+        target = np.ones((n, rows_numpy.LONG), np.float16)
+        rows_numpy.combine("sum", target, np.full(200, 2), lines)
+        assert (target[2] == np.float16(1 + 200 * np.float64(lines[0, 0]))).all() and (target[0] == 1).all()
+
+
+def test_keys_are_sorted_and_equal_ones_keep_their_order():
+    key = np.random.default_rng(0).integers(0, 2**34, 500)
+    key[::3] = key[0]
+    assert np.array_equal(rows_numpy._order(key), np.argsort(key, kind="stable"))
