@@ -30,6 +30,8 @@ from gpunn.backends import (
 from gpunn.backends import set_deterministic_debug_mode as set_deterministic_debug_mode
 from gpunn.backends import set_float32_matmul_precision as set_float32_matmul_precision
 from gpunn.backends import use_deterministic_algorithms as use_deterministic_algorithms
+from gpunn.compat.old_names import get_num_threads as get_num_threads
+from gpunn.compat.old_names import set_num_threads as set_num_threads
 from gpunn.compile import compile as compile
 from gpunn.dtypes import bfloat16 as bfloat16
 from gpunn.dtypes import bool_ as bool_

@@ -131,6 +131,7 @@ from gpunn.nn.padding import ReplicationPad3d as ReplicationPad3d
 from gpunn.nn.padding import ZeroPad1d as ZeroPad1d
 from gpunn.nn.padding import ZeroPad2d as ZeroPad2d
 from gpunn.nn.padding import ZeroPad3d as ZeroPad3d
+from gpunn.nn.parameter import Buffer as Buffer
 from gpunn.nn.parameter import Parameter as Parameter
 from gpunn.nn.parameter import UninitializedParameter as UninitializedParameter
 from gpunn.nn.pool import AvgPool1d as AvgPool1d

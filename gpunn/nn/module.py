@@ -9,7 +9,7 @@ from gpunn import capture
 from gpunn.engine import anomaly
 from gpunn.errors import ArgumentError, ArgumentTypeError, GpunnError, UnsupportedError
 from gpunn.nn.moving import ModuleMoving
-from gpunn.nn.parameter import Parameter
+from gpunn.nn.parameter import Buffer, Parameter
 from gpunn.nn.state import ModuleState
 from gpunn.tensor import Tensor
 
@@ -19,7 +19,7 @@ TABLES = ("_parameters", "_buffers", "_modules")
 class Module(ModuleState, ModuleMoving):
     """A part of a model: parameters, buffers, other modules, and `forward`, which says what it computes.
 
-    Parameters and modules that are assigned as attributes are registered under the attribute's name.
+    Parameters, buffers and modules that are assigned as attributes are registered under the attribute's name.
     """
 
     _compiler: ClassVar[Callable[..., Any]]  # gpunn.compile.in_place, which is on a floor above and puts itself here
@@ -95,6 +95,9 @@ class Module(ModuleState, ModuleMoving):
         elif isinstance(value, Parameter):
             self._forget(name, keep="_parameters")
             self.register_parameter(name, value)
+        elif isinstance(value, Buffer) and name not in parameters:
+            self._forget(name, keep="_buffers")
+            self.register_buffer(name, value, value.persistent)
         elif isinstance(value, Module) and name not in parameters:
             self._forget(name, keep="_modules")
             self._modules[name] = value

@@ -1,4 +1,4 @@
-"""Parameter: a tensor that a module learns, and one whose shape is not known yet."""
+"""Parameter: a tensor that a module learns, and one whose shape is not known yet. Buffer: one that it only keeps."""
 
 from __future__ import annotations
 
@@ -32,6 +32,26 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
+
+
+class Buffer(Tensor):
+    """A tensor that a Module registers as a buffer when it is assigned as an attribute. Shares the memory of `data`.
+
+    It is part of the state dict if it is `persistent`.
+    """
+
+    __slots__ = ("persistent",)
+
+    def __init__(self, data: Tensor | None = None, *, persistent: bool = True) -> None:
+        self.persistent = persistent
+        if data is None:
+            Variable.__init__(self, np.empty(0, dtypes.get_default_dtype().numpy))
+            return
+        if not isinstance(data, Tensor):
+            raise ArgumentTypeError(f"Buffer: expected a Tensor, got {type(data).__name__}; try gpunn.tensor(...)")
+        Variable.__init__(self, data.array, data.requires_grad)
+        if self._version is not None and data._version is not None:
+            share_memory_of(self, data)
 
 
 class UninitializedParameter(Parameter):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, TypeAlias
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Final, TypeAlias
 
-from gpunn import engine, random
+from gpunn import backend, engine, random
 from gpunn.engine import AccumulateGrad, Node, Variable, autocast
 from gpunn.engine.saved import freed, save, unpack
 from gpunn.errors import ArgumentError, ArgumentTypeError, GraphError
 from gpunn.tensor import Tensor
 
 Edge: TypeAlias = tuple[Any, int]
+Contexts: TypeAlias = tuple[AbstractContextManager[Any], AbstractContextManager[Any]]
+CHECKS: Final = ("default", "none")  # of what backward computes again
 
 
 class Recompute(Node):
@@ -22,19 +24,28 @@ class Recompute(Node):
     of enclosing scopes. Backward runs the function again, and walks the new graph down to these edges.
     """
 
-    __slots__ = ("names", "precision", "random_state", "run", "saved", "sources")
+    __slots__ = ("around", "checked", "facts", "names", "precision", "random_state", "run", "saved", "sources")
 
     takes_none = True
     returns_fresh = False
 
-    def __init__(self, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], keep: bool) -> None:
+    def __init__(
+        self,
+        run: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        keep: bool,
+        around: AbstractContextManager[Any],
+        checked: bool,
+    ) -> None:
+        self.around, self.checked = around, checked
         self.run, self.names, self.precision = run, tuple(kwargs), autocast.current.get()
         self.random_state = random.default_generator.get_state_array() if keep else None
         self.saved: list[Any] | None = [save(x, "checkpoint") for x in (*args, *kwargs.values())]
 
     def stand_for(self, outs: list[Any], sources: list[Edge]) -> None:
         """Become the node between `outs` and `sources`."""
-        self.sources = sources
+        self.sources, self.facts = sources, _facts(outs)
         self.enter_graph(tuple(sources), tuple([out.array for out in outs]))
 
     def name(self) -> str:
@@ -48,6 +59,11 @@ class Recompute(Node):
         outs = self._again()
         if len(outs) != len(grads):
             raise GraphError(f"checkpoint: the function made {len(grads)} tensors at first, {len(outs)} in backward")
+        if self.checked and (now := _facts(outs)) != self.facts:
+            raise GraphError(
+                f"checkpoint: Recomputed values have different metadata than during the forward pass: {now}, at first "
+                f"{self.facts}; a function that is meant to do so needs determinism_check='none'"
+            )
         pairs = [(out, grad) for out, grad in zip(outs, grads, strict=True) if grad is not None]
         stops = {source: _Stop() for source in self.sources}
         ends = [stop.as_output_of(pairs[0][0].array) for stop in stops.values()]
@@ -67,11 +83,16 @@ class Recompute(Node):
         if self.random_state is not None:
             generator.set_state_array(self.random_state)
         try:
-            with engine.enable_grad(), autocast.as_in(self.precision):
+            with engine.enable_grad(), autocast.as_in(self.precision), self.around:
                 return _differentiable(self.run(*values[:split], **dict(zip(self.names, values[split:], strict=True))))
         finally:
             if self.random_state is not None:
                 generator.set_state_array(now)
+
+
+def _facts(outs: Sequence[Variable]) -> list[tuple[Any, ...]]:
+    """What must be the same when `outs` are computed again."""
+    return [(tuple(out.array.shape), out.array.dtype.name, str(backend.device_of(out.array))) for out in outs]
 
 
 class _Stop(Node):
@@ -153,10 +174,19 @@ def _mapped(result: Any, change: Callable[[Tensor], Any]) -> Any:
     return result
 
 
+def noop_context_fn() -> Contexts:
+    """Two context managers that do nothing."""
+    return nullcontext(), nullcontext()
+
+
 def checkpoint(
     function: Callable[..., Any],
     *args: Any,
     use_reentrant: bool | None = None,
+    context_fn: Callable[[], Contexts] = noop_context_fn,
+    determinism_check: str = CHECKS[0],
+    debug: bool = False,
+    early_stop: bool = True,
     preserve_rng_state: bool = True,
     **kwargs: Any,
 ) -> Any:
@@ -166,16 +196,26 @@ def checkpoint(
     may be a tensor or tuples, lists and dicts of tensors. Gradients, also of gradients, flow as without, to
     arguments, parameters and whatever else the function uses. There is one kind only, PyTorch's
     `use_reentrant=False`; with True, keyword arguments are refused as there. Chen et al. 2016, arXiv:1604.06174.
+
+    `context_fn` gives two context managers, around the first run and around the run in backward. `determinism_check`:
+    "default" raises GraphError if the second run gives other shapes, types or devices, "none" does not look.
+    `debug` and `early_stop` change no number: there is no log of operations, and the second run is never cut short.
     """
     if not callable(function):
         raise ArgumentTypeError(f"checkpoint: expected a function, got {type(function).__name__}")
     if use_reentrant and kwargs:
         raise ArgumentError(f"checkpoint: Unexpected keyword arguments: {','.join(kwargs)}; try use_reentrant=False")
+    if determinism_check not in CHECKS:
+        raise ArgumentError(f"checkpoint: determinism_check should be one of {CHECKS}, got {determinism_check!r}")
+    if use_reentrant and (context_fn is not noop_context_fn or debug):
+        raise ArgumentError("checkpoint: passing `context_fn` or `debug` is only supported when use_reentrant=False.")
+    before, again = context_fn()
     if not engine.is_grad_enabled():
         return function(*args, **kwargs)
-    node = Recompute(function, args, kwargs, preserve_rng_state)
+    node = Recompute(function, args, kwargs, preserve_rng_state, again, determinism_check == CHECKS[0])
     start = engine.sequence_now()
-    result = function(*args, **kwargs)
+    with before:
+        result = function(*args, **kwargs)
     outs = _differentiable(result)
     if not outs:
         return result

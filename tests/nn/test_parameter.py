@@ -92,3 +92,27 @@ def test_an_uninitialized_parameter_becomes_one_of_a_shape():
         _ = p.shape
     p.materialize((2, 3))
     assert type(p) is nn.Parameter and p.shape == (2, 3) and p.dtype is gp.float64 and not p.requires_grad
+
+
+def test_buffers_register_themselves():
+    module = nn.Module()
+    module.mean, module.count = nn.Buffer(gp.ones(2)), nn.Buffer(gp.zeros(1), persistent=False)
+    assert [name for name, _ in module.named_buffers()] == ["mean", "count"]
+    assert list(module.state_dict()) == ["mean"] and not list(module.parameters())
+    module.count = nn.Buffer(gp.ones(1))
+    assert list(module.state_dict()) == ["mean", "count"]
+    module.mean = gp.zeros(2)
+    assert module.state_dict()["mean"].tolist() == [0, 0]
+    module.weight = nn.Parameter(gp.ones(1))
+    with pytest.raises(TypeError, match="cannot assign Buffer as parameter 'weight'"):
+        module.weight = nn.Buffer(gp.ones(1))
+
+
+def test_a_buffer_is_a_tensor_of_the_same_memory():
+    x = gp.ones(2)
+    buffer = nn.Buffer(x)
+    x[0] = 5
+    assert isinstance(buffer, gp.Tensor) and buffer.tolist() == [5, 1] and not buffer.requires_grad
+    assert type(buffer + 1) is gp.Tensor and nn.Buffer().shape == (0,)
+    with pytest.raises(TypeError, match="Buffer: expected a Tensor, got list"):
+        nn.Buffer([1])

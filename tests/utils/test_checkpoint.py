@@ -1,3 +1,4 @@
+import contextlib
 import gc
 import weakref
 from collections import namedtuple
@@ -202,3 +203,38 @@ def test_changed_arguments_and_unsteady_functions_are_noticed():
     out = checkpoint(lambda t: results.pop(0).exp(), x)
     with pytest.raises(RuntimeError, match="other tensors than at first"):
         out.sum().backward()
+
+
+def test_contexts():
+    """One around the first run, one around that in backward; without gradients there is none."""
+    seen, x = [], leaf(2)
+
+    @contextlib.contextmanager
+    def named(name):
+        seen.append(name)
+        yield
+        seen.append(f"after {name}")
+
+    def contexts():
+        return named("first"), named("again")
+
+    out = checkpoint(gp.exp, x, use_reentrant=False, context_fn=contexts)
+    assert seen == ["first", "after first"]
+    out.sum().backward()
+    assert seen[2:] == ["again", "after again"]
+    same(x.grad, x.exp())
+
+
+def test_determinism_check():
+    x = leaf(2)
+    for check in ("default", "none"):
+        results = [x * 1, (x * 1).reshape(2, 1)]
+        out = checkpoint(lambda t: results.pop(0) * t[0], x, use_reentrant=False, determinism_check=check)  # noqa: B023
+        if check == "default":
+            with pytest.raises(RuntimeError, match="different metadata than during the forward pass"):
+                out.sum().backward()
+    with pytest.raises(ValueError, match="determinism_check should be one of"):
+        checkpoint(gp.exp, x, determinism_check="always")
+    with pytest.raises(ValueError, match="only supported when use_reentrant=False"):
+        checkpoint(gp.exp, x, use_reentrant=True, debug=True)
+    same(checkpoint(gp.exp, x, debug=True, early_stop=False), x.exp())
