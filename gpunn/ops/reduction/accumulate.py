@@ -19,6 +19,7 @@ from gpunn.backend import Array, array_module
 BLOCK = 32
 # Elements that NumPy should find side by side. (1000000, 8) over axis 0 takes 17 ms without, 2.4 ms with it.
 RUN = 256
+CHAIN = 1024  # elements that BLAS may add up in float32
 
 
 def is_half(x: Array) -> bool:
@@ -94,6 +95,19 @@ def _cut(x: Array, axis: int, at: int) -> tuple[Array, Array]:
     return x[(*before, slice(at))], x[(*before, slice(at, None))]
 
 
+def line_dots(a: Array, b: Array) -> Array:
+    """The sums of a · b over the last axis of NumPy arrays of one shape, in float64: chains of them are BLAS's work.
+
+    Squares of float32 beyond 1e-19 and 1e19 are lost.
+    """
+    whole = a.shape[-1] // CHAIN * CHAIN
+    found: Array = np.vecdot(a[..., whole:], b[..., whole:]).astype(np.float64)
+    if whole:
+        chains = [v[..., :whole].reshape(*v.shape[:-1], -1, CHAIN) for v in (a, b)]
+        found = found + np.vecdot(*chains).sum(-1, dtype=np.float64)
+    return found
+
+
 def total(x: Array, axes: tuple[int, ...], keepdims: bool = False, dtype: Any = None) -> Array:
     """The sum over `axes` in the type of a floating `x`; of integers and booleans in int64, or in `dtype`."""
     if x.dtype.kind in "fV":
@@ -112,5 +126,6 @@ def moments(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array, int]:
     mean = (accumulated(x, axes, True) / count).astype(x.dtype)
     deviation = x - mean
     rest = accumulated(deviation, axes, True) / count
-    squares = accumulated(deviation * deviation, axes, True) - rest * rest * count
-    return mean + rest, array_module(x).maximum(squares, 0), n
+    squares, xp = accumulated(deviation * deviation, axes, True), array_module(x)
+    squares = xp.where(squares < np.inf, squares - rest * rest * count, squares)  # ∞ - ∞ would be NaN
+    return mean + rest, xp.maximum(squares, 0), n

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from gpunn.ops.shape.dims import several_dims
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
+SMALLEST: Final = 1e-30  # sums of squares below it may have lost digits: float32 has fewer of them below 1e-38
+
 
 class Moments(Reduction):
     """What the operations of this file have in common."""
@@ -27,10 +29,15 @@ class Moments(Reduction):
     def __init__(self, axes: tuple[int, ...], correction: float, keepdim: bool) -> None:
         super().__init__(axes, keepdim)
         self.correction = correction
+        self.moments_of = moments
+
+    def forward_numpy(self, x: Array) -> Any:
+        self.moments_of = _moments_in_range  # on the CPU PyTorch adds up in float64, on a GPU in float32
+        return self.forward(x)
 
     def var_and_mean(self, x: Array) -> tuple[Array, Array]:
         """Σ (x - mean)² / max(0, n - correction) and the mean, in the type that they were accumulated in."""
-        mean, squares, n = moments(x, self.axes)
+        mean, squares, n = self.moments_of(x, self.axes)
         self.freedom = n - self.correction
         var = squares / np.float64(max(0.0, self.freedom))
         return (var, mean) if self.keepdim else (var.squeeze(self.axes), mean.squeeze(self.axes))
@@ -69,8 +76,7 @@ class VarMean(Moments):
 
     takes_none = True
 
-    def forward(self, x: Array) -> tuple[Array, Array]:
-        self.shape = x.shape
+    def reduce(self, x: Array) -> tuple[Array, Array]:
         var, mean = self.var_and_mean(x)
         return var.astype(x.dtype), mean.astype(x.dtype)
 
@@ -91,8 +97,7 @@ class StdMean(VarMean):
 
     saves_output = True
 
-    def forward(self, x: Array) -> tuple[Array, Array]:
-        self.shape = x.shape
+    def reduce(self, x: Array) -> tuple[Array, Array]:
         var, mean = self.var_and_mean(x)
         return array_module(x).sqrt(var).astype(x.dtype), mean.astype(x.dtype)
 
@@ -154,6 +159,14 @@ def std_mean(
 ) -> tuple[Tensor, Tensor]:
     """(standard deviation, mean) over `dim`, or of all elements; arguments as in `var`."""
     return StdMean(*_settings("std_mean", input, dim, unbiased, correction), keepdim)(input)
+
+
+def _moments_in_range(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array, int]:
+    """`moments`, in float64 where some squares are too large or too small for float32."""
+    found = moments(x, axes)
+    squares = found[1]
+    is_fine = x.dtype.itemsize == 8 or ((squares > SMALLEST) & (squares < np.inf)).all()
+    return found if is_fine else moments(x.astype(np.float64), axes)
 
 
 def _settings(

@@ -141,3 +141,22 @@ def test_errors(op):
         op(gp.zeros(2), 0, 1)
     with pytest.raises(IndexRangeError, match=op.__name__):
         op(gp.zeros(2), 1)
+
+
+@pytest.mark.parametrize("scale", [1e25, 1e-25, 1e-36])
+@pytest.mark.parametrize("dtype", [gp.float32, gp.bfloat16])
+def test_squares_beyond_the_range_of_float32(scale, dtype):
+    """On the CPU, as in PyTorch; on a GPU PyTorch too adds the squares up in float32."""
+    x = (gp.arange(12.0).reshape(3, 4) ** 2 * scale).to(dtype).requires_grad_()
+    wide = x.detach().double().numpy()
+    for found in (gp.std(x, 1), gp.std_mean(x, 1)[0]):
+        assert found.dtype is dtype
+        assert found.float().tolist() == pytest.approx(wide.std(1, ddof=1), rel=1e-2 if dtype is gp.bfloat16 else 1e-6)
+    gp.std(x, 1).sum().backward()
+    assert x.grad.float().isfinite().all()
+
+
+@pytest.mark.parametrize("op", [gp.var, gp.std])
+def test_squares_beyond_the_range_of_float64_are_infinite(op, device):
+    x = gp.tensor([1e200, -3e200, 2e200, 4e200], dtype=gp.float64, device=device)
+    assert op(x).item() == inf
