@@ -8,9 +8,10 @@ import numpy as np
 
 from gpunn import dtypes
 from gpunn.backend import Array, array_module
-from gpunn.engine import Variable, is_grad_enabled
+from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, DtypeError, ShapeError
 from gpunn.ops.arithmetic.elementwise import masked
+from gpunn.ops.arithmetic.selection import where
 from gpunn.ops.indexing.gather import gather
 from gpunn.ops.loss.arguments import (
     floating_pair,
@@ -22,11 +23,10 @@ from gpunn.ops.loss.arguments import (
     same_shape,
     widened_tensor,
 )
-from gpunn.ops.loss.formulas import CosineEmbedding, Hinge, HingeEmbedding, LogisticLoss, Logits, SoftMargin
+from gpunn.ops.loss.formulas import Hinge, HingeEmbedding, LogisticLoss, SoftMargin
 from gpunn.ops.loss.pointwise import pointwise
 from gpunn.ops.reduction.sums import mean, sum
 from gpunn.ops.shape.conversion import cast
-from gpunn.ops.similarity import Cosine
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -114,8 +114,11 @@ def cosine_embedding_loss(
         )
     dtype, a, b = a.dtype, widened_tensor(a), widened_tensor(b)
     tiny = 1e-12  # of squares, so that the vector 0 has cosine 0, as in PyTorch
-    cosine = Cosine(a.ndim - 1, 0.0, tiny)(a, b)
-    return cast(pointwise(CosineEmbedding(margin), cosine, cast(target.detach(), a.dtype), how), dtype)
+    squares = (sum(a * a, -1) + tiny) * (sum(b * b, -1) + tiny)
+    cosine = sum(a * b, -1) / squares.sqrt()
+    zero = cosine * 0.0
+    losses = where(target == 1, 1.0 - cosine, zero) + where(target == -1, (cosine - margin).clamp(min=0.0), zero)
+    return cast(reduced(losses, how), dtype)
 
 
 def multi_margin_loss(
@@ -215,18 +218,10 @@ def multilabel_soft_margin_loss(
     x, t = floating_pair(op, input, target)
     must_be_floating(op, input=input)
     must_be_numbers(op, target=target)
-    own = weight is not None and weight.requires_grad and is_grad_enabled()
-    if own or (weight is not None and np.broadcast_shapes(weight.array.shape, x.array.shape) != x.array.shape):
-        dtype, x, t = x.dtype, widened_tensor(x), widened_tensor(t)
-        losses: Any = (t * LogisticLoss()(x) + (1.0 - t) * LogisticLoss()(-x)) * weight
-        return cast(reduced(mean(losses, -1), how), dtype)
-    weight = None if weight is None else cast(weight, x.dtype)
-    if how == "mean" or not x.ndim:
-        return pointwise(Logits(), x, t, how, weight)
     dtype, x, t = x.dtype, widened_tensor(x), widened_tensor(t)
-    weight = None if weight is None else cast(weight, x.dtype)
-    losses = pointwise(Logits(), x, t, how, weight)
-    return cast(losses / max(x.array.shape[-1], 1) if how == "sum" else mean(losses, -1), dtype)
+    losses: Any = t * LogisticLoss()(x) + (1.0 - t) * LogisticLoss()(-x)
+    losses = losses if weight is None else losses * weight
+    return cast(reduced(mean(losses, -1), how), dtype)
 
 
 def _check_rows(op: str, x: Any, target: Any) -> None:
