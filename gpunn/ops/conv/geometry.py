@@ -147,7 +147,7 @@ def _enlarged(
             f"{op}: an output of {_by(padded)} with its padding; no axis may be longer than {LARGEST}"
         )
     size = tuple([n - 2 * p for n, p in zip(padded, padding, strict=True)])
-    if min(size) < 1:
+    if min(size) < 0:
         raise ShapeError(
             f"{op}: Given input size per channel: ({_by(out)}). Calculated output size per channel: ({_by(size)}). "
             f"Output size is too small; kernel {kernel}, padding={padding}"

@@ -124,6 +124,8 @@ def input_gradient(g: Array, w: Array, bias: Array | None, geo: Geometry, budget
     """dx (N, C, *size), given the gradient `g` (N, K, *out) of the output; plus `bias` (C,) in a transposed one."""
     k, c = w.shape[0], w.shape[1] * geo.groups
     dx = empty_images(g, (g.shape[0], c, *geo.size), g.dtype, _channels_last(g) or _channels_last(w))
+    if 0 in geo.size:  # the output of a transposed convolution whose padding takes all of it
+        return dx
     if max(geo.stride) == 1 and (_channels_last(dx) or _cost(geo, k, c) <= 3 * c * math.prod(geo.kernel)):
         _correlate(dx, g, _flipped(w, geo.groups), bias, mirrored(geo), budget)
     else:

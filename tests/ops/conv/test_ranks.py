@@ -176,3 +176,19 @@ def test_nothing_to_spread(device):
 def test_they_are_public_in_gpunn():
     for name in ("conv1d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"):
         assert getattr(gp, name) is getattr(F, name)
+
+
+@pytest.mark.parametrize("images", [0, 2])
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_padding_may_take_all_of_a_transposed_convolution(rank, groups, images, device):
+    x = gp.ones(images, 4, *[2] * rank, device=device, requires_grad=True)
+    w, b = gp.ones(4, 6 // groups, *[1] * rank, device=device, requires_grad=True), gp.ones(6, device=device)
+    op = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[rank - 1]
+    y = op(x, w, b, padding=1, groups=groups)
+    assert y.shape == (images, 6, *[0] * rank)
+    y.sum().backward()
+    assert not x.grad.any()
+    assert not w.grad.any()
+    with pytest.raises(RuntimeError, match="Output size is too small"):
+        op(x, w, b, padding=2, groups=groups)
