@@ -14,6 +14,7 @@ import gpunn
 from gpunn import backend
 
 BYTES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "amp": 2}  # amp: float32 under autocast to bfloat16
+SOFTWARE = dict.fromkeys(("float16", "bfloat16"), "NumPy computes this type one number at a time, through float32")
 LAYOUTS = ("contiguous", "channels_last")
 
 
@@ -24,7 +25,8 @@ class Place:
     `strong` is PyTorch as fast as it gets: channels_last, torch.compile, and on a GPU CUDA graphs, fused updates and
     autocast to bfloat16. `captured` is gpunn with its steps recorded as CUDA graphs. `tf32`: products of float32 are
     rounded to TF32 on a GPU; then the strong setting does not autocast, so that both have the same precision.
-    `exact` is the reference: NumPy, with all numbers in float64. What a case reads is kept in `fed`.
+    `cpu_time`: what is timed is the CPU time of the process. `exact` is the reference: NumPy, with all numbers in
+    float64. What a case reads is kept in `fed`.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Place:
     strong: bool = False
     captured: bool = False
     tf32: bool = False
+    cpu_time: bool = False
     exact: bool = False
     dtype: str = "float32"
     layout: str = "contiguous"
@@ -126,8 +129,11 @@ def is_emulated() -> bool:
     return backend.installed_cuda() is not None
 
 
-def open_place(name: str, threads: int, tf32: bool = False) -> Place | str:
-    """The place of this name, or why it is not there. The emulator is no GPU: its times say nothing of one."""
+def open_place(name: str, threads: int, tf32: bool = False, cpu_time: bool = False) -> Place | str:
+    """The place of this name, or why it is not there. The emulator is no GPU: its times say nothing of one.
+
+    `cpu_time` is for places on the CPU.
+    """
     device = "cuda" if "cuda" in name else "cpu"
     lib: Any = gpunn
     if name.startswith("torch"):
@@ -145,7 +151,8 @@ def open_place(name: str, threads: int, tf32: bool = False) -> Place | str:
             return f"no GPU found ({problem})"
     if device == "cuda":
         lib.backends.cuda.matmul.allow_tf32 = tf32
-    return Place(name, lib, device, name.endswith("strong"), name.endswith("captured"), tf32)
+    counts_cpu = cpu_time and device == "cpu"
+    return Place(name, lib, device, name.endswith("strong"), name.endswith("captured"), tf32, counts_cpu)
 
 
 @dataclass(frozen=True)
@@ -186,6 +193,11 @@ class Case:
         """The name with its type and memory format, if these are not the usual ones."""
         kind = "" if self.dtype == "float32" else f"/{self.dtype}"
         return self.name + kind + ("" if self.layout == "contiguous" else f"/{self.layout}")
+
+    @property
+    def reason(self) -> str:
+        """Why PyTorch is much faster, as far as anybody knows."""
+        return self.note or SOFTWARE.get(self.dtype, "nobody has looked into it")
 
     @property
     def bytes(self) -> int:

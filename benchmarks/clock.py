@@ -74,4 +74,5 @@ class _Watch:
             returned = time.perf_counter()
             self._place.synchronize()
             seconds = first.elapsed_time(last) / 1e3
-        return Sample(seconds, returned - start, time.process_time() - cpu)
+        took = time.process_time() - cpu
+        return Sample(took, took, took) if self._place.cpu_time else Sample(seconds, returned - start, took)

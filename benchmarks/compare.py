@@ -9,7 +9,8 @@ from typing import Any
 
 from .tables import WIDTH, columns, duration, geometric_mean
 
-SAME = ("cpu", "gpu", "threads", "numpy", "blas", "cupy", "torch", "tf32", "cache")  # must agree for a fair comparison
+# must agree for a fair comparison
+SAME = ("cpu", "gpu", "threads", "numpy", "blas", "cupy", "torch", "tf32", "cache", "clock")
 
 
 def read(file: str) -> dict[str, Any]:

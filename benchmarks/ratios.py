@@ -36,7 +36,7 @@ def page(found: dict[str, Any], source: str) -> str:
     slow = [name for name in both if ratios[name] < SLOW]
     if slow:
         lines += ["", f"Below {SLOW:g}, and why:", ""]
-        lines += [f"- {name}: {both[name]['cpu'].get('note', 'nobody has looked into it')}" for name in slow]
+        lines += [f"- {name}: {both[name]['cpu'].get('reason', 'nobody has looked into it')}" for name in slow]
     return "\n".join(lines) + "\n"
 
 

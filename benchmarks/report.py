@@ -19,6 +19,7 @@ HEADER = {  # lines of the header: what is in them, and how
     "software": ("gpunn {gpunn}", "commit {commit}", "Python {python}", "NumPy {numpy}", "{blas}", "PyTorch {torch}"),
     "precision": ("{dtypes}", "TF32: {tf32}"),
     "caches": ("{cache}",),
+    "clock": ("{clock}",),
 }
 
 
@@ -104,7 +105,7 @@ def notes(report: Report) -> str:
     for result in report.results:
         found = ratio(result, "cpu", "torch")
         if found is not None and found < SLOW:
-            slow[f"{result.case.title}, {found:.2f}"] = result.case.note or "nobody has looked into it"
+            slow[f"{result.case.title}, {found:.2f}"] = result.case.reason
     faults = {f"{r.case.title} in {name}": fault for r in report.results for name, fault in r.faults.items()}
     parts = []
     for title, said in ((f"below {SLOW:g} of PyTorch's speed on the CPU:", slow), ("failed:", faults)):
@@ -113,7 +114,9 @@ def notes(report: Report) -> str:
     times = [t for result in report.results for name, t in result.times.items() if "cuda" not in name]
     had = sum(t.cpu for t in times) / sum(t.median for t in times) if times else 1.0
     if 0 < had < BUSY:
-        parts.append(f"busy: runs on the CPU had it for {100 * had:.0f} % of their time. Ratios hold, times do not.")
+        told = f"busy: runs on the CPU had it for {100 * had:.0f} % of their time. Ratios of places on one device"
+        told += " suffer less than times; --cpu-time leaves the waiting out."
+        parts.append(textwrap.fill(told, WIDTH, subsequent_indent="  "))
     return "\n\n".join(parts)
 
 

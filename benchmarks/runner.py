@@ -92,6 +92,8 @@ def _trouble(args: Any) -> str | None:
     args.batches = sorted({int(n) for n in given})
     if args.seconds is not None and not 0 <= args.seconds < math.inf:
         return f"--seconds: expected a time, got {args.seconds:g}"
+    if args.cpu_time and cpu_threads() > 1:
+        return "--cpu-time adds the time of all threads up: let there be one, by the variable OPENBLAS_NUM_THREADS=1"
     if args.fail_below is not None and args.compare is None:
         return "--fail-below says how slow a case may be in parts of its earlier speed: it needs --compare OLD.json"
     for option in ("json", "markdown"):
@@ -131,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     how = parser.add_argument_group("how").add_argument
     how("--seconds", type=float, metavar="S", help="for each case and backend (default: 1, with --quick 0.25)")
     how("--cold", action="store_true", help="drive the data out of the caches before each run")
+    how("--cpu-time", action="store_true", help="on the CPU count what the process had of it: for busy machines")
     how("--no-error", action="store_true", help="do not compute the errors against float64")
     out = parser.add_argument_group("what is done with the results").add_argument
     out("--json", metavar="FILE", help="write them as JSON (Google Benchmark's form) too; - for stdout, without tables")
@@ -151,7 +154,7 @@ def _listed(parser: argparse.ArgumentParser, what: str, given: str, known: tuple
 def run(cases: list[Case], names: list[str], args: Any) -> Report:
     """Open the places, measure their ceilings and the cases. Ctrl-C ends it with what is there by then."""
     threads = cpu_threads()
-    opened = {name: open_place(name, threads, args.tf32) for name in names}
+    opened = {name: open_place(name, threads, args.tf32, args.cpu_time) for name in names}
     places = [place for place in opened.values() if isinstance(place, Place)]
     missing = {name: reason for name, reason in opened.items() if isinstance(reason, str)}
     seconds = args.seconds if args.seconds is not None else (0.25 if args.quick else 1.0)
@@ -159,7 +162,9 @@ def run(cases: list[Case], names: list[str], args: Any) -> Report:
     cases = [case for case in cases if on_gpu or not case.large]
     dtypes = list(dict.fromkeys(case.dtype for case in cases))
     batches = args.batches or (list(BATCHES) if on_gpu or args.plot else [])
-    report = Report([], names, {}, missing, context(places, threads, "cold" if args.cold else "warm", dtypes))
+    found = context(places, threads, "cold" if args.cold else "warm", dtypes)
+    found["clock"] = "CPU time of the process, on a GPU its events" if args.cpu_time else "wall, on a GPU its events"
+    report = Report([], names, {}, missing, found)
     meters: list[Meter] = []
     bar = tqdm(cases, desc="bench", leave=False, disable=not sys.stderr.isatty(), file=sys.stderr)
     try:

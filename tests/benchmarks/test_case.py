@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import gpunn
-from benchmarks.case import Place, open_place
+from benchmarks.case import Case, Place, open_place
 from benchmarks.families import select
 from gpunn import backend, emulator
 
@@ -193,6 +193,20 @@ def test_tensors_of_one_shape_differ():
     place = Place("cpu", gpunn, "cpu")
     x, g = place.random(100), place.random(100)
     assert abs((x * g).mean().item()) < 0.5 and not x.equal(g)
+
+
+def test_the_cpu_time_is_for_places_on_the_cpu(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", Torch())
+    assert open_place("cpu", 1, cpu_time=True).cpu_time and open_place("torch", 1, cpu_time=True).cpu_time
+    assert not open_place("torch-cuda", 1, cpu_time=True).cpu_time
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [({}, "nobody has"), ({"dtype": "float16"}, "one number at a time"), ({"dtype": "float16", "note": "so"}, "so")],
+)
+def test_every_slow_case_has_a_reason(options, reason):
+    assert reason in Case("case", lambda place: None, **options).reason
 
 
 def test_the_cpu_is_always_there():

@@ -15,6 +15,12 @@ def test_on_a_cpu_a_run_takes_as_long_as_its_call(monkeypatch):
     assert sample == Sample(seconds=0.25, enqueue=0.25, cpu=0.125)
 
 
+def test_on_a_busy_cpu_only_what_the_process_had_may_count(monkeypatch):
+    clock = Clock(monkeypatch, part=0.5)
+    sample = runner(lambda: clock.work(0.25), Place("cpu", clock, "cpu", cpu_time=True))(8)
+    assert sample == Sample(0.125, 0.125, 0.125)
+
+
 def test_on_a_gpu_waiting_is_part_of_the_time_but_not_of_the_call(monkeypatch):
     gpu = PlayedGpu(monkeypatch)
 

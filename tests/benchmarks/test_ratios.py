@@ -22,7 +22,7 @@ def test_ratios_means_and_reasons():
     entries = [
         entry("x", "cpu", 2.0, error=1e-7),
         entry("x", "torch", 1.0),
-        entry("y", "cpu", 8.0, note="because"),
+        entry("y", "cpu", 8.0, reason="because"),
         entry("y", "torch", 1.0),
         entry("z", "cpu", 8.0),
     ]

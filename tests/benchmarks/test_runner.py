@@ -172,6 +172,18 @@ def test_errors_can_be_left_out_and_caches_be_cold(monkeypatch, capsys):
     assert "caches     cold" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("threads", "code"), [(1, 0), (2, 2)])
+def test_the_cpu_time_is_that_of_one_thread(monkeypatch, capsys, threads, code):
+    monkeypatch.setattr(runner, "cpu_threads", lambda: threads)
+    try:
+        found = runner.main([*ONE, "--cpu-time"])
+    except SystemExit as end:
+        found = end.code
+    out, err = capsys.readouterr()
+    assert found == code
+    assert "let there be one" in err if code else "clock      CPU time of the process" in out
+
+
 def test_pytorch_as_fast_as_it_gets(capsys):
     runner.main(["mlp/step", "--backends", "torch,torch-cuda", "--strong", "--json", "-"])
     missing = json.loads(capsys.readouterr().out)["context"]["missing"]

@@ -1,0 +1,139 @@
+"""What training steps are made of: time in NumPy and around it, and the most memory, beside PyTorch's."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from gpunn.engine import function
+
+from .case import Place, open_place
+from .environment import cpu_threads
+from .memory import peak
+from .models import BATCHES
+from .networks import NETWORKS
+from .tables import columns, duration
+
+DESCRIPTION = """\
+Take training steps of networks apart, on the CPU: how much of their time goes into the NumPy code of
+operations and updates, how much into all around it (the engine, layers, checks), and how much memory
+they need at most beside PyTorch, each in a process of its own."""
+
+
+class Split(NamedTuple):
+    """Of a step: its seconds, those inside NumPy code, and how often that was called. Medians."""
+
+    step: float
+    inside: float
+    calls: int
+
+    @property
+    def around(self) -> float:
+        """What the step takes beyond its NumPy code, in parts of that."""
+        return self.step / self.inside - 1
+
+
+class _Clock:
+    """Adds up the CPU seconds inside the functions that it has wrapped."""
+
+    def __init__(self) -> None:
+        self.seconds, self.calls = 0.0, 0
+
+    def timed(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """`call`, whose time counts."""
+
+        def wrapped(*args: Any) -> Any:
+            start = time.process_time()
+            try:
+                return call(*args)
+            finally:
+                self.seconds += time.process_time() - start
+                self.calls += 1
+
+        return wrapped
+
+
+@contextmanager
+def _watched(optimizer: Any) -> Iterator[_Clock]:
+    """A clock over the forward of all operations and the updates of `optimizer`, as they run inside a step."""
+    clock, run = _Clock(), function.run_quietly
+    timed_run: Any = clock.timed(run)
+    function.run_quietly = timed_run  # type: ignore[misc]
+    optimizer.update = clock.timed(optimizer.update)
+    try:
+        yield clock
+    finally:
+        function.run_quietly = run  # type: ignore[misc]
+        del optimizer.update
+
+
+def split(place: Place, network: str, batch: int, seconds: float) -> Split:
+    """The parts of a step, from plain steps and steps with a clock inside that take turns.
+
+    All in CPU time of the process, so that other work on the machine does not count.
+    """
+    net = NETWORKS[network]
+    model = net.build(place)
+    x, labels = net.data(place, batch)
+    optimizer = place.sgd(model.parameters())
+
+    def step() -> float:
+        start = time.process_time()
+        optimizer.zero_grad()
+        place.lib.nn.functional.cross_entropy(model(x), labels).backward()
+        optimizer.step()
+        return time.process_time() - start
+
+    step()
+    steps, inside, calls = [], [], 0
+    end = time.perf_counter() + seconds
+    while len(steps) < 3 or time.perf_counter() < end:
+        steps.append(step())
+        with _watched(optimizer) as clock:
+            step()
+        inside.append(clock.seconds)
+        calls = clock.calls
+    return Split(statistics.median(steps), statistics.median(inside), calls)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print a table with a line for each network; 2 for wrong arguments."""
+    parser = argparse.ArgumentParser(prog="gpunn steps", description=DESCRIPTION)
+    parser.add_argument("networks", nargs="*", help=f"of {', '.join(NETWORKS)} (default: lenet5)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="for the time of each (default: %(default)s)")
+    parser.add_argument("--batch", type=int, help="(default: that of gpunn bench)")
+    parser.add_argument("--memory", action="store_true", help="also the most memory, beside PyTorch's")
+    args = parser.parse_args(argv)
+    names = args.networks or ["lenet5"]
+    if unknown := [name for name in names if name not in NETWORKS]:
+        parser.error(f"unknown network {', '.join(unknown)}; there are {', '.join(NETWORKS)}")
+    place = open_place("cpu", cpu_threads())
+    assert isinstance(place, Place)
+    rows = []
+    for name in names:
+        batch = args.batch or BATCHES[name]
+        found = split(place, name, batch, args.seconds)
+        each = (found.step - found.inside) / found.calls
+        cells = [f"{name}/batch{batch}", duration(found.step), duration(found.inside), f"{found.around:.1%}"]
+        rows.append([*cells, str(found.calls), duration(each), *(_memory(name, batch) if args.memory else ())])
+    head = ["step", "time", "in NumPy", "around it", "calls", "around each"]
+    print(columns([head + (["peak", "PyTorch's", "ratio"] if args.memory else []), *rows]))
+    return 0
+
+
+def _memory(network: str, batch: int) -> list[str]:
+    """The most memory beyond what lies there before a step, that of PyTorch, and the ratio with all that lies there."""
+    ours = peak("cpu", network, batch)
+    if importlib.util.find_spec("torch") is None:
+        return [_size(ours.step), "not installed", ""]
+    theirs = peak("torch", network, batch)
+    return [_size(ours.step), _size(theirs.step), f"{sum(ours) / sum(theirs):.2f}"]
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"
