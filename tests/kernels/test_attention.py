@@ -1,5 +1,7 @@
 """The kernels of kernels/attention: no faults, and the same bits in any order of threads."""
 
+from types import ModuleType, SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -54,7 +56,7 @@ def test_faults_and_orders(shape, keys, heads, options, dtype):
 
 
 def test_half_types_without_tensor_cores(monkeypatch):
-    monkeypatch.setattr(launches, "has_tensor_cores", lambda xp: False)
+    monkeypatch.setattr(launches, "has_tensor_cores", lambda *gpu: False)
     shape, keys, heads, options = RUNS[2]
     check_kernels(lambda: results(shape, keys, heads, "float16", **options), orders=1)
 
@@ -90,7 +92,7 @@ def test_gradients_that_do_not_fit(monkeypatch):
     """Of GPUs with 99 KiB for a block: the output comes from tensor cores, gradients in float32."""
     launched = []
     launch = launches.kernels.launch
-    monkeypatch.setattr(launches, "shared_memory", lambda xp: 99 << 10)
+    monkeypatch.setattr(launches, "shared_memory", lambda *gpu: 99 << 10)
     monkeypatch.setattr(launches.kernels, "launch", lambda file, *more: (launched.append(file), launch(file, *more)))
     with emulator.enable():
         for width in (128, 250):
@@ -98,6 +100,20 @@ def test_gradients_that_do_not_fit(monkeypatch):
     tensor = ["attention/tensor_forward", "attention/delta", *["attention/tensor_backward"] * 3]
     plain = ["attention/tensor_forward", "attention/delta", *["attention/backward"] * 2, "attention/tensor_backward"]
     assert launched == [*tensor, *plain]
+
+
+def test_each_gpu_is_asked_for_itself():
+    def properties(number):
+        return {"sharedMemPerBlockOptin": (64 << 10, 227 << 10)[number]}
+
+    cuda = SimpleNamespace(
+        Device=lambda number: SimpleNamespace(compute_capability=("75", "90")[number]),
+        runtime=SimpleNamespace(getDeviceProperties=properties),
+    )
+    cupy = ModuleType("cupy")
+    cupy.cuda = cuda
+    assert [launches.has_tensor_cores(cupy, number) for number in (0, 1)] == [False, True]
+    assert [launches.shared_memory(cupy, number) for number in (0, 1)] == [64 << 10, 227 << 10]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

@@ -89,12 +89,12 @@ def _run(
     blocks = shape[0] * heads * -(-length // SIDE) if columns else 0
     word = C_TYPES[q.dtype.name]
     tensor = tiles(f"attention/tensor_{file}", word) if q.dtype != np.float32 or is_tf32_in_products() else ()
-    width = max(q.shape[3], v.shape[3])
-    if tensor and width <= tensor[-1]["D"] and has_tensor_cores(xp):
+    width, gpu = max(q.shape[3], v.shape[3]), int(q.device.id)
+    if tensor and width <= tensor[-1]["D"] and has_tensor_cores(xp, gpu):
         tile = next(t for t in tensor if t["D"] >= width)
         stays = 2 if kernel in ("attention_query_gradient", "attention_key_gradient") else 1
         shared = (stays * SIDE + 2 * tile["STEP"]) * tile["D"] * q.dtype.itemsize
-        if shared <= shared_memory(xp):  # GPUs of 99 KiB have too little for gradients of float32 with D > 128
+        if shared <= shared_memory(xp, gpu):  # GPUs of 99 KiB have too little for gradients of float32 with D > 128
             kernels.launch(f"attention/tensor_{file}", kernel, blocks * tile["BLOCK"], args, tile, shared)
             return
     plain = tiles(f"attention/{file}", word)
@@ -112,15 +112,15 @@ def tiles(file: str, word: str) -> tuple[dict[str, int], ...]:
 
 
 @functools.cache
-def has_tensor_cores(xp: Any) -> bool:
-    """Whether the GPU has cp.async and mma.sync for bfloat16."""
-    return int(xp.cuda.Device().compute_capability) >= kernel_file("attention/tensor_forward").arch
+def has_tensor_cores(xp: Any, number: int) -> bool:
+    """Whether GPU `number` has cp.async and mma.sync for bfloat16."""
+    return int(xp.cuda.Device(number).compute_capability) >= kernel_file("attention/tensor_forward").arch
 
 
 @functools.cache
-def shared_memory(xp: Any) -> int:
-    """The bytes of shared memory that a block of the GPU may have."""
-    return int(xp.cuda.runtime.getDeviceProperties(xp.cuda.Device().id)["sharedMemPerBlockOptin"])
+def shared_memory(xp: Any, number: int) -> int:
+    """The bytes of shared memory that a block of GPU `number` may have."""
+    return int(xp.cuda.runtime.getDeviceProperties(number)["sharedMemPerBlockOptin"])
 
 
 def _accumulator(x: Array) -> Any:
