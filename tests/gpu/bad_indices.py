@@ -1,4 +1,4 @@
-"""Indices out of bounds: the right error at the next wait at the latest, and a GPU that goes on computing."""
+"""Indices and numbers out of range: the right error at the next wait at the latest, and a GPU that goes on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 import gpunn as gp
 from gpunn import backend
+from gpunn.errors import ArgumentError
 from tests.gpu.step import Case, Setting, Step
 
 F = gp.nn.functional
@@ -52,19 +53,44 @@ OPERATIONS: dict[str, Callable[[Any], Any]] = {
     "scatter_add": lambda i: _table(str(i.device)).scatter_add(0, _columns(i), _ones(i, 5, 5)),
     "index_add": lambda i: _table(str(i.device)).index_add(0, i, _ones(i, 5, 5)),
     "take": lambda i: _table(str(i.device))[:, 0].take(i),
+    "take_along_dim": lambda i: _table(str(i.device)).take_along_dim(_columns(i), 0),
+    "index_put, added up": lambda i: _table(str(i.device)).index_put((i,), _ones(i, 5, 5), accumulate=True),
+    "index_copy": lambda i: _table(str(i.device)).index_copy(0, i, _ones(i, 5, 5)),
+    "index_fill": lambda i: _table(str(i.device)).index_fill(0, i, 2.0),
+    "scatter_reduce": lambda i: _table(str(i.device)).scatter_reduce(0, _columns(i), 9 * _ones(i, 5, 5), "amax"),
+    "put": lambda i: _table(str(i.device))[:, 0].clone().put_(i, _ones(i, 5)),
+    "one_hot": lambda i: F.one_hot(i, SIZE),
+    "max_unpool1d": lambda i: F.max_unpool1d(_ones(i, 1, 1, 5), i.reshape(1, 1, 5), 3, 1),
+    "ctc_loss": lambda i: F.ctc_loss(_logits(i).expand(12, 5, SIZE), i.reshape(5, 1), [12] * 5, [1] * 5, blank=2),
     "cross_entropy": lambda i: F.cross_entropy(_logits(i), i),
     "nll_loss": lambda i: F.nll_loss(_logits(i), i, reduction="none"),
 }
 
 
+GOOD = np.array([0, 6, 3, 3, 1])
+
+# Each takes five numbers, all good ones in [0, 1].
+RANGES: dict[str, Callable[[Any], Any]] = {
+    "binary_cross_entropy": lambda x: F.binary_cross_entropy(x, _ones(x, 5) / 2),
+    "gaussian_nll_loss": lambda x: F.gaussian_nll_loss(_ones(x, 5), _ones(x, 5) / 2, x),
+    "bernoulli": lambda x: gp.bernoulli(x).cumsum(0) * 0,
+    "normal": lambda x: gp.normal(0.0, x) * 0,
+    "multinomial": lambda x: gp.multinomial(x, 1) * 0,
+    "quantile": lambda x: _table(str(x.device))[:, 0].quantile(x),
+}
+
+
 def cases(setting: Setting) -> Mapping[str, Case]:
     """A case for each operation and kind of fault."""
-    return {f"{n}, {what}": partial(refused, op, bad) for n, op in OPERATIONS.items() for what, bad in BAD.items()}
+    found = {f"{n}, {what}": partial(refused, op, bad) for n, op in OPERATIONS.items() for what, bad in BAD.items()}
+    good = np.array([0.25, 1.0, 0.5, 0.5, 0.75])
+    return found | {f"{n}, a number": partial(refused, op, -3.0, good, ArgumentError) for n, op in RANGES.items()}
 
 
-def refused(op: Callable[[Any], Any], bad: int) -> dict[str, Any]:
+def refused(
+    op: Callable[[Any], Any], bad: float, good: np.ndarray = GOOD, kind: type[Exception] = IndexError
+) -> dict[str, Any]:
     """A good index gives what the CPU gives; the bad one an IndexError; then the good one again the same."""
-    good = np.array([0, 6, 3, 3, 1])
     wanted = values(op(gp.tensor(good)))
     np.testing.assert_array_equal(values(op(gp.tensor(good, device="cuda"))), wanted)
     spoilt = good.copy()
@@ -73,9 +99,9 @@ def refused(op: Callable[[Any], Any], bad: int) -> dict[str, Any]:
     try:
         op(gp.tensor(spoilt, device="cuda"))
         gp.cuda.synchronize()
-    except IndexError as error:
+    except kind as error:
         text = str(error)
-    assert text, "no IndexError"
+    assert text, f"no {kind.__name__}"
     assert str(bad) in text, f"the error does not name {bad}: {text}"
     gp.cuda.synchronize()  # the error is told once
     found = values(op(gp.tensor(good, device="cuda")))
@@ -88,4 +114,6 @@ def values(x: Any) -> np.ndarray:
     return np.round(backend.asnumpy(x.array).astype(np.float64), 9)
 
 
-STEP = Step("indices", "indices out of bounds: IndexError, and the context is alive after", __name__, cases, limit=60)
+STEP = Step(
+    "indices", "indices and numbers out of range: the error, and the context is alive after", __name__, cases, limit=60
+)

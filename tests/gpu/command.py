@@ -16,6 +16,11 @@ from tests.gpu.step import Setting, Skipped, Step
 from tests.gpu.steps import STEPS
 
 PASSED, FAILED, NO_GPU, UNFINISHED = 0, 1, 3, 4  # exit codes; 2 is for wrong arguments
+VERDICTS = {
+    PASSED: "all passed",
+    FAILED: "there are failures: see FAILED above and summary.json",
+    UNFINISHED: "none failed",
+}
 
 
 def main(argv: Sequence[str] | None = None, steps: Mapping[str, Step] = STEPS) -> int:
@@ -30,8 +35,10 @@ def main(argv: Sequence[str] | None = None, steps: Mapping[str, Step] = STEPS) -
             (args.out / name).unlink(missing_ok=True)
     setting = Setting(args.rehearse)
     journal = Journal(args.out, sources_digest())
+    where = "a rehearsal on the emulator, with small sizes" if args.rehearse else "on the GPU"
+    print(f"gpu-check: {where}; at most {args.minutes:g} minutes; results in {args.out}", flush=True)
     if journal.outdated:
-        print(f"{journal.outdated} results of other sources do not count")
+        print(f"the sources have changed: {journal.outdated} earlier results do not count")
     runner = Runner(journal, setting, time.monotonic() + 60 * args.minutes)
     wanted: dict[str, list[str]] = {}
     for name in args.only or steps:
@@ -40,19 +47,24 @@ def main(argv: Sequence[str] | None = None, steps: Mapping[str, Step] = STEPS) -
         for name, cases in wanted.items():
             todo = [case for case in cases if not journal.is_done(name, case, args.again)]
             if todo:
+                print(f"{name}: {steps[name].title}; {len(todo)} of {len(cases)} cases are left", flush=True)
                 runner.run(steps[name], todo)
     finally:
         found = summary(journal, wanted, {name: step.title for name, step in steps.items()})
         (args.out / "summary.json").write_text(json.dumps(found, indent=1) + "\n")
         print(table(found))
-    return _exit_code(found["steps"])
+    code = _exit_code(found["steps"])
+    left = sum(len(step["left"]) for step in found["steps"].values())
+    print(f"{VERDICTS[code]}{f'; {left} cases are left: call it again to go on' if left else ''}")
+    return code
 
 
 def _arguments(argv: Sequence[str] | None, steps: Mapping[str, Step]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.gpu",
         description="Check gpunn on this machine's GPU. A run that was cut off goes on when it is called again.",
-        epilog="Exit codes: 0 all passed, 1 a case failed, 3 no GPU, 4 time is up and cases are left.",
+        epilog="Exit codes: 0 all passed, 1 a case failed, 3 no GPU (or a package is missing), 4 time is up and cases "
+        "are left.",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the results are kept")
     parser.add_argument("--only", nargs="+", choices=list(steps), metavar="STEP", help=f"of {', '.join(steps)}")

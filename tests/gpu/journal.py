@@ -85,8 +85,13 @@ def table(found: Mapping[str, Any]) -> str:
                 failed.append(f"FAILED {name} {case}: {_last_line(result['text'])}")
             if result["state"] == "skipped":
                 skipped.setdefault((name, result["text"]), []).append(case)
-    reasons = [f"skipped {name} ({len(cases)}, first {cases[0]}): {text}" for (name, text), cases in skipped.items()]
+    reasons = [f"skipped {name}{_which(cases)}: {text}" for (name, text), cases in skipped.items()]
     return "\n".join([*lines, *failed, *reasons])
+
+
+def _which(cases: list[str]) -> str:
+    """Which cases of a step; nothing for "*", the whole of it."""
+    return "" if cases == ["*"] else f" ({len(cases)} cases, first {cases[0]})"
 
 
 def _last_line(text: str) -> str:

@@ -38,7 +38,7 @@ extern "C" __global__ void race(float* y, const float* x) {
 
 
 def cases(setting: Setting) -> Mapping[str, Case]:
-    """The four tools and the fences, each over each file of tests/kernels that has runs."""
+    """The four tools and the fences, each over each test of tests/kernels that has runs."""
     need_pytest()
     if setting.rehearsal:
         raise Skipped("the emulator has checks of its own, and no compute-sanitizer")
@@ -72,7 +72,7 @@ def tool_problem(tool: str) -> str | None:
 
 
 def sanitized(tool: str, name: str) -> dict[str, Any]:
-    """One run of each kernel test of a file under `tool`."""
+    """One run of a kernel test under `tool`."""
     if shutil.which("compute-sanitizer") is None:
         raise Skipped(NOT_INSTALLED)
     try:

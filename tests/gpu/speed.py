@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.families import everything
 from gpunn import backend, kernels
 from tests.gpu import training
 from tests.gpu.models import MODELS
@@ -26,14 +27,19 @@ TEXT = 'extern "C" __global__ void nothing(float* y, long long n) {}'
 
 def cases(setting: Setting) -> Mapping[str, Case]:
     """One process has the GPU at a time."""
-    bench = {
-        "bench, quick": ["--quick", "--backends", "cpu,cuda,torch"],
-        "bench, all on the GPU": ["--backends", "cuda", "--seconds", "0.1"],
-    }
+    bench = {"bench, quick": ["--quick", "--backends", "cpu,cuda,torch,torch-cuda"]}
+    on_gpu = ["--backends", "cuda,cuda-captured,torch-cuda", "--seconds", "0.1", "--batches", "1", "--no-error"]
+    bench |= {f"bench, {part}": [part, *on_gpu] for part in parts()}
     bench = setting.pick(bench, {"bench, quick": ["relu/forward/", "--backends", "cpu", "--seconds", "0"]})
     found: dict[str, Case] = {name: partial(benchmarks, arguments) for name, arguments in bench.items()}
     found["calls"], found["ceilings"] = partial(calls, setting), partial(ceilings, setting)
     return found | {name: partial(training.compared, name, setting) for name in setting.pick(MODELS, REHEARSED)}
+
+
+def parts() -> list[str]:
+    """The families of `gpunn bench`, models one by one: words that choose their cases."""
+    names = [f"{case.family}/{case.title}".split("/") for case in everything()]
+    return list(dict.fromkeys(f"{family}/{name}/" for family, name, *_ in names))
 
 
 def benchmarks(arguments: Sequence[str]) -> dict[str, Any]:

@@ -60,9 +60,10 @@ class Step:
 
 
 def need_pytest() -> None:
-    """Skip what is made of the test suite where pytest is missing."""
-    if importlib.util.find_spec("pytest") is None:
-        raise Skipped("pytest is not installed here; the other steps do not need it")
+    """Skip what is made of the test suite where pytest is missing, or what all tests need."""
+    missing = [name for name in ("pytest", "hypothesis") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise Skipped(f"{' and '.join(missing)} not installed here: pip install {' '.join(missing)}")
 
 
 def python(arguments: Sequence[str], before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:

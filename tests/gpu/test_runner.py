@@ -1,6 +1,8 @@
 """The runner: crashes, hangs, time limits, going on where it stopped, the exit code."""
 
 import json
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -10,7 +12,7 @@ from gpunn import backend
 from tests.gpu import command, planted
 from tests.gpu.journal import Journal, sources_digest, summary, table
 from tests.gpu.runner import LEAST, Runner
-from tests.gpu.step import Setting, Skipped, Step
+from tests.gpu.step import ROOT, Setting, Skipped, Step
 from tests.gpu.worker import outcome, run_cases
 
 SETTING = Setting()
@@ -153,11 +155,23 @@ def test_no_gpu(tmp_path, capsys, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_package_that_is_missing(tmp_path):
+    script = "import sys, runpy; sys.modules['ml_dtypes'] = None; runpy.run_module('tests.gpu', run_name='__main__')"
+    words = [sys.executable, "-c", script, "--out", str(tmp_path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == command.NO_GPU and "ml_dtypes" in done.stdout and not done.stderr
+    assert done.stdout.endswith("which gpunn needs: pip install ml_dtypes. Nothing was checked.\n")
+
+
 def test_exit_codes_and_summary(tmp_path, capsys, gpu):
     out = ["--out", str(tmp_path)]
     assert command.main(out, steps("good", "skipped")) == command.PASSED == 0
-    assert "skipped planted (1, first skipped): no reason" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert said.startswith(f"gpu-check: on the GPU; at most 9 minutes; results in {tmp_path}\n")
+    assert "\nplanted: faults; 2 of 2 cases are left\n" in said
+    assert "skipped planted (1 cases, first skipped): no reason" in said and said.endswith("\nall passed\n")
     assert command.main([*out, "--minutes", "0"], steps("good", "last")) == command.UNFINISHED == 4
+    assert capsys.readouterr().out.endswith("\nnone failed; 1 cases are left: call it again to go on\n")
     assert command.main([*out, "--only", "planted"], steps("good", "false")) == command.FAILED == 1
     assert "FAILED planted false: AssertionError: one and one" in capsys.readouterr().out
     found = json.loads((tmp_path / "summary.json").read_text())["steps"]["planted"]
@@ -172,7 +186,7 @@ def test_exit_codes_and_summary(tmp_path, capsys, gpu):
 
 def test_a_step_that_cannot_run_here(tmp_path, capsys, gpu):
     assert command.main(["--out", str(tmp_path)], steps(absent=True)) == 0
-    assert "skipped planted (1, first *): no such tool" in capsys.readouterr().out
+    assert "\nskipped planted: no such tool\n" in capsys.readouterr().out
 
 
 def test_the_table_counts():
