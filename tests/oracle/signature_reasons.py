@@ -12,7 +12,7 @@ PYTHON = {
     "load": "nothing is unpickled, so that there are no further arguments for pickle",
     "nn.functional.max_pool3d": "torch.overrides has two flags the other way round, max_pool3d itself has not",
     "utils.data.random_split": "the default generator is taken when it is called, not when it is defined",
-    "utils.checkpoint.checkpoint": "preserve_rng_state has a name, and its place is before the keywords of the function",
+    "utils.checkpoint.checkpoint": "preserve_rng_state has a name, and stands before the keywords of the function",
     "utils.checkpoint.checkpoint_sequential": "preserve_rng_state, PyTorch's only further argument, has a name",
     "cuda.Stream": "further arguments are the numbers of a stream inside PyTorch",
 }
