@@ -33,16 +33,22 @@ Describe = Callable[[str, int], Exception]  # the error for " at position 3" and
 
 
 class _Faults:
-    """The slots of one GPU, and what the host knows of the launches that they belong to."""
+    """The slots of one stream of a GPU, and what the host knows of the launches that they belong to."""
 
-    def __init__(self, array: Array) -> None:
-        self.array = array
+    def __init__(self, array: Array, stream: Any) -> None:
+        self.array, self.stream = array, stream
         self.launches: list[tuple[tuple[int, ...], Describe]] = []  # the shape of what is looked at; its error
 
     def read(self) -> Exception | None:
-        """The error for the first offender of all launches since the last read; forgets them."""
-        launches, self.launches = self.launches, []
-        return self._first_of(launches)
+        """The error for the first offender of all launches since the last read; forgets them.
+
+        None while the stream is still at work: the host has waited for another one.
+        """
+        with self.array.device, self.stream:
+            if not self.stream.done:
+                return None
+            launches, self.launches = self.launches, []
+            return self._first_of(launches)
 
     def _first_of(self, launches: list[tuple[tuple[int, ...], Describe]]) -> Exception | None:
         words = self.array.get()
@@ -69,7 +75,7 @@ class _GraphFaults(_Faults):
         return self._first_of(self.launches) if was_launched else None
 
 
-_faults: dict[tuple[Any, int], _Faults] = {}
+_faults: dict[tuple[Any, int, int], _Faults] = {}  # by module, GPU and stream
 _of_graphs: weakref.WeakSet[_GraphFaults] = weakref.WeakSet()
 _lock = threading.Lock()
 
@@ -112,10 +118,7 @@ def _slot(array: Array, describe: Describe | None) -> tuple[Array, int]:
     cupy = array_module(array)
     with _lock:
         recording = capture.current()
-        known = _faults.get((cupy, array.device.id)) if recording is None else _of_graph(cupy, recording)
-        if known is None:
-            empty = cupy.full((SLOTS, WORDS), _EMPTY, np.uint64)
-            known = _faults[cupy, array.device.id] = _Faults(empty)
+        known = _of_stream(cupy, array) if recording is None else _of_graph(cupy, recording)
         if describe is None:
             return known.array, -1
         if len(known.launches) < SLOTS:
@@ -123,12 +126,22 @@ def _slot(array: Array, describe: Describe | None) -> tuple[Array, int]:
         return known.array, len(known.launches) - 1
 
 
+def _of_stream(cupy: Any, array: Array) -> _Faults:
+    """The slots of the current stream, on the GPU of `array`."""
+    stream = cupy.cuda.get_current_stream()
+    key = cupy, array.device.id, stream.ptr
+    if key not in _faults:
+        _faults[key] = _Faults(cupy.full((SLOTS, WORDS), _EMPTY, np.uint64), stream)
+    return _faults[key]
+
+
 def _of_graph(cupy: Any, recording: capture.Capture) -> _GraphFaults:
     """The slots of the graph that is being recorded; they live as long as its notes."""
     found: _GraphFaults | None = recording.parts.get("bounds")
     if found is None:
         empty = np.full((SLOTS, WORDS), _EMPTY, np.uint64)
-        found = recording.parts["bounds"] = _GraphFaults(recording.constant(cupy, empty))
+        stream = cupy.cuda.get_current_stream()
+        found = recording.parts["bounds"] = _GraphFaults(recording.constant(cupy, empty), stream)
         recording.after.append(found.launched)
         _of_graphs.add(found)
     return found

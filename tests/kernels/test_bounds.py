@@ -79,3 +79,22 @@ def test_an_index_that_was_seen_before_has_no_slot(cupy):
     assert faults is first
     assert slot == 0
     bounds.check()
+
+
+def test_streams_have_slots_of_their_own_which_are_read_when_they_are_done(cupy, monkeypatch):
+    streams = [cupy.cuda.Stream(non_blocking=True) for _ in range(2)]
+    noted = []
+    for i, stream in enumerate(streams):
+        with stream:
+            noted.append(bounds.slot(f"op{i}", cupy.zeros(3, np.int64), 0, 2))
+            note(*noted[i], i, 5 + i)
+    assert noted[0][0] is not noted[1][0]
+    busy = streams[:1]
+    monkeypatch.setattr(type(streams[0]), "done", property(lambda stream: stream not in busy))
+    with pytest.raises(IndexRangeError, match="op1: index 6 at position 1"):
+        bounds.check()
+    bounds.check()
+    busy.clear()
+    with pytest.raises(IndexRangeError, match="op0: index 5 at position 0"):
+        bounds.check()
+    bounds.check()
