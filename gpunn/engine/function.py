@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy import ndarray
 
 from gpunn import backend
 from gpunn.backend import Array, as_array
-from gpunn.engine import anomaly, modes
+from gpunn.engine import anomaly
 from gpunn.engine.graph import ONE_OUTPUT, Node, edge_of
 from gpunn.engine.modes import recording
+from gpunn.engine.quiet import run_quietly
 from gpunn.engine.saved import freed, save, save_output, unpack
-from gpunn.engine.variable import Edge, Variable, share_memory_of
+from gpunn.engine.variable import Edge, Variable, new_variable, share_memory_of
 from gpunn.errors import DeviceError, UnsupportedError
 
+NOTHING: Mapping[int, Any] = MappingProxyType({})  # what most nodes save
 _OUTPUT = -1  # the key of the first saved output among the saved inputs; the others go down from there
 
 
@@ -35,6 +38,7 @@ class Function(Node):
 
     __slots__ = ("__dict__", "_kept", "_saved", "needs")
 
+    _saved: Mapping[int, Any] | None  # by number of the input, or the key of the output
     saves: ClassVar[dict[int, tuple[int, ...]]] = {}
     saves_output: ClassVar[int] = False
     is_view: ClassVar[bool] = False  # the result shows the memory of the first input whenever it can
@@ -56,44 +60,49 @@ class Function(Node):
             cls.forward_numpy = cls.forward_cuda = cls.forward
 
     def __call__(self, *inputs: Any) -> Any:
-        if backend.is_cuda_in_use():
+        on_gpu = backend.is_cuda_in_use()
+        if on_gpu:
             inputs = _together(type(self).__name__, inputs)
+        recorded, record = recording.get(), False
         arrays: list[Any] = []
         needs: list[bool] = []
+        edges: list[Edge | None] = []
         for x in inputs:
-            is_variable = isinstance(x, Variable)
-            arrays.append(x.array if is_variable else x)
-            needs.append(is_variable and (x._requires_grad or (x._base is not None and x.requires_grad)))
-        record = True in needs and recording.get()
-        self.needs = tuple(needs) if record else (False,) * len(needs)
+            if isinstance(x, Variable):
+                arrays.append(x.array)
+                if recorded and (x._requires_grad or (x._base is not None and x.requires_grad)):
+                    record = True
+                    needs.append(True)
+                    edges.append(edge_of(x))
+                    continue
+            else:
+                arrays.append(x)
+            needs.append(False)
+            edges.append(None)
+        self.needs = tuple(needs)
         self._kept = None
-        result = self._run_forward(arrays)
-        variables: tuple[Any, ...]
-        if type(result) is not tuple:
-            variables = (Variable.result_type(result if type(result) is ndarray else as_array(result)),)
+        if on_gpu and backend.any_cuda(arrays):
+            result = self._run_on_gpu(arrays)
         else:
-            variables = tuple([Variable.result_type(as_array(a)) for a in result])
+            result = self.forward_numpy(*arrays) if self.is_view else run_quietly(self.forward_numpy, arrays)
+        if type(result) is tuple:
+            variables = tuple([new_variable(as_array(a)) for a in result])
+        else:
+            variables = (new_variable(result if type(result) is ndarray else as_array(result)),)
         if self.is_view:
             self._mark_views(inputs[0], variables, several=type(result) is tuple)
         if record:
-            self._record(inputs, variables)
+            self._record(inputs, tuple(edges), variables)
         else:
             self._kept = None
         if anomaly.active.get() is not None:
             anomaly.check_forward(self, arrays, [v.array for v in variables])
         return variables if type(result) is tuple else variables[0]
 
-    def _run_forward(self, arrays: list[Any]) -> Any:
-        """The forward for the device that `arrays` are on."""
-        if backend.any_cuda(arrays):
-            return self.forward_cuda(*arrays) if backend.cuda_device_count() == 1 else self._run_beside(arrays)
-        if self.is_view or modes.quiet.get():
-            return self.forward_numpy(*arrays)
-        with np.errstate(all="ignore"):  # infinities and NaNs are values here, as in PyTorch; costs 1 us
-            return self.forward_numpy(*arrays)
-
-    def _run_beside(self, arrays: list[Any]) -> Any:
-        """`forward_cuda` on the GPU that `arrays` are on, one of several: CuPy makes new arrays on the current one."""
+    def _run_on_gpu(self, arrays: list[Any]) -> Any:
+        """`forward_cuda` on the GPU that `arrays` are on: CuPy makes new arrays on the current one."""
+        if backend.cuda_device_count() == 1:
+            return self.forward_cuda(*arrays)
         first = next(array for array in arrays if backend.is_cuda(array))
         with backend.placed_on(backend.device_of(first)):
             return self.forward_cuda(*arrays)
@@ -114,24 +123,27 @@ class Function(Node):
             if before is not None and not several and (recording.get() or not source._requires_grad):
                 variable._views = (*before, self)
 
-    def _record(self, inputs: tuple[Any, ...], variables: tuple[Any, ...]) -> None:
-        needs = self.needs
-        edges = tuple([edge_of(x) if need else None for x, need in zip(inputs, needs, strict=True)])
-        saved: dict[int, Any] = {}
-        if self.saves:
-            for i, wanted_by in self.saves.items():
-                if i < len(inputs) and True in [needs[j] for j in wanted_by if j < len(needs)]:
-                    saved[i] = save(inputs[i], type(self).__name__)
+    def _record(self, inputs: tuple[Any, ...], edges: tuple[Edge | None, ...], variables: tuple[Any, ...]) -> None:
+        self._saved = self._put_aside(inputs, variables) if self.saves or self.saves_output else NOTHING
         self.enter_graph(edges, ONE_OUTPUT if len(variables) == 1 else tuple([v.array for v in variables]))
         for nr, variable in enumerate(variables):
-            if nr not in self.non_differentiable and variable.array.dtype.kind in "fV":
+            if variable.array.dtype.kind in "fV" and nr not in self.non_differentiable:
                 variable._requires_grad = True
                 variable._grad_fn = self
                 variable._output_nr = nr
-        if self.saves_output:
-            for nr in range(self.saves_output):
-                saved[_OUTPUT - nr] = save_output(variables[nr])
-        self._saved: dict[int, Any] | None = saved
+
+    def _put_aside(self, inputs: tuple[Any, ...], variables: tuple[Any, ...]) -> Mapping[int, Any]:
+        """What backward needs of the inputs and outputs."""
+        saved: dict[int, Any] = {}
+        needs = self.needs
+        for i, wanted_by in self.saves.items():
+            for j in wanted_by:
+                if j < len(needs) and needs[j] and i < len(inputs):
+                    saved[i] = save(inputs[i], type(self).__name__)
+                    break
+        for nr in range(self.saves_output):
+            saved[_OUTPUT - nr] = save_output(variables[nr])
+        return saved
 
     @property
     def kept(self) -> Any:
@@ -168,7 +180,7 @@ class Function(Node):
         node = self.fresh()
         node.needs = (True,)
         node._kept = None
-        node._saved = {}
+        node._saved = NOTHING
         node.enter_graph((edge,), ONE_OUTPUT)
         return node
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
@@ -13,7 +12,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 recording: ContextVar[bool] = ContextVar("gpunn_recording", default=True)
 inference: ContextVar[bool] = ContextVar("gpunn_inference", default=False)
-quiet: ContextVar[bool] = ContextVar("gpunn_quiet", default=False)  # NumPy's warnings are off around all that runs
 
 
 def is_grad_enabled() -> bool:
@@ -24,17 +22,6 @@ def is_grad_enabled() -> bool:
 def is_inference_mode_enabled() -> bool:
     """Whether `inference_mode` is on."""
     return inference.get()
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Tell all operations inside that NumPy's floating point warnings are off already."""
-    before = quiet.get()
-    quiet.set(True)
-    try:
-        yield
-    finally:
-        quiet.set(before)
 
 
 class _Mode:

@@ -6,12 +6,11 @@ import heapq
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from gpunn import backend
 from gpunn.engine import anomaly, autocast, modes
 from gpunn.engine.graph import AccumulateGrad, Node, NodeHooks, add_to_grad, edge_of
 from gpunn.engine.hooks import replaced
+from gpunn.engine.quiet import quietly
 from gpunn.engine.variable import Variable
 from gpunn.errors import ArgumentTypeError, DtypeError, GraphError, ShapeError
 
@@ -90,6 +89,9 @@ def _root_grads(roots: Sequence[Variable], grads: Sequence[Tensor | None]) -> li
     return result
 
 
+_LEAVES = -(1 << 62)  # below the orders of all other nodes
+
+
 class _Walk:
     """One walk over the graph. `captured` holds the gradients at `targets`, keyed by (id of node, output)."""
 
@@ -116,24 +118,23 @@ class _Walk:
 
     def run(self) -> None:
         """Run every node that is needed, latest first. None chooses its dtype anew, also inside `autocast`."""
-        quiet, plain = np.errstate(all="ignore"), autocast.switched_off()
-        with modes.set_grad_enabled(self.create_graph), quiet, modes.quietly(), plain:
-            while self.ready:
-                node = heapq.heappop(self.ready)[2]
-                grads = self.buffers.pop(node, None)
+        ready, buffers, waiting_for = self.ready, self.buffers, self.waiting_for
+        with modes.set_grad_enabled(self.create_graph), quietly(), autocast.switched_off():
+            while ready:
+                node = heapq.heappop(ready)[1]
+                grads = buffers.pop(node, None)
                 inputs = () if grads is None else self._run_node(node, grads)
+                count = len(inputs)
                 for i, edge in enumerate(node.next_edges):
                     if edge is None:
                         continue
-                    if i < len(inputs) and inputs[i] is not None:
-                        is_ours = type(edge[0]) is AccumulateGrad and _is_ours(node, i, inputs, grads)
-                        self._deliver(*edge, inputs[i], is_ours)
-                    self._one_user_less(edge[0])
-
-    def _one_user_less(self, node: Node) -> None:
-        users = self.waiting_for[node] = self.waiting_for[node] - 1
-        if users == 0:
-            heapq.heappush(self.ready, _order(node))
+                    target, nr = edge
+                    if i < count and inputs[i] is not None:
+                        is_ours = type(target) is AccumulateGrad and _is_ours(node, i, inputs, grads)
+                        self._deliver(target, nr, inputs[i], is_ours)
+                    users = waiting_for[target] = waiting_for[target] - 1
+                    if users == 0:
+                        heapq.heappush(ready, _order(target))
 
     def _deliver(self, node: Node, nr: int, grad: Any, is_ours: bool) -> None:
         """Add `grad` to what has come in for output `nr` of `node`."""
@@ -147,17 +148,12 @@ class _Walk:
 
     def _run_node(self, node: Node, grads: list[Any]) -> tuple[Any, ...]:
         """Hooks, capture, then the node itself; returns the gradients of its inputs."""
-        is_needed = self.leads_to_target is None or node in self.leads_to_target
-        if not is_needed and not any([(id(node), nr) in (self.wanted or ()) for nr in range(len(grads))]):
+        if self.wanted is not None and not self._is_wanted(node, grads):
             return ()
         if node._hooks is not None:
             grads = self._apply_hooks_before(node._hooks, grads)
-        if self.wanted is not None:
-            for nr, grad in enumerate(grads):
-                if (id(node), nr) in self.wanted:
-                    self.captured[id(node), nr] = self._after_leaf_hooks(node, grad)
-            if not is_needed:
-                return ()
+        if self.wanted is not None and not self._capture(node, grads):
+            return ()
         if type(node) is AccumulateGrad:
             if self.wanted is None and grads[0] is not None:
                 node.accumulate(grads[0], node in self.owned)
@@ -165,6 +161,21 @@ class _Walk:
         if grads.count(None) == len(grads):
             return ()
         return self._differentiate(node, grads)
+
+    def _is_wanted(self, node: Node, grads: list[Any]) -> bool:
+        """Whether a target is an output of `node`, or comes after it."""
+        wanted = self.wanted or ()
+        return self._leads_to_target(node) or any([(id(node), nr) in wanted for nr in range(len(grads))])
+
+    def _leads_to_target(self, node: Node) -> bool:
+        return self.leads_to_target is None or node in self.leads_to_target
+
+    def _capture(self, node: Node, grads: list[Any]) -> bool:
+        """Keep the gradients of targets; whether `node` itself must run."""
+        for nr, grad in enumerate(grads):
+            if (id(node), nr) in (self.wanted or ()):
+                self.captured[id(node), nr] = self._after_leaf_hooks(node, grad)
+        return self._leads_to_target(node)
 
     def _differentiate(self, node: Node, grads: list[Any]) -> tuple[Any, ...]:
         if len(grads) > 1 and not node.takes_none:
@@ -216,13 +227,15 @@ def _is_ours(node: Node, i: int, inputs: tuple[Any, ...], grads: list[Any] | Non
     its memory, is not a gradient that came in, and goes to one place only."""
     if not node.returns_fresh or node._hooks is not None or inputs[i].array.base is not None:
         return False
-    others = [*(grads or ()), *inputs[:i], *inputs[i + 1 :]]
-    return not any(inputs[i] is other for other in others)
+    for other in grads or ():
+        if other is inputs[i]:
+            return False
+    return sum([other is inputs[i] for other in inputs]) == 1
 
 
-def _order(node: Node) -> tuple[int, int, Node]:
-    """Leaves as soon as they are ready, then the node that was made last."""
-    return (0 if type(node) is AccumulateGrad else 1, -node.sequence, node)
+def _order(node: Node) -> tuple[int, Node]:
+    """What sorts leaves before all others, and of these the node that was made last before the others."""
+    return (_LEAVES - node.sequence if type(node) is AccumulateGrad else -node.sequence, node)
 
 
 def _count_users(roots: list[Node]) -> dict[Node, int]:

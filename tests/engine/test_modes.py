@@ -135,12 +135,6 @@ def test_each_async_task_has_its_own_mode():
     assert asyncio.run(both()) == {"quiet": False, "loud": True}
 
 
-def test_quietly_restores():
-    with modes.quietly():
-        assert modes.quiet.get()
-    assert not modes.quiet.get()
-
-
 def test_the_base_mode_sets_nothing():
     with pytest.raises(NotImplementedError):
         modes._Mode().__enter__()
