@@ -120,10 +120,10 @@ LOSSES: Final[Table] = {
 PRODUCTS: Final[Table] = {
     "activation.prelu": "prelu",
     "attention.dot_product": "scaled_dot_product_attention",
-    "conv.convolve": "conv1d conv2d conv3d",
+    "conv.convolve": "conv1d conv2d conv3d conv_relu",
     "conv.transposed": "conv_transpose1d conv_transpose2d conv_transpose3d",
     "linalg.accumulate": "addbmm addmm baddbmm",
-    "linalg.linear": "linear",
+    "linalg.linear": "linear linear_relu",
     "linalg.products": "bmm matmul mm",
 }
 TABLES: Final[dict[str, list[tuple[Policy, Table]]]] = {

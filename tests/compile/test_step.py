@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 import gpunn as gp
-from gpunn import capture
+from gpunn import backend, capture
 from gpunn.compile.step import WARM_UPS, CompiledModule
 
 F = gp.nn.functional
@@ -74,6 +74,18 @@ def test_a_model_whose_loss_is_outside_stays_eager(gpu):
     assert net.weight.grad.tolist() == [[15.0] * 4]
     (warning,) = told
     assert "compile the whole training step" in str(warning.message)
+
+
+def test_eager_runs_beside_wait_for_what_was_before_and_are_waited_for(emulated, monkeypatch):
+    """The emulated streams do everything at once, so what is told to wait is noted."""
+    told, cuda = [], backend.cuda_module().cuda
+    wait = cuda.Stream.wait_event
+    monkeypatch.setattr(cuda.Stream, "wait_event", lambda stream, event: told.append(stream.ptr) or wait(stream, event))
+    seen = []
+    run = gp.compile(lambda x: seen.append(cuda.get_current_stream().ptr) or x * 2)
+    run(gp.ones(2, device="cuda"))
+    here = cuda.get_current_stream().ptr
+    assert seen[0] != here and told == [seen[0], here]
 
 
 def test_each_shape_has_its_graph_and_odd_ones_are_eager(gpu):

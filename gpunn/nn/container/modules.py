@@ -7,7 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, ValuesView
 from typing import Any, Self
 
+from gpunn import capture
 from gpunn.errors import ArgumentError, ArgumentTypeError, IndexRangeError
+from gpunn.nn.container.fusion import can_fuse, fused
 from gpunn.nn.container.pairs import pairs
 from gpunn.nn.module import Module, no_module
 
@@ -93,8 +95,23 @@ class Sequential(_Numbered):
 
     def forward(self, input: Any) -> Any:
         """What the first module takes → what the last one gives."""
+        if capture.noted() is not None:
+            return self._forward_fused(input)
         for module in self._modules.values():
             input = module(input)
+        return input
+
+    def _forward_fused(self, input: Any) -> Any:
+        """As `forward`, bit for bit, in captured steps: ReLU behind a product is part of it."""
+        modules, follow = [*self._modules.values()], [*self._modules.values(), None][1:]
+        is_done = False
+        for module, after in zip(modules, follow, strict=True):
+            if is_done:
+                is_done = False
+            elif is_done := can_fuse(module, after):
+                input = fused(module, input)
+            else:
+                input = module(input)
         return input
 
     def _cut(self, part: slice) -> Any:

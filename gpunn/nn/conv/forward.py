@@ -6,6 +6,7 @@ from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype
 from gpunn.nn import functional as F
 from gpunn.nn.conv.layer import ConvLayer, Size
+from gpunn.ops.conv.convolve import conv_relu
 from gpunn.tensor import Tensor
 
 
@@ -28,6 +29,11 @@ class _Convolution(ConvLayer):
     ) -> None:
         rest = (stride, padding, dilation, groups, bias, padding_mode, device, dtype)
         super().__init__(in_channels, out_channels, kernel_size, *rest)
+
+    def with_relu(self, input: Tensor) -> Tensor:
+        """relu(self(input)) with the same numbers, for layers that fuse. No hooks are called."""
+        x, padding = self._prepared(input)
+        return conv_relu(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class Conv1d(_Convolution):

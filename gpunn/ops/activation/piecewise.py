@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
 
+def relu_numpy(x: Array) -> Array:
+    """max(x, 0); NaN stays."""
+    return array_module(x).maximum(x, x.dtype.type(0))
+
+
 class ReLU(Function):
     saves_output = True
 
     def forward_numpy(self, x: Array) -> Array:
-        return array_module(x).maximum(x, x.dtype.type(0))
+        return relu_numpy(x)
 
     def forward_cuda(self, x: Array) -> Array:
         if x.dtype.kind in "iu":  # rare: no kernel

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpunn.backend import Array
 from gpunn.engine import Function
+from gpunn.ops.activation.piecewise import ReLUBackward, relu_numpy
 from gpunn.ops.conv import products
 from gpunn.ops.conv.geometry import Geometry
 from gpunn.ops.conv.kernels import input_gradient, output, weight_gradient
@@ -41,6 +42,22 @@ class Convolution(Function):
             ConvolutionWeight(self.geo, self.w_last)(grad, self.saved(0)) if self.needs[1] else None,
             _bias_gradient(grad) if self.needs[2] else None,
         )
+
+
+class ConvolutionReLU(Convolution):
+    """max(y, 0), y the output of a convolution. Backward needs the result only."""
+
+    saves_output = True
+
+    def forward_numpy(self, x: Array, w: Array, bias: Array | None) -> Array:
+        return relu_numpy(super().forward_numpy(x, w, bias))
+
+    def forward_cuda(self, x: Array, w: Array, bias: Array | None) -> Array:
+        self.w_last = is_channels_last(w)
+        return output(x, w, bias, self.geo, relu=True)
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return super().backward(ReLUBackward()(grad, self.saved_output()))
 
 
 class ConvolutionTransposed(Function):

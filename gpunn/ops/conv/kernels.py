@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from gpunn.backend import Array
+from gpunn.kernels import elementwise
 from gpunn.ops.conv import autotune, full_precision, pointwise, small_weight, tensor_cores
 from gpunn.ops.conv.geometry import Geometry, is_pointwise
 from gpunn.ops.conv.memory import is_channels_last
@@ -13,10 +14,14 @@ from gpunn.ops.conv.tiles import Tile
 from gpunn.ops.conv.weight_choice import small_plan
 
 
-def output(x: Array, w: Array, bias: Array | None, geo: Geometry) -> Array:
-    """y (N, K, *out): the windows of `x` (N, C, *size), weighted with `w` (K, C / G, *kernel) and summed, plus bias."""
+def output(x: Array, w: Array, bias: Array | None, geo: Geometry, relu: bool = False) -> Array:
+    """y (N, K, *out): the windows of `x` (N, C, *size), weighted with `w` (K, C / G, *kernel) and summed, plus bias.
+
+    With `relu`, max(y, 0): on tensor cores in the same launch.
+    """
     if not tensor_cores.can_take(x, geo, w.shape[0] // geo.groups, w.shape[1], _work(x, w, geo)):
-        return full_precision.output(x, w, bias, geo)
+        y = full_precision.output(x, w, bias, geo)
+        return elementwise.apply("activation/piecewise", "relu_forward", (y,)) if relu else y
     family = _family(geo)
 
     def run(tile: Tile) -> Array:
@@ -28,7 +33,8 @@ def output(x: Array, w: Array, bias: Array | None, geo: Geometry) -> Array:
     def key() -> dict[str, object]:
         return autotune.key_of(x, "output", w.shape, geo, is_channels_last(x), is_channels_last(w))
 
-    return run(autotune.tile_for(key, family.candidates(x, w, geo, False), run, reference))
+    tile = autotune.tile_for(key, family.candidates(x, w, geo, False), run, reference)
+    return family.output(x, w, bias, geo, relu, tile=tile)
 
 
 def input_gradient(g: Array, w: Array, bias: Array | None, geo: Geometry) -> Array:

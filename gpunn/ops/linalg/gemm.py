@@ -15,6 +15,7 @@ import numpy as np
 
 from gpunn import blas, capture
 from gpunn.backend import Array, array_module
+from gpunn.kernels import elementwise
 from gpunn.kernels.settings import settings
 from gpunn.ops.conv import full_precision, pointwise, tensor_cores
 from gpunn.ops.conv.geometry import Geometry
@@ -36,23 +37,33 @@ def product(a: Array, b: Array) -> Array:
     return result[..., 0] if b.ndim == 1 else result
 
 
-def linear(x: Array, weight: Array, bias: Array | None) -> Array:
+def linear(x: Array, weight: Array, bias: Array | None, relu: bool = False) -> Array:
     """x Wᵀ + bias for x (n, in), W (out, in) and bias (out,) or None, in one launch: (n, out).
 
-    Rows of x are positions whose channels lie side by side, and W is the filter, both as they lie in memory.
+    With `relu`, max(x Wᵀ + bias, 0): by cuBLASLt and on tensor cores in the same launch. Rows of x are positions whose
+    channels lie side by side, and W is the filter, both as they lie in memory.
     """
     if not x.size or not weight.size:
         out = _matrices(x, weight.T)
-        return out if bias is None else out + bias
+        out = out if bias is None else out + bias
+        return _relu(out) if relu else out
     if settings.library_products:
         with suppress(blas.BlasError):
-            return blas.library().matmul(x, weight.T, bias)
+            return blas.library().matmul(x, weight.T, bias, blas.RELU if relu else blas.NONE)
     (n, k), rows = x.shape, len(weight)
     positions, filters = x.T[None, :, :, None], weight[:, :, None, None]  # an image (1, in, n, 1), channels last
     geo = Geometry(1, (1, 1), (1, 1), (1, 1), (0, 0), (n, 1), (n, 1))
     on_tensor_cores = is_half(x) and tensor_cores.can_take(positions, geo, rows, k, n * k * rows)
-    family = pointwise if on_tensor_cores else full_precision
-    return array_module(x).ascontiguousarray(family.output(positions, filters, bias, geo)[0, :, :, 0].T)
+    if on_tensor_cores:
+        out = pointwise.output(positions, filters, bias, geo, relu)
+    else:
+        out = full_precision.output(positions, filters, bias, geo)
+        out = _relu(out) if relu else out
+    return array_module(x).ascontiguousarray(out[0, :, :, 0].T)
+
+
+def _relu(x: Array) -> Array:
+    return elementwise.apply("activation/piecewise", "relu_forward", (x,))
 
 
 def _matrices(a: Array, b: Array) -> Array:

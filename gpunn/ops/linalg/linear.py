@@ -10,6 +10,7 @@ import numpy as np
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ShapeError
+from gpunn.ops.activation.piecewise import ReLUBackward, relu, relu_numpy
 from gpunn.ops.arithmetic.elementwise import is_half
 from gpunn.ops.linalg import gemm
 from gpunn.ops.linalg.products import (
@@ -79,6 +80,23 @@ class Linear(Function):
         return grad_x, grad_weight, ColumnSum()(grad) if self.needs[2] else None
 
 
+class LinearReLU(Linear):
+    """max(x Wᵀ + b, 0). Backward needs the result only."""
+
+    saves_output = True
+
+    def forward_numpy(self, x: Array, weight: Array, bias: Array | None) -> Array:
+        return relu_numpy(super().forward_numpy(x, weight, bias))
+
+    def forward_cuda(self, x: Array, weight: Array, bias: Array | None) -> Array:
+        *batch, features = self.was = x.shape
+        rows = x.reshape(math.prod(batch), features)
+        return gemm.linear(rows, weight, bias, relu=True).reshape(*batch, len(weight))
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return super().backward(ReLUBackward()(grad, self.saved_output()))
+
+
 class ColumnSum(Function):
     """The sums of the columns of a matrix: the gradient of a bias."""
 
@@ -129,6 +147,19 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             f"linear: expected a bias of {w[0]} output features; bias is {bias.array.shape}, weight is {w}, x is {x}"
         )
     return result + bias
+
+
+def linear_relu(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """relu(linear(input, weight, bias)) with the same numbers, for layers that fuse.
+
+    On a GPU the product is that of captured steps. Floating dtypes only.
+    """
+    check_operands("linear", input, weight, *([] if bias is None else [bias]))
+    x, w = input.array.shape, weight.array.shape
+    if len(w) != 2 or not x or x[-1] != w[-1] or (bias is not None and bias.array.shape != w[:1]):
+        return relu(linear(input, weight, bias))
+    result: Tensor = LinearReLU()(input, weight, bias)
+    return result
 
 
 def _mismatch(x: tuple[int, ...], w: tuple[int, ...]) -> str:

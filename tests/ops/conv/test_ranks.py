@@ -7,6 +7,7 @@ import pytest
 
 import gpunn as gp
 from gpunn.nn import functional as F
+from gpunn.ops.conv.convolve import conv_relu
 from tests.harness import check_dtypes, check_op, distinct
 from tests.ops.test_conv import with_options
 
@@ -192,3 +193,20 @@ def test_padding_may_take_all_of_a_transposed_convolution(rank, groups, images, 
     assert not w.grad.any()
     with pytest.raises(RuntimeError, match="Output size is too small"):
         op(x, w, b, padding=2, groups=groups)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_with_relu(rank, device):
+    """The largest of a convolution and 0, with gradients; what does not fit is told as by the convolution."""
+    shapes = [(2, 4, *(4,) * rank), (6, 2, *(2,) * rank), (6,)]
+    options = {"stride": 2, "padding": 1, "groups": 2}
+    check_op(
+        lambda x, w, b: conv_relu(x, w, b, **options),
+        lambda x, w, b: np.maximum(reference(x, w, b, **options), 0),
+        shapes,
+        device,
+    )
+    x, w, b = (gp.ones(shape, device=device) for shape in shapes)
+    assert conv_relu(x[0], w, -b * 100, **options).max().item() == 0
+    with pytest.raises(RuntimeError, match=f"conv{rank}d"):
+        conv_relu(x, w, b, groups=3)

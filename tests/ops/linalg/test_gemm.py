@@ -7,7 +7,7 @@ import gpunn as gp
 from gpunn import backend, blas, capture, emulator
 from gpunn.kernels.settings import settings
 from gpunn.ops.linalg import gemm
-from gpunn.ops.linalg.linear import linear
+from gpunn.ops.linalg.linear import linear, linear_relu
 from tests.harness import check_dtypes, check_op
 from tests.ops.linalg.test_products import SHAPES
 from tests.test_blas import Imitation
@@ -42,6 +42,15 @@ def test_linear_layers(shape, rows, device):
         check_op(linear, lambda x, w, b: x @ w.T + b, shapes, device)
         check_op(linear, lambda x, w: x @ w.T, shapes[:2], device)
         check_dtypes(linear, lambda x, w, b: x @ w.T + b, shapes, device, factor=2)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 5, 3), (0, 3), (4, 0)])
+def test_linear_layers_with_relu(shape, device):
+    with capture.noting(None):
+        shapes = [shape, (5, shape[-1]), (5,)]
+        check_op(linear_relu, lambda x, w, b: np.maximum(x @ w.T + b, 0), shapes, device)
+        check_op(linear_relu, lambda x, w: np.maximum(x @ w.T, 0), shapes[:2], device)
+        check_op(linear_relu, lambda x, w, b: np.maximum(x @ w.T + b, 0), [*shapes[:2], (1,)], device)
 
 
 def test_a_linear_layer_is_one_launch(launches):
@@ -79,7 +88,9 @@ def test_by_the_library_where_that_is_wanted(monkeypatch):
         x, w, b = gp.ones(2, 3, 4, device="cuda"), gp.full((5, 4), 2.0, device="cuda"), gp.arange(5.0, device="cuda")
         np.testing.assert_array_equal(linear(x, w, b).tolist(), np.broadcast_to(8.0 + np.arange(5), (2, 3, 5)))
         assert len(imitation.calls) == 3
-        imitation.calls.pop()
+        np.testing.assert_array_equal(linear_relu(-x, w, b + 7).tolist(), linear(-x, w, b + 7).relu().tolist())
+        assert len(imitation.calls) == 5 and linear_relu(-x, w, b + 7).min().item() == 0
+        imitation.calls = imitation.calls[:2]
         imitation.found = 0
         np.testing.assert_array_equal((a @ a[0, 0]).tolist(), np.full((2, 3), 4.0))
         assert len(imitation.calls) == 2

@@ -1,0 +1,94 @@
+"""Products and ReLU in one: what may be fused, and that nobody can tell but by the launches."""
+
+import numpy as np
+import pytest
+
+import gpunn as gp
+from gpunn import capture, nn
+from gpunn.capture import Capture
+from gpunn.nn.container.fusion import can_fuse
+from tests.conftest import computing_on
+
+
+class Own(nn.Linear):
+    """May compute anything."""
+
+
+def changed(module, change):
+    change(module)
+    return module
+
+
+def test_what_may_be_fused():
+    relu = nn.ReLU()
+    for module in (nn.Linear(2, 2), nn.Conv1d(1, 1, 1), nn.Conv2d(1, 1, 1), nn.Conv3d(1, 1, 1)):
+        assert can_fuse(module, relu) and can_fuse(module, nn.ReLU(inplace=True))
+    others = [
+        nn.ReLU(), nn.Tanh(), nn.BatchNorm2d(1), nn.ConvTranspose2d(1, 1, 1), nn.LazyLinear(2), Own(2, 2),
+        changed(nn.Linear(2, 2), lambda m: m.register_forward_hook(print)),
+        changed(nn.Linear(2, 2), lambda m: m.register_full_backward_hook(print)),
+        changed(nn.Linear(2, 2), nn.Module.compile),
+        changed(nn.Linear(2, 2), lambda m: setattr(m, "forward", print)),
+        nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)),
+        changed(nn.Linear(2, 2), lambda m: setattr(m, "weight", nn.Parameter(m.weight.long(), requires_grad=False))),
+    ]  # fmt: skip
+    assert not any(can_fuse(module, relu) for module in others)
+    hooked = changed(nn.ReLU(), lambda m: m.register_forward_pre_hook(print))
+    for after in (None, nn.GELU(), nn.ReLU6(), nn.LeakyReLU(), hooked):
+        assert not can_fuse(nn.Linear(2, 2), after)
+
+
+def network(device):
+    gp.manual_seed(0)
+    layers = [nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(32, 32, 1, bias=False), nn.ReLU()]
+    layers += [nn.Conv2d(32, 16, 3, 2, padding=1, padding_mode="reflect"), nn.ReLU(), nn.Flatten()]
+    return nn.Sequential(*layers, nn.Linear(1024, 256), nn.ReLU(), nn.Linear(256, 5)).to(device)
+
+
+@pytest.mark.parametrize(
+    ("lower", "layout"),
+    [(None, gp.contiguous_format), (gp.bfloat16, gp.contiguous_format), (gp.bfloat16, gp.channels_last)],
+)
+def test_bits_are_the_same(lower, layout, device):
+    numbers = np.random.default_rng(0).standard_normal((16, 16, 16, 16)).astype("f4")
+    found = []
+    for noted in (None, Capture(False)):
+        net, x = network(device), gp.tensor(numbers, device=device).contiguous(memory_format=layout).requires_grad_()
+        with capture.noting(noted), gp.autocast(device, dtype=lower, enabled=lower is not None):
+            y = net(x)
+            y.float().square().sum().backward()
+        assert y.isfinite().all().item() and x.grad.abs().max().item() > 0
+        found.append([t.float().cpu().tolist() for t in (y, x.grad, *[p.grad for p in net.parameters()])])
+    assert found[0] == found[1]
+
+
+def test_launches_are_saved(launches):
+    """In bfloat16, where products are on tensor cores, ReLU has no launch of its own; in float32 it has."""
+    with computing_on("emulated"), gp.no_grad():
+        net, x = network("cuda"), gp.randn(16, 16, 16, 16, device="cuda")
+        for noted, lower, count in ((None, gp.bfloat16, 4), (Capture(False), gp.bfloat16, 0)):
+            launches.clear()
+            with capture.noting(noted), gp.autocast("cuda", dtype=lower):
+                net(x)
+            assert launches.count("relu_forward") == count
+
+
+def test_errors_name_the_layer():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(4, 2), nn.ReLU())
+    for noted in (None, Capture(False)):
+        with capture.noting(noted), pytest.raises(RuntimeError, match=r"Sequential.1 \(Linear\): got 5 features"):
+            net(gp.ones(1, 5))
+
+
+def test_odd_biases_and_second_derivatives(device):
+    """A bias that broadcasts is added as by `linear`; gradients of gradients go through."""
+    layer, x = nn.Linear(3, 4), gp.randn(2, 3, device=device, requires_grad=True)
+    layer.bias = nn.Parameter(gp.ones(1))
+    net = nn.Sequential(layer, nn.ReLU()).to(device)
+    found = []
+    for noted in (None, Capture(False)):
+        with capture.noting(noted):
+            y = net(x)
+            (g,) = gp.autograd.grad(y.pow(3).sum(), x, create_graph=True)
+            found.append([y.tolist(), g.tolist(), gp.autograd.grad(g.pow(2).sum(), x)[0].tolist()])
+    assert found[0] == found[1]
