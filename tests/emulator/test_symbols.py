@@ -45,7 +45,7 @@ def test_no_two_overlap(library):
     assert all(a[1] <= b[0] for a, b in pairwise(places))
 
 
-@pytest.mark.skipif(shutil.which("readelf") is None, reason="no readelf")
+@pytest.mark.skipif(shutil.which("readelf") is None, reason="readelf is not installed")
 def test_same_as_readelf(library):
     listing = subprocess.run(["readelf", "-sW", library], capture_output=True, text=True, check=True).stdout
     rows = [line.split() for line in listing.splitlines() if " TLS " in line and " UND " not in line]

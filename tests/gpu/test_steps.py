@@ -7,6 +7,7 @@ import pytest
 
 import gpunn as gp
 from gpunn import emulator
+from tests.emulator.launching import needs_compiler
 from tests.gpu import (
     bad_indices,
     instructions,
@@ -27,7 +28,9 @@ from tests.gpu.worker import outcome
 
 REHEARSAL = Setting(rehearsal=True)
 F = gp.nn.functional
-needs_emulator = pytest.mark.skipif(emulator.compiler_problem() is not None, reason="no emulator")
+needs_emulator = pytest.mark.skipif(
+    emulator.compiler_problem() is not None, reason=f"no emulator: {emulator.compiler_problem()}"
+)
 
 # The others run all of their cases in a rehearsal, or need processes of their own.
 SOME = {
@@ -41,7 +44,7 @@ SOME = {
 }
 
 
-@needs_emulator
+@needs_compiler
 @pytest.mark.parametrize("name", SOME)
 def test_rehearsal(name):
     cases = STEPS[name].cases(REHEARSAL)
@@ -61,7 +64,7 @@ def test_every_instruction_has_a_case():
     assert set(instructions.wrappers()) <= words
 
 
-@needs_emulator
+@needs_compiler
 def test_a_product_that_is_off_by_more_than_its_rounding(monkeypatch):
     right = instructions.Launcher
 
@@ -275,7 +278,7 @@ def test_a_sanitizer_that_does_not_work(monkeypatch):
         sanitizer.tried("racecheck")
 
 
-@needs_emulator
+@needs_compiler
 def test_the_planted_kernels_compile(monkeypatch):
     monkeypatch.setattr("gpunn.emulator.namespace.cupy.cuda.set_allocator", lambda allocator: None, raising=False)
     with emulator.enable():

@@ -1,6 +1,6 @@
+import importlib
 import sys
 
-import matplotlib
 import numpy as np
 import pytest
 
@@ -8,8 +8,6 @@ import gpunn as gp
 from gpunn import nn, optim
 from gpunn.train import LearningRates, lr_find
 from tests.train.test_snapshot import everything
-
-matplotlib.use("Agg")
 
 
 def parabola(device="cpu"):
@@ -78,16 +76,18 @@ def test_nothing_is_left_behind(device):
 
 
 def test_plot(monkeypatch):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed").use("Agg")
+    pyplot = importlib.import_module("matplotlib.pyplot")
     found = LearningRates([0.001, 0.01, 0.1, 1.0], [3.0, 2.9, 1.0, 5.0], [3.0, 2.8, 0.9, 9.0], True)
     ax = found.plot()
     assert ax.get_xscale() == "log" and len(ax.lines) == 3
     np.testing.assert_allclose(ax.lines[1].get_xydata()[:, 1], found.losses)
     assert found.plot(ax) is ax
-    matplotlib.pyplot.close(ax.figure)
+    pyplot.close(ax.figure)
     rising = LearningRates([0.1, 1.0], [1.0, 2.0], [1.0, 2.0], False)
     ax = rising.plot()
     assert len(ax.lines) == 2
-    matplotlib.pyplot.close(ax.figure)
+    pyplot.close(ax.figure)
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r'LearningRates\.plot needs matplotlib: pip install "gpunn\[plot\]"'):
         found.plot()
