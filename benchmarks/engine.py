@@ -1,4 +1,4 @@
-"""What the engine costs for one operation: its call and its place in the backward walk, around arrays that it passes on."""
+"""What the engine costs for one operation: its call, and its place in the backward walk."""
 
 from __future__ import annotations
 

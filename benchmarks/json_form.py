@@ -23,7 +23,8 @@ def as_json(report: Report) -> dict[str, Any]:
     for index, result in enumerate(report.results):
         for instance, (name, t) in enumerate(result.times.items()):
             numbered = {"family_index": index, "per_family_instance_index": instance}
-            entries.append({"name": f"{result.case.title}/{name}", **numbered, **_entry(result, name, t, report)})
+            title = f"{result.case.title}/{name}"
+            entries.append({"name": title, "run_name": title, **numbered, **_entry(result, name, t, report)})
     tops = {
         name: {
             "copy_bytes_per_second": top.copy,
@@ -42,11 +43,11 @@ def as_json(report: Report) -> dict[str, Any]:
 def _entry(result: Result, name: str, t: Timing, report: Report) -> dict[str, Any]:
     case = result.case
     entry: dict[str, Any] = {
-        "run_name": case.title,
         "run_type": "iteration",
         "repetitions": 1,
         "repetition_index": 0,
         "threads": 1,
+        "case": case.title,
         "family": case.family,
         "backend": name,
         "dtype": case.dtype,

@@ -1,9 +1,9 @@
 """The most memory that a training step needs, in gpunn and in PyTorch, each in a process of its own.
 
 Counted are the bytes that are allocated while the step runs, beyond what lies there before it: parameters and the
-states of the optimiser, which are the same in both. gpunn: by tracemalloc, which knows of NumPy's arrays and of Python's
-own objects, so the workspaces of its convolutions are counted. PyTorch: by the events of its profiler, which knows of
-tensors, but not of the workspaces of its convolutions. So gpunn is charged with more.
+states of the optimiser, which are the same in both. gpunn: by tracemalloc, which knows of NumPy's arrays and of
+Python's own objects, so the workspaces of its convolutions are counted. PyTorch: by the events of its profiler, which
+knows of tensors, but not of the workspaces of its convolutions. So gpunn is charged with more.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def peak(place: str, network: str, batch: int) -> Peak:
     for _ in range((__package__ or "").count(".") + 1):
         above = above.parent
     command = [sys.executable, "-m", f"{__package__}.memory", place, network, str(batch)]
-    done = subprocess.run(command, cwd=above, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    done = subprocess.run(command, cwd=above, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{place}: {done.stderr.strip().splitlines()[-1:]}")
     return Peak(*json.loads(done.stdout.splitlines()[-1]))

@@ -14,7 +14,7 @@ def page(found: dict[str, Any], source: str) -> str:
     context = found["context"]
     times: dict[str, dict[str, dict[str, Any]]] = {}
     for entry in found["benchmarks"]:
-        times.setdefault(entry["run_name"], {})[entry["backend"]] = entry
+        times.setdefault(entry["case"], {})[entry["backend"]] = entry
     both = {name: by for name, by in times.items() if {"cpu", "torch"} <= set(by)}
     ratios = {name: seconds(by["torch"]) / seconds(by["cpu"]) for name, by in both.items()}
     lines = [

@@ -15,7 +15,7 @@ CONTEXT = {
 
 
 def entry(name, backend, ms, **more):
-    return {"run_name": name, "family": "ops/a", "backend": backend, "real_time": ms, "time_unit": "ms", **more}
+    return {"case": name, "family": "ops/a", "backend": backend, "real_time": ms, "time_unit": "ms", **more}
 
 
 def test_ratios_means_and_reasons():

@@ -284,7 +284,7 @@ def test_the_way_of_a_gpu(monkeypatch, capsys, tmp_path):
 def test_quick_runs_to_its_end(capsys):
     assert runner.main(["--quick", "--seconds", "0.001", "--backends", "cpu", "--json", "-"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert [entry["run_name"] for entry in found["benchmarks"]] == [case.title for case in select([], True)]
+    assert [entry["case"] for entry in found["benchmarks"]] == [case.title for case in select([], True)]
 
 
 def test_python_dash_m_is_the_same(capsys, monkeypatch):
