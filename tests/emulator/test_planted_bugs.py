@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,16 @@ def test_bug_is_reported(bug, order, modules):
         and (report.place == place or (bug.kind == "race" and f"at {place} " in report.text))  # a race has two lines
     ]
     assert found, str(caught.value)
+    assert re.search(r", thread \(\d+, 0, 0\), block \(\d, 0, 0\)$", found[0].text)
+
+
+def test_every_class_of_fault_is_planted():
+    """Wrong numbers and types of arguments are found before a kernel runs: test_arguments.py."""
+    planted = {(bug.kind, bug.variable) for bug in ALL}
+    assert len(ALL) >= 40
+    assert {("race", "tile"), ("race", "y"), ("out of bounds", "tile"), ("out of bounds", "y")} <= planted
+    assert {("uninitialised", "tile"), ("uninitialised", "y"), ("misaligned", "x"), ("cp.async", "tile")} <= planted
+    assert {("divergent barrier", ""), ("deadlock", ""), ("barrier after exit", ""), ("time limit", "")} <= planted
 
 
 @pytest.mark.parametrize("order", ["forward", "reverse", "random"])
