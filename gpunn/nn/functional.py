@@ -58,6 +58,7 @@ from gpunn.ops.dropout import dropout3d as dropout3d
 from gpunn.ops.dropout import feature_alpha_dropout as feature_alpha_dropout
 from gpunn.ops.embedding.bag import embedding_bag as embedding_bag
 from gpunn.ops.embedding.lookup import embedding as embedding
+from gpunn.ops.gumbel import gumbel_softmax as gumbel_softmax
 from gpunn.ops.indexing.one_hot import one_hot as one_hot
 from gpunn.ops.linalg.bilinear import bilinear as bilinear
 from gpunn.ops.linalg.linear import linear as linear
@@ -116,7 +117,6 @@ from gpunn.ops.resize.pad import pad as pad
 from gpunn.ops.resize.shuffle import channel_shuffle as channel_shuffle
 from gpunn.ops.resize.shuffle import pixel_shuffle as pixel_shuffle
 from gpunn.ops.resize.shuffle import pixel_unshuffle as pixel_unshuffle
-from gpunn.ops.softmax import gumbel_softmax as gumbel_softmax
 from gpunn.ops.softmax import log_softmax as log_softmax
 from gpunn.ops.softmax import softmax as softmax
 from gpunn.ops.softmax import softmin as softmin

@@ -235,6 +235,7 @@ from gpunn.ops.reduction.extrema import argmax as argmax
 from gpunn.ops.reduction.extrema import argmin as argmin
 from gpunn.ops.reduction.extrema import max as max
 from gpunn.ops.reduction.extrema import min as min
+from gpunn.ops.reduction.log_sum import logsumexp as logsumexp
 from gpunn.ops.reduction.medians import median as median
 from gpunn.ops.reduction.medians import mode as mode
 from gpunn.ops.reduction.medians import nanmedian as nanmedian
@@ -261,7 +262,6 @@ from gpunn.ops.reduction.sorting import kthvalue as kthvalue
 from gpunn.ops.reduction.sorting import msort as msort
 from gpunn.ops.reduction.sorting import sort as sort
 from gpunn.ops.reduction.sorting import topk as topk
-from gpunn.ops.reduction.sums import logsumexp as logsumexp
 from gpunn.ops.reduction.sums import mean as mean
 from gpunn.ops.reduction.sums import nanmean as nanmean
 from gpunn.ops.reduction.sums import nansum as nansum

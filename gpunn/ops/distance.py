@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
 from gpunn import dtypes
 from gpunn.backend import Array, array_module
-from gpunn.engine import Function, Variable, no_grad
+from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
 from gpunn.ops.arithmetic.elementwise import masked, zeros_like
 from gpunn.ops.arithmetic.promotion import NUMBERS, broadcast_shape
 from gpunn.ops.linalg.products import check_operands, matmul
 from gpunn.ops.reduction.accumulate import widened
 from gpunn.ops.reduction.arguments import array_of
-from gpunn.ops.reduction.norms import VectorNorm, norm, power_slope, vector_norm
+from gpunn.ops.reduction.norms import (
+    DifferenceNorm,
+    VectorNorm,
+    are_floating,
+    in_one_shape,
+    norm,
+    power_slope,
+)
 from gpunn.ops.reduction.subgradient import ratio
 from gpunn.ops.shape.conversion import cast
 from gpunn.ops.shape.dims import one_dim
 from gpunn.ops.shape.expand import expand
 from gpunn.ops.shape.joining import cat
+from gpunn.ops.similarity import Cosine
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -193,13 +201,16 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     """The `p`-norm of x1 - x2 + eps along the last dimension; shapes broadcast: (*, d), (*, d) -> (*)."""
     for x in (x1, x2):
         array_of("pairwise_distance", x)
-    return norm(x1 - x2 + eps, p, -1, keepdim)
+    if not are_floating(x1, x2) or not math.isfinite(p):
+        return norm(x1 - x2 + eps, p, -1, keepdim)
+    result: Tensor = DifferenceNorm(float(p), keepdim, float(eps))(*in_one_shape("pairwise_distance", x1, x2))
+    return result
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1 · x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim` of the broadcast shape, which is dropped.
 
-    The vectors are divided by their lengths before they are multiplied: no product leaves the range of the type.
+    No product leaves the range of the type.
     """
     op = "cosine_similarity"
     arrays = array_of(op, x1), array_of(op, x2)
@@ -210,13 +221,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         raise ArgumentError(f"{op}: eps must be non-negative, got: {eps}")
     shape = broadcast_shape(op, x1, x2)
     axis = one_dim(op, dim, len(shape))
-    axes = (axis,) if shape else ()
-    units: list[Any] = []
-    for x in (x1, x2):
-        wide = expand(cast(x, common), shape)
-        length = vector_norm(op, wide, 2.0, axes, True).clone()
-        with no_grad():
-            length.clamp_min_(eps)
-        units.append(wide / length)
-    result: Tensor = (units[0] * units[1]).sum(axis)
+    a, b = (expand(cast(x, common), shape) for x in (x1, x2))
+    if not shape:
+        a, b = a.unsqueeze(0), b.unsqueeze(0)
+    result: Tensor = Cosine(axis, float(eps))(a, b)
     return result

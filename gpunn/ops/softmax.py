@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
-from gpunn import dtypes, kernels, random
+from gpunn import dtypes, kernels
 from gpunn.backend import Array, array_module
 from gpunn.dtypes import dtype
 from gpunn.engine import Function, Variable
@@ -147,24 +144,24 @@ def softmax(
     `dtype` casts the input first; it may also be the third argument, as in torch.softmax, where nn.functional has
     `_stacklevel`, which means nothing. Without `dim` it is 0 for 0-d, 1-d and 3-d inputs, else 1, as in PyTorch.
     """
-    x, axis = _prepared("softmax", input, dim, _third(_stacklevel, dtype))
-    return _applied(Softmax(axis), x)
+    x, axis = prepared("softmax", input, dim, _third(_stacklevel, dtype))
+    return applied(Softmax(axis), x)
 
 
 def log_softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int | dtype | None = 3, dtype: dtype | None = None
 ) -> Tensor:
     """log(softmax(input)) along `dim`, without the digits that a logarithm afterwards would lose."""
-    x, axis = _prepared("log_softmax", input, dim, _third(_stacklevel, dtype))
-    return _applied(LogSoftmax(axis), x)
+    x, axis = prepared("log_softmax", input, dim, _third(_stacklevel, dtype))
+    return applied(LogSoftmax(axis), x)
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
     """softmax(-input) along `dim`."""
-    x, axis = _prepared("softmin", input, dim, dtype)
+    x, axis = prepared("softmin", input, dim, dtype)
     if input.dtype is dtypes.bool_:
         raise DtypeError("softmin: not implemented for gpunn.bool, which has no negative numbers; use x.float()")
-    return _applied(Softmax(axis), -x)
+    return applied(Softmax(axis), -x)
 
 
 def _third(third: Any, named: dtype | None) -> dtype | None:
@@ -172,7 +169,8 @@ def _third(third: Any, named: dtype | None) -> dtype | None:
     return third if named is None and isinstance(third, dtypes.dtype) else named
 
 
-def _prepared(op: str, x: Tensor, dim: int | None, to: dtype | None) -> tuple[Tensor, int]:
+def prepared(op: str, x: Tensor, dim: int | None, to: dtype | None) -> tuple[Tensor, int]:
+    """The input, checked and cast to the dtype `to` if given, and the axis that `dim` names."""
     if not isinstance(x, Variable):
         raise ArgumentTypeError(f"{op}: expected a Tensor, got {type(x).__name__}")
     rank = x.array.ndim
@@ -185,31 +183,7 @@ def _prepared(op: str, x: Tensor, dim: int | None, to: dtype | None) -> tuple[Te
     return x, axis
 
 
-def _applied(function: Function, x: Any) -> Tensor:
+def applied(function: Function, x: Any) -> Tensor:
     """function(x); a 0-d `x` counts as having one dimension."""
     result: Tensor = function(x) if x.array.ndim else function(x.unsqueeze(0)).squeeze(0)
-    return result
-
-
-def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
-    """softmax((logits + G) / tau) along `dim`, G drawn from the Gumbel distribution: samples of the softmax of logits.
-
-    With `hard` the result is the one-hot vector of the largest, with the gradient of the soft one. The noise, of the
-    default generator, is -log(-log u), u uniform in (0, 1). `eps` is without effect, as in PyTorch. Jang et al. 2017.
-    """
-    x, axis = _prepared("gumbel_softmax", logits, dim, None)
-    if eps != 1e-10:
-        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
-    xp, wide = array_module(x.array), np.float64 if x.array.dtype.itemsize == 8 else np.float32
-    u = random.uniform(xp, random.default_generator, x.array.shape, wide)
-    u += np.finfo(wide).eps / 4  # half a step of u: never 0, and never rounded to 1
-    noise: Any = Variable.result_type((-xp.log(-xp.log(u))).astype(x.array.dtype))
-    soft = _applied(Softmax(axis), (x + noise) / tau)
-    if not hard:
-        return soft
-    values = soft.array if soft.array.ndim else soft.array.reshape(1)
-    best = xp.expand_dims(values.argmax(axis=axis), axis)
-    places = xp.arange(values.shape[axis]).reshape([-1 if d == axis else 1 for d in range(values.ndim)])
-    one_hot: Any = Variable.result_type((best == places).astype(soft.array.dtype).reshape(soft.array.shape))
-    result: Tensor = one_hot - soft.detach() + soft
     return result

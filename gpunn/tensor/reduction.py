@@ -8,6 +8,7 @@ from gpunn.ops.reduction import (
     counting,
     differences,
     extrema,
+    log_sum,
     medians,
     moments,
     norms,
@@ -30,7 +31,7 @@ class ReductionMethods(Variable):
     nansum = sums.nansum
     mean = sums.mean
     nanmean = sums.nanmean
-    logsumexp = sums.logsumexp
+    logsumexp = log_sum.logsumexp
     prod = products.prod
     max = extrema.max
     min = extrema.min

@@ -1,6 +1,6 @@
 // Losses of each number against its target. Launched by gpunn/ops/loss/pointwise.py.
 // T: float, double, __half, __nv_bfloat16
-// LOSS: Squared, Absolute, SmoothAbsolute, Huber, Probability, Logits, Divergence, DivergenceOfLogs, HingeEmbedding, SoftMargin, Hinge, Poisson
+// LOSS: Squared, Absolute, SmoothAbsolute, Huber, Probability, Logits, Divergence, DivergenceOfLogs, HingeEmbedding, SoftMargin, CosineEmbedding, Hinge, Poisson
 // BLOCK: 256
 #include "common.cuh"
 #include "reduce.cuh"
@@ -118,14 +118,24 @@ struct SoftMargin : Numbers {
   __device__ C dt(C x, C t, C) const { return -x * sigmoid(-t * x); }
 };
 
+// 1 - x where t is 1, max(0, x - a) where t is -1, else 0.
+struct CosineEmbedding : Numbers {
+  __device__ C value(C x, C t, C) const {
+    const C rest = x - a < C(0) ? C(0) : x - a;
+    return t == C(1) ? C(1) - x : t == C(-1) ? rest : C(0);
+  }
+  __device__ C dx(C x, C t, C) const { return C(t == C(-1) && x - a >= C(0)) - C(t == C(1)); }
+  __device__ C dt(C, C, C) const { return C(0); }
+};
+
 // max(0, a - t x).
 struct Hinge : Numbers {
   __device__ C value(C x, C t, C) const {
     const C rest = a - t * x;
     return rest < C(0) ? C(0) : rest;
   }
-  __device__ C dx(C x, C t, C) const { return a - t * x > C(0) ? -t : C(0); }
-  __device__ C dt(C x, C t, C) const { return a - t * x > C(0) ? -x : C(0); }
+  __device__ C dx(C x, C t, C) const { return a - t * x >= C(0) ? -t : C(0); }
+  __device__ C dt(C x, C t, C) const { return a - t * x >= C(0) ? -x : C(0); }
 };
 
 // exp(x) - t x if a, else x - t log(x + c); if b, log t! by Stirling's formula more where t > 1.

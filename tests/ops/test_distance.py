@@ -7,7 +7,7 @@ import gpunn as gp
 from gpunn.errors import ArgumentError, DtypeError, ShapeError
 from gpunn.nn import functional as F
 from gpunn.ops import distance
-from tests.harness import check_dtypes, check_op
+from tests.harness import check_op
 
 RNG = np.random.default_rng(19)
 
@@ -109,36 +109,6 @@ def test_cdist_of_nothing(shapes, p, device):
 def test_cdist_errors(arguments, words):
     with pytest.raises(RuntimeError, match=words):
         gp.cdist(*arguments)
-
-
-@pytest.mark.parametrize(("shapes", "dim"), [([(3, 4)] * 2, 1), ([(3, 4), (2, 1, 4)], -1), ([(5,), (5,)], 0)])
-def test_cosine_similarity(shapes, dim, device):
-    def reference(a, b):
-        a, b = np.broadcast_arrays(a, b)
-        return (a * b).sum(dim) / np.sqrt((a * a).sum(dim) * (b * b).sum(dim))
-
-    check_op(lambda a, b: F.cosine_similarity(a, b, dim), reference, shapes, device)
-    check_dtypes(lambda a, b: gp.cosine_similarity(a, b, dim), reference, shapes, device, factor=4)
-
-
-def test_cosine_similarity_of_extremes(device):
-    big, small = gp.full((1, 3), 1e30, device=device), gp.full((1, 3), 1e-30, device=device)
-    assert F.cosine_similarity(big, big).item() == pytest.approx(1)
-    assert F.cosine_similarity(small, small).item() == pytest.approx(3e-44, abs=1e-44)
-    assert F.cosine_similarity(gp.ones(2, device=device), gp.ones(2, device=device), 0, eps=10).item() == pytest.approx(
-        0.02
-    )
-    a = gp.zeros(1, 3, device=device, requires_grad=True)
-    F.cosine_similarity(a, gp.ones(1, 3, device=device)).sum().backward()
-    assert a.grad.isfinite().all().item()
-
-
-def test_cosine_similarity_promotes_and_refuses():
-    assert F.cosine_similarity(gp.ones(2, 3).half(), gp.ones(2, 3)).dtype is gp.float32
-    with pytest.raises(RuntimeError, match="expected common dtype to be floating point"):
-        F.cosine_similarity(gp.ones(2, 3).long(), gp.ones(2, 3).long())
-    with pytest.raises(RuntimeError, match="must match the size"):
-        F.cosine_similarity(gp.ones(2, 3), gp.ones(2, 4))
 
 
 @pytest.mark.parametrize("keepdim", [False, True])

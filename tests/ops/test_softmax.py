@@ -176,30 +176,6 @@ def test_errors(op):
         op([1.0], 0)
 
 
-def test_gumbel_softmax_draws_from_the_softmax(device):
-    gp.manual_seed(0)
-    logits = gp.tensor(np.log([[0.2, 0.5, 0.3]]), device=device).expand(20_000, 3)
-    hard = F.gumbel_softmax(logits, hard=True)
-    assert set(np.unique(np.round(hard.tolist(), 12))) == {0, 1} and bool((hard.sum(1) - 1).abs().max() < 1e-12)
-    np.testing.assert_allclose(hard.mean(0).tolist(), [0.2, 0.5, 0.3], atol=0.012)
-    soft = F.gumbel_softmax(logits, tau=0.5)
-    np.testing.assert_allclose(soft.sum(1)[:9].tolist(), 1)
-    assert F.gumbel_softmax(logits.half(), dim=0).dtype is gp.float16
-
-
-def test_gumbel_softmax_has_the_gradient_of_the_soft_one(device):
-    x = gp.tensor([[0.3, -1.0, 0.7], [0.0, 0.1, 0.2]], dtype=gp.float64, device=device, requires_grad=True)
-    grads = []
-    for hard in (False, True):
-        gp.manual_seed(3)
-        y = F.gumbel_softmax(x, 0.7, hard, dim=0)
-        grads.append(gp.autograd.grad((y * gp.tensor([1.0, 2, 3], device=device)).sum(), x)[0].tolist())
-    np.testing.assert_allclose(grads[0], grads[1], rtol=1e-14)
-    assert F.gumbel_softmax(gp.tensor(3.0, device=device), hard=True, dim=0).item() == 1
-    with pytest.warns(UserWarning, match="has no effect"):
-        F.gumbel_softmax(x, eps=1e-5)
-
-
 def test_the_third_argument_may_be_a_dtype():
     x = gp.tensor([[1, 2, 3]], dtype=gp.int64)
     for op, reference in ((gp.softmax, softmax), (gp.log_softmax, log_softmax)):

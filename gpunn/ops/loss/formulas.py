@@ -183,6 +183,20 @@ class SoftMargin(Formula):
         return -x * (-t * x).sigmoid()
 
 
+class CosineEmbedding(Formula):
+    """1 - x where t is 1, max(0, x - a) where t is -1, else 0, of cosines x."""
+
+    def value(self, x: Array, t: Array, p: Array | None) -> Array:
+        xp, zero = array_module(x), x.dtype.type(0)
+        return xp.where(t == 1, 1 - x, zero) + xp.where(t == -1, xp.maximum(x - self.a, zero), zero)
+
+    def dx(self, x: Any, t: Any, p: Any) -> Slope:
+        return ((t == -1) & (x >= self.a)).to(x.dtype) - (t == 1).to(x.dtype)
+
+    def dt(self, x: Any, t: Any, p: Any) -> Slope:
+        return zeros_like(t)
+
+
 class Hinge(Formula):
     """max(0, a - t x)"""
 
@@ -190,10 +204,10 @@ class Hinge(Formula):
         return array_module(x).maximum(self.a - t * x, x.dtype.type(0))
 
     def dx(self, x: Any, t: Any, p: Any) -> Slope:
-        return masked(-t, t * x < self.a)
+        return masked(-t, t * x <= self.a)
 
     def dt(self, x: Any, t: Any, p: Any) -> Slope:
-        return masked(-x, t * x < self.a)
+        return masked(-x, t * x <= self.a)
 
 
 class Poisson(Formula):

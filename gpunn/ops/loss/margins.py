@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gpunn import dtypes
-from gpunn.backend import Array, array_module
-from gpunn.engine import Variable
-from gpunn.errors import ArgumentError, DtypeError, ShapeError
-from gpunn.ops.arithmetic.elementwise import masked
-from gpunn.ops.arithmetic.selection import where
-from gpunn.ops.indexing.gather import gather
+from gpunn.engine import is_grad_enabled
+from gpunn.errors import ArgumentError, DtypeError, GraphError, ShapeError
 from gpunn.ops.loss.arguments import (
     floating_pair,
     must_be_floating,
@@ -23,10 +19,12 @@ from gpunn.ops.loss.arguments import (
     same_shape,
     widened_tensor,
 )
-from gpunn.ops.loss.formulas import Hinge, HingeEmbedding, LogisticLoss, SoftMargin
+from gpunn.ops.loss.formulas import CosineEmbedding, Hinge, HingeEmbedding, LogisticLoss, Logits, SoftMargin
 from gpunn.ops.loss.pointwise import pointwise
-from gpunn.ops.reduction.sums import mean, sum
+from gpunn.ops.loss.rows import MultilabelMargin, MultiMargin
+from gpunn.ops.reduction.sums import mean
 from gpunn.ops.shape.conversion import cast
+from gpunn.ops.similarity import Cosine
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -114,11 +112,8 @@ def cosine_embedding_loss(
         )
     dtype, a, b = a.dtype, widened_tensor(a), widened_tensor(b)
     tiny = 1e-12  # of squares, so that the vector 0 has cosine 0, as in PyTorch
-    squares = (sum(a * a, -1) + tiny) * (sum(b * b, -1) + tiny)
-    cosine = sum(a * b, -1) / squares.sqrt()
-    zero = cosine * 0.0
-    losses = where(target == 1, 1.0 - cosine, zero) + where(target == -1, (cosine - margin).clamp(min=0.0), zero)
-    return cast(reduced(losses, how), dtype)
+    cosine = Cosine(a.ndim - 1, 0.0, tiny)(a, b)
+    return cast(pointwise(CosineEmbedding(margin), cosine, cast(target.detach(), a.dtype), how), dtype)
 
 
 def multi_margin_loss(
@@ -140,12 +135,10 @@ def multi_margin_loss(
     _check_rows(op, input, target)
     if p not in (1, 2):
         raise ArgumentError(f"{op}: only p == 1 and p == 2 supported, got {p}")
-    x, label = _as_rows(widened_tensor(input)), target.reshape(-1, 1)
+    x, label = _as_rows(input), target.reshape(-1)
     if label.array.shape[0] != x.array.shape[0]:
         raise ShapeError(f"{op}: inconsistent target size: labels {target.array.shape} for {input.array.shape}")
     classes = x.array.shape[1]
-    rest = (margin - gather(x, 1, label) + x).clamp(min=0.0)
-    rest = rest * rest if p == 2 else rest
     if weight is not None:
         must_be_tensors(op, {"weight": weight})
         if weight.dtype is not input.dtype:
@@ -154,15 +147,10 @@ def multi_margin_loss(
             )
         if weight.array.shape != (classes,):
             raise ShapeError(f"{op}: inconsistent weight size: expected ({classes},), got {weight.array.shape}")
-        rest = rest * weight[label]
-    losses = sum(masked(rest, _others(label, classes)), 1) / classes
-    return cast(reduced(losses if input.ndim == 2 else losses.reshape(target.array.shape), how), input.dtype)
-
-
-def _others(label: Any, classes: int) -> Tensor:
-    xp = array_module(label.array)
-    result: Tensor = Variable.result_type(label.array != xp.arange(classes))
-    return result
+        if weight.requires_grad and is_grad_enabled():
+            raise GraphError(f"{op}: not differentiable with respect to weight, which must not require a gradient")
+    losses: Any = MultiMargin(how, p, margin)(x, label, weight)
+    return losses if how != "none" or input.ndim == 2 else losses.reshape(target.array.shape)
 
 
 def multilabel_margin_loss(
@@ -181,27 +169,8 @@ def multilabel_margin_loss(
     _check_rows(op, input, target)
     if input.array.shape != target.array.shape:
         raise ShapeError(f"{op}: inconsistent target size: {target.array.shape} for input {input.array.shape}")
-    x, labels = _as_rows(widened_tensor(input)), _as_rows(target)
-    valid, is_label = _labels(labels.array, x.array.shape[1])
-    scores = gather(x, 1, cast(masked_labels(labels, valid), dtypes.int64))
-    rest = (1.0 - (scores.unsqueeze(2) - x.unsqueeze(1))).clamp(min=0.0)  # (N, labels, C)
-    mask: Any = Variable.result_type(valid[:, :, None] & ~is_label[:, None, :])
-    losses = sum(masked(rest, mask), (1, 2)) / max(x.array.shape[1], 1)
-    return cast(reduced(losses if input.ndim == 2 else losses.reshape(()), how), input.dtype)
-
-
-def masked_labels(labels: Any, valid: Array) -> Tensor:
-    """The labels where they are valid, else 0."""
-    result: Tensor = Variable.result_type(labels.array * valid)
-    return result
-
-
-def _labels(labels: Array, classes: int) -> tuple[Array, Array]:
-    """Which entries of `labels` (N, C) come before the first -1, and which classes they name, (N, C) both."""
-    xp = array_module(labels)
-    valid = xp.cumsum((labels < 0).astype(np.int64), axis=1) == 0
-    named = (labels[:, :, None] == xp.arange(classes)) & valid[:, :, None]
-    return valid, named.any(axis=1)
+    losses: Any = MultilabelMargin(how)(_as_rows(input), _as_rows(target), None)
+    return losses if how != "none" or input.ndim == 2 else losses.reshape(())
 
 
 def multilabel_soft_margin_loss(
@@ -218,10 +187,18 @@ def multilabel_soft_margin_loss(
     x, t = floating_pair(op, input, target)
     must_be_floating(op, input=input)
     must_be_numbers(op, target=target)
+    own = weight is not None and weight.requires_grad and is_grad_enabled()
+    if own or (weight is not None and np.broadcast_shapes(weight.array.shape, x.array.shape) != x.array.shape):
+        dtype, x, t = x.dtype, widened_tensor(x), widened_tensor(t)
+        losses: Any = (t * LogisticLoss()(x) + (1.0 - t) * LogisticLoss()(-x)) * weight
+        return cast(reduced(mean(losses, -1), how), dtype)
+    weight = None if weight is None else cast(weight, x.dtype)
+    if how == "mean" or not x.ndim:
+        return pointwise(Logits(), x, t, how, weight)
     dtype, x, t = x.dtype, widened_tensor(x), widened_tensor(t)
-    losses: Any = t * LogisticLoss()(x) + (1.0 - t) * LogisticLoss()(-x)
-    losses = losses if weight is None else losses * weight
-    return cast(reduced(mean(losses, -1), how), dtype)
+    weight = None if weight is None else cast(weight, x.dtype)
+    losses = pointwise(Logits(), x, t, how, weight)
+    return cast(losses / max(x.array.shape[-1], 1) if how == "sum" else mean(losses, -1), dtype)
 
 
 def _check_rows(op: str, x: Any, target: Any) -> None:

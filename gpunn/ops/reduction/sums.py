@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from gpunn import dtypes
 from gpunn.backend import Array, array_module, broadcast_view
 from gpunn.dtypes import dtype
 from gpunn.engine import Function, Variable
-from gpunn.errors import ArgumentTypeError, DtypeError, UnsupportedError
+from gpunn.errors import DtypeError, UnsupportedError
 from gpunn.ops.arithmetic.elementwise import masked
 from gpunn.ops.reduction.accumulate import accumulated, reduced_size, total, widened
 from gpunn.ops.reduction.arguments import Dims, array_of, numpy_names
@@ -95,25 +94,6 @@ class Mean(Reduction):
         return self.spread(grad / self.count) if self.count else self.spread(grad)
 
 
-class LogSumExp(Reduction):
-    """log Σ exp(x), computed as m + log Σ exp(x - m) with the largest element m."""
-
-    saves: ClassVar = {0: (0,)}
-    saves_output = True
-
-    def reduce(self, x: Array) -> Array:
-        xp, wide = array_module(x), widened(x)
-        if reduced_size(x.shape, self.axes) == 0:
-            return xp.log(accumulated(x, self.axes, self.keepdim)).astype(x.dtype)  # log 0
-        top = xp.amax(wide, axis=self.axes, keepdims=True)
-        shift = xp.where(xp.isfinite(top), top, 0)
-        added = accumulated(xp.exp(wide - shift), self.axes, self.keepdim)
-        return (xp.log(added) + shift.reshape(added.shape)).astype(x.dtype)
-
-    def backward(self, grad: Tensor) -> Tensor:
-        return self.spread(grad) * (self.saved(0) - self.spread(self.saved_output())).exp()
-
-
 @numpy_names
 def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """The sum over `dim`, or of all elements; 0 where there is nothing to add.
@@ -168,17 +148,3 @@ def _floating(op: str, input: Tensor, dtype: dtype | None) -> Tensor:
             f"a floating point dtype. Got: {wanted}. Give one: x.{op}(dtype=gpunn.float32)"
         )
     return cast(input, wanted)
-
-
-@numpy_names
-def logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor:
-    """log Σ exp(input) over `dim`, without overflow; -inf where there is nothing to add.
-
-    Integers are converted to the default floating type first.
-    """
-    axes = several_dims("logsumexp", dim, array_of("logsumexp", input).ndim)
-    if dim is None:
-        raise ArgumentTypeError("logsumexp: argument 'dim' must be a tuple of ints, not None")
-    if not dtypes.of(input.array).is_floating_point:
-        input = cast(input, dtypes.get_default_dtype())
-    return LogSumExp(axes, keepdim)(input)

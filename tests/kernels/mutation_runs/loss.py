@@ -1,4 +1,4 @@
-"""What judges the mutants of the kernels of losses and of softmax."""
+"""What judges the mutants of the kernels of losses, of softmax, of norms and of cosines."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 import gpunn as gp
 from gpunn.ops.loss import totals
 from tests.kernels import test_ctc as ctc
+from tests.kernels import test_distance as distance
+from tests.kernels import test_margins as margins
 from tests.kernels import test_pointwise_loss as pointwise_loss
 from tests.kernels import test_softmax as softmax
 from tests.kernels.mutation_runs.run import Run
@@ -47,8 +49,15 @@ RUNS: dict[str, list[Run]] = {
     "lines.cuh": _softmax(),
     "loss/cross_entropy.cu": _cross_entropy(),
     "loss/ctc.cu": [ctc.run],
+    "gumbel.cu": margins.mutation_runs()["gumbel"],
+    "loss/margins.cu": margins.mutation_runs()["margins"],
     "loss/pointwise.cu": pointwise_loss.mutation_runs(),
     "loss/soft_targets.cu": _soft_targets(),
     "loss/total.cu": _totals(),
+    "reduction/log_sum.cu": distance.mutation_runs()["reduction"],
+    "reduction/norms.cu": distance.mutation_runs()["reduction"],
+    "reduction/norms.cuh": distance.mutation_runs()["reduction"],
+    "reduction/pieces.cuh": distance.mutation_runs()["reduction"],
+    "similarity.cu": distance.mutation_runs()["similarity"],
     "softmax.cu": _softmax(),
 }
