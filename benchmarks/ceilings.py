@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from gpunn import backend
 
 from .case import Case, Place
-from .clock import Runner, runner
+from .clock import Runner, Sample, runner
 from .measure import Timing
 
 LAUNCH = 0.8  # of the time of a case on a GPU: if the host takes that much, launching bounds it
@@ -120,7 +120,7 @@ def probes(place: Place, dtypes: list[str], cold: bool = False, scale: float = 1
     sizes = COPIES[place.device][-1:] if cold else COPIES[place.device]
     found = [_copy(place, max(8, int(size * scale))) for size in sizes]
     one = place.random(1)
-    found.append(Probe("call", "", 1.0, 100, runner(lambda: one + one, place)))
+    found.append(Probe("call", "", 1.0, 100, _warm(lambda: one + one, place)))
     n = max(1, int(SIDE[place.device] * scale))
     a = place.random(n, n)
     for name in dict.fromkeys("bfloat16" if name == "amp" else name for name in dtypes):
@@ -141,8 +141,15 @@ def _copy(place: Place, size: int) -> Probe:
 
 
 def _warm(call: Callable[[], Any], place: Place) -> Runner:
+    """Runs of `call`. On a CPU, what other processes had of it meanwhile is left out: it is no limit of the machine."""
     call()
-    return runner(call, place)
+    run = runner(call, place)
+    return run if place.device == "cuda" else lambda n: _undisturbed(run(n))
+
+
+def _undisturbed(sample: Sample) -> Sample:
+    """With one thread the CPU time is less than the time if others disturbed; with several it is more."""
+    return sample._replace(seconds=min(sample.seconds, sample.cpu) or sample.seconds)
 
 
 def _in_tf32(run: Runner, place: Place) -> Runner:

@@ -52,6 +52,12 @@ def switch():
     return gpunn.backends.cuda.matmul.allow_tf32
 
 
+@pytest.mark.parametrize(("part", "seconds"), [(0.25, 0.125), (1.0, 0.5), (2.0, 0.5)])  # two threads in the last
+def test_on_a_cpu_waiting_is_no_ceiling(monkeypatch, part, seconds):
+    clock = Clock(monkeypatch, part)
+    assert module._warm(lambda: clock.work(0.5), Place("cpu", clock, "cpu"))(4).seconds == seconds
+
+
 def test_with_cold_caches_only_memory_is_a_ceiling():
     cold = probes(Place("cpu", gpunn, "cpu"), ["float32"], cold=True, scale=1e-3)
     assert [probe.key for probe in cold if probe.kind == "copy"] == [int((1 << 27) * 1e-3)]
