@@ -191,6 +191,9 @@ def test_policies_on_gpus_are_pytorchs() -> None:
     assert gp.nn.functional.binary_cross_entropy.policies["cuda"] is precision.REFUSED
 
 
+NO_PRIMITIVE = "could not create a primitive"  # what PyTorch says where its library has nothing for this CPU
+
+
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
 @pytest.mark.parametrize("of", ["", "Cell"])
 @pytest.mark.parametrize("lower", [False, True])
@@ -200,7 +203,12 @@ def test_recurrent(kind: str, of: str, lower: bool) -> None:
         x = lib.ones(2, 3) if of else lib.ones(5, 2, 3)
         layer = getattr(lib.nn, kind + of)(3, 4)
         with lib.autocast("cpu"):
-            results.append(result_dtypes(layer(x.bfloat16() if lower else x)))
+            try:
+                results.append(result_dtypes(layer(x.bfloat16() if lower else x)))
+            except RuntimeError as error:
+                if lib is torch and NO_PRIMITIVE in str(error):
+                    pytest.skip("PyTorch's library has no LSTM in lower precision for this CPU")
+                raise
     assert results[0] == results[1]
 
 

@@ -15,6 +15,7 @@ import torch
 
 import gpunn as gp
 from tests.conftest import computing_on
+from tests.oracle.test_amp import NO_PRIMITIVE
 
 pytestmark = pytest.mark.filterwarnings("ignore:TF32 acceleration:UserWarning")
 LOWER = {"bfloat16": 2.0**-8, "float16": 2.0**-11}  # the relative error of one rounding
@@ -131,20 +132,20 @@ def trained(lib: Any, build: Build, x: np.ndarray[Any, Any], pull: Any, device: 
     return [t.detach().double().cpu().numpy() for t in (y, loss, given.grad, *[p.grad for p in net.parameters()])]
 
 
-def pytorchs(build: Build, x: np.ndarray[Any, Any], pull: Any, lower: str) -> list[Any]:
-    """What PyTorch finds; where its library for the CPU has no LSTM in lower precision, by its own kernels."""
+def by_pytorch(compute: Callable[[], list[Any]]) -> list[Any]:
+    """compute(); where PyTorch's library has no LSTM in lower precision for this CPU, by PyTorch's own kernels."""
     try:
-        return trained(torch, build, x, pull, "cpu", lower)
+        return compute()
     except RuntimeError as error:
-        if "could not create a primitive" not in str(error):
+        if NO_PRIMITIVE not in str(error):
             raise
         with torch.backends.mkldnn.flags(enabled=False):
-            return trained(torch, build, x, pull, "cpu", lower)
+            return compute()
 
 
 def check(build: Build, x: np.ndarray[Any, Any], pull: Any, kind: str, lower: str) -> None:
     exact = trained(torch, build, x, pull, "cpu", None)
-    theirs = pytorchs(build, x, pull, lower)
+    theirs = by_pytorch(lambda: trained(torch, build, x, pull, "cpu", lower))
     with computing_on(kind):
         mine = trained(gp, build, x, pull, "cpu" if kind == "cpu" else "cuda", lower)
     for i, (a, b, c) in enumerate(zip(mine, theirs, exact, strict=True)):
