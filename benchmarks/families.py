@@ -11,6 +11,7 @@ from . import (
     attention,
     conv,
     dropout,
+    engine,
     indexing,
     kernels,
     linalg,
@@ -30,7 +31,7 @@ FAMILIES = {
     "ops": (arithmetic, reduction, linalg, activation, softmax, loss, resize, dropout, indexing, optimizer),
     "layers": (conv, pool, recurrent, attention, norm),
     "models": (models,),
-    "overhead": (kernels,),
+    "overhead": (engine, kernels),
 }
 
 

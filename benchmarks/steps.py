@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,8 +24,11 @@ operations and updates, how much into all around it (the engine, layers, checks)
 they need at most beside PyTorch, each in a process of its own."""
 
 
+CALLER: Any = function  # the module that calls `run_quietly` for the NumPy code of each operation
+
+
 class Split(NamedTuple):
-    """Of a step: its seconds, those inside NumPy code, and how often that was called. Medians."""
+    """Of a step: its seconds, those inside NumPy code, and how often that was called."""
 
     step: float
     inside: float
@@ -61,21 +63,22 @@ class _Clock:
 @contextmanager
 def _watched(optimizer: Any, now: Callable[[], float]) -> Iterator[_Clock]:
     """A clock over the forward of all operations and the updates of `optimizer`, as they run inside a step."""
-    clock, run = _Clock(now), function.run_quietly
-    timed_run: Any = clock.timed(run)
-    function.run_quietly = timed_run  # type: ignore[misc]
+    clock, run = _Clock(now), CALLER.run_quietly
+    CALLER.run_quietly = clock.timed(run)
     optimizer.update = clock.timed(optimizer.update)
     try:
         yield clock
     finally:
-        function.run_quietly = run  # type: ignore[misc]
+        CALLER.run_quietly = run
         del optimizer.update
 
 
 def split(place: Place, network: str, batch: int, seconds: float) -> Split:
-    """The parts of a step, from plain steps and steps with a clock inside that take turns.
+    """The parts of a step with a clock around all NumPy code: of many, the step whose ratio of parts is the median.
 
-    With one thread in CPU time of the process, so that other work on the machine does not count.
+    NumPy code is `forward_numpy` of each operation, of gradients too, and `update` of the optimiser. All else counts as
+    around it, the two looks at the clock for each call as well. With one thread the clock is the CPU time of the
+    process, so that other work on the machine does not count.
     """
     now = time.process_time if cpu_threads() == 1 else time.perf_counter
     net = NETWORKS[network]
@@ -83,23 +86,20 @@ def split(place: Place, network: str, batch: int, seconds: float) -> Split:
     x, labels = net.data(place, batch)
     optimizer = place.sgd(model.parameters())
 
-    def step() -> float:
-        start = now()
+    def step() -> None:
         optimizer.zero_grad()
         place.lib.nn.functional.cross_entropy(model(x), labels).backward()
         optimizer.step()
-        return now() - start
 
-    step()
-    steps, inside, calls = [], [], 0
+    found: list[Split] = []
     end = time.perf_counter() + seconds
-    while len(steps) < 3 or time.perf_counter() < end:
-        steps.append(step())
+    step()
+    while len(found) < 3 or time.perf_counter() < end:
         with _watched(optimizer, now) as clock:
+            start = now()
             step()
-        inside.append(clock.seconds)
-        calls = clock.calls
-    return Split(statistics.median(steps), statistics.median(inside), calls)
+            found.append(Split(now() - start, clock.seconds, clock.calls))
+    return sorted(found, key=lambda one: one.around)[len(found) // 2]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

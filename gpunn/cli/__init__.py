@@ -16,6 +16,7 @@ from gpunn.cli.facts import version
 COMMANDS: Final = {
     "info": "what is installed, which GPU is seen, what is wrong and the line that mends it",
     "bench": "time gpunn's operations and models (`gpunn bench --help`)",
+    "steps": "how much of training steps is spent around NumPy, and their memory (`gpunn steps --help`)",
     "kernels": "list, show, compile ahead and check the CUDA kernels (`gpunn kernels --help`)",
 }
 
