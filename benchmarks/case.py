@@ -101,6 +101,11 @@ class Place:
         run = self.lib.compile(step) if self.captured else step
         return lambda: run(*args)
 
+    def forget_compiled(self) -> None:
+        """Drop what PyTorch has compiled: it keeps eight variants of a function, and runs all others eagerly."""
+        if self.strong:
+            self.lib.compiler.reset()
+
     def synchronize(self) -> None:
         """Wait until all work is done."""
         if self.device == "cuda":

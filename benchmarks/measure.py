@@ -66,6 +66,8 @@ def measure(case: Case, places: list[Place], seconds: float, accuracy: bool = Tr
     """
     result = Result(case)
     there = [place for place in places if _has(case, place)]
+    for place in there:
+        place.forget_compiled()
     exact = None
     with _Contest("float64").faults_noted(result):
         exact = _exact(case) if accuracy and there else None

@@ -12,12 +12,16 @@ class Clock:
     """Plays the clocks of the module time; the process has the CPU for `part` of the time."""
 
     def __init__(self, monkeypatch, part=1.0):
-        self.now, self.part = 100.0, part
+        self.now, self.part, self.resets = 100.0, part, 0
+        self.compiler = SimpleNamespace(reset=self.reset)
         monkeypatch.setattr(clock.time, "perf_counter", lambda: self.now)
         monkeypatch.setattr(clock.time, "process_time", lambda: self.now * self.part)
 
     def work(self, seconds):
         self.now += seconds
+
+    def reset(self):
+        self.resets += 1
 
 
 class PlayedTensor:

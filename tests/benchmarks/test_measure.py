@@ -95,6 +95,18 @@ def test_what_is_compiled_or_recorded_warms_up_also_if_it_is_slow(monkeypatch, o
     assert len(done) == 1 + runs + 2  # the first one, warm-up, two rounds
 
 
+def test_what_was_compiled_for_other_cases_is_dropped_before_any_place_compiles(clock):
+    resets = []
+
+    def make(where):
+        resets.append(clock.resets)
+        return lambda: clock.work(0.01)
+
+    strong = [replace(place(name, clock), strong=name != "torch") for name in ("torch", "a", "b")]
+    times(Case("work", make, is_model=True), strong, 0.0)
+    assert resets == [2, 2, 2]
+
+
 def test_runs_of_a_gpu_fill_a_millisecond(monkeypatch):
     gpu = PlayedGpu(monkeypatch)
     case = Case("work", lambda place: lambda: gpu.queue(2**-16))
