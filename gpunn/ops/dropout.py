@@ -55,8 +55,11 @@ class Dropout(Function):
         self.kept = (mask,)
         wide = widened(x)
         y = np.empty_like(wide)  # in the order of x in memory
-        np.multiply(wide, mask, out=y)
-        y *= self.scale
+        if mask.size < x.size:  # of channels
+            np.multiply(wide, mask * y.dtype.type(self.scale), out=y)
+        else:
+            np.multiply(wide, mask, out=y)
+            y *= self.scale
         if self.shift or self.dropped:
             y += mask * y.dtype.type(self.shift) + ~mask * y.dtype.type(self.dropped)
         return y.astype(x.dtype, copy=False)

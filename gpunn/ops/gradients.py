@@ -18,12 +18,14 @@ from gpunn.engine import Variable
 from gpunn.engine.function import device_mismatch
 from gpunn.kernels import many
 from gpunn.kernels.source import C_TYPES
+from gpunn.ops.reduction.accumulate import line_dots
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
 _FILE: Final = "optimizer/gradients"
 SQUARES, MAGNITUDES, LARGEST, POWERS = range(4)  # as in gradients.cu
+SMALLEST: Final = 1e-30  # a sum of squares in float32 may have lost digits, or all, below
 EPSILON: Final = 1e-6  # added to the norm, as in PyTorch
 
 
@@ -197,12 +199,23 @@ def _norm(arrays: Sequence[Array], p: float) -> Array:
     for array in arrays:
         xp = array_module(array)
         for (piece,) in cache_pieces(array):
-            x = xp.abs(piece.astype(np.float64)).reshape(-1)
-            part = x.max(initial=0.0) if p == math.inf else (x if p == 1 else x * x if p == 2 else x**p).sum()
-            part = backend.to_device(xp.asarray(part).reshape(1), here)
+            part = backend.to_device(xp.asarray(_power_sum(xp, piece, p)).reshape(1), here)
             total = array_module(part).maximum(total, part) if p == math.inf else total + part
     total = total if p in (1, math.inf) else total ** (1 / p)
     return total if backend.is_array(total) else array_module(arrays[0]).zeros(1)
+
+
+def _power_sum(xp: Any, x: Array, p: float) -> Any:
+    """Σ |x|^p, or the largest |x|, in float64. Squares of float32 by BLAS, unless they leave its range."""
+    if p == 2 and x.dtype == np.float32 and not backend.is_cuda(x):
+        line = x.reshape(-1)
+        found = line_dots(line, line)
+        if SMALLEST <= found < math.inf:
+            return found
+    wide = xp.abs(x.astype(np.float64)).reshape(-1)
+    if p == math.inf:
+        return wide.max(initial=0.0)
+    return (wide if p == 1 else wide * wide if p == 2 else wide**p).sum()
 
 
 def _as_total(norm: Array, arrays: Sequence[Array]) -> Tensor:
@@ -220,8 +233,10 @@ def _scale(arrays: Sequence[Array], norm: Array, limit: float) -> None:
 
 def _multiply(array: Array, factor: Array) -> None:
     """array *= factor (1,), rounded once: half types are computed in float32."""
-    wide = np.promote_types(array.dtype, np.float32) if array.dtype.itemsize == 2 else array.dtype
-    array[...] = array.astype(wide, copy=False) * factor.astype(wide)
+    if array.dtype.itemsize == 2:
+        array[...] = array.astype(np.float32) * factor.astype(np.float32)
+    else:
+        array *= factor.astype(array.dtype).reshape(())
 
 
 @np.errstate(all="ignore")

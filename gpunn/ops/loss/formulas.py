@@ -78,12 +78,23 @@ class Absolute(Formula):
         return (x - t).sign()
 
 
+def _bent(x: Array, t: Array, a: float) -> Array:
+    """(|x - t| - m / 2) m with m = min(|x - t|, a): a square up to a, and a line beyond."""
+    xp = array_module(x)
+    d = xp.abs(x - t)
+    m = xp.minimum(d, a)
+    d -= 0.5 * m
+    d *= m
+    return d
+
+
 class SmoothAbsolute(Formula):
     """(x - t)² / 2a where |x - t| < a, else |x - t| - a/2. Girshick, Fast R-CNN, 2015."""
 
     def value(self, x: Array, t: Array, p: Array | None) -> Array:
-        d = abs(x - t)
-        return array_module(d).where(d < self.a, 0.5 * d * d / self.a, d - 0.5 * self.a)
+        loss = _bent(x, t, self.a)
+        loss /= self.a
+        return loss
 
     def dx(self, x: Any, t: Any, p: Any) -> Slope:
         return ((x - t) / self.a).clamp(-1.0, 1.0)
@@ -93,8 +104,7 @@ class Huber(Formula):
     """(x - t)² / 2 where |x - t| <= a, else a (|x - t| - a/2). Huber 1964."""
 
     def value(self, x: Array, t: Array, p: Array | None) -> Array:
-        d = abs(x - t)
-        return array_module(d).where(d <= self.a, 0.5 * d * d, self.a * (d - 0.5 * self.a))
+        return _bent(x, t, self.a)
 
     def dx(self, x: Any, t: Any, p: Any) -> Slope:
         return (x - t).clamp(-self.a, self.a)

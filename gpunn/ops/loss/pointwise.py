@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
-from gpunn import dtypes, kernels
+from gpunn import backend, dtypes, kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable, is_grad_enabled, no_grad
 from gpunn.kernels import vector_threads
 from gpunn.kernels.elementwise import memory_order
 from gpunn.ops.loss.formulas import Formula
 from gpunn.ops.loss.totals import total
-from gpunn.ops.reduction.accumulate import widened
+from gpunn.ops.reduction.accumulate import line_dots, widened
 from gpunn.ops.shape.conversion import cast
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FILE: Final = "loss/pointwise"
 BLOCK: Final = 256
 BLOCKS: Final = 1024  # at most, where all losses are added up
+PIECE: Final = 1 << 16  # elements at a time on the CPU: what formulas make of them stays in its cache
 EACH: Final = 16  # elements for a thread, or more
 
 
@@ -34,13 +35,20 @@ class PointwiseLoss(Function):
         self.formula, self.reduction = formula, reduction
 
     def forward_numpy(self, x: Array, t: Array, weight: Array | None, positive: Array | None) -> Array:
-        losses = self.formula.value(widened(x), widened(t), None if positive is None else widened(positive))
-        losses = losses if weight is None else losses * widened(weight)
         self.scale = 1.0 / x.size if self.reduction == "mean" and x.size else 1.0
         if self.reduction == "none":
-            return losses.astype(x.dtype, copy=False)
-        result = losses.sum(dtype=np.float64)
+            return self._losses(x, t, weight, positive).astype(x.dtype, copy=False)
+        result = np.zeros((), np.float64)
+        if weight is None and positive is None:
+            for part, target in backend.cache_pieces(x, t, size=PIECE):
+                result = result + line_dots(self._losses(part, target, None, None).reshape(-1))
+        else:
+            result = self._losses(x, t, weight, positive).sum(dtype=np.float64)
         return (result / np.float64(x.size) if self.reduction == "mean" else result).astype(x.dtype)
+
+    def _losses(self, x: Array, t: Array, weight: Array | None, positive: Array | None) -> Array:
+        losses = self.formula.value(widened(x), widened(t), None if positive is None else widened(positive))
+        return losses if weight is None else losses * widened(weight)
 
     def forward_cuda(self, x: Array, t: Array, weight: Array | None, positive: Array | None) -> Array:
         self.scale = 1.0 / x.size if self.reduction == "mean" and x.size else 1.0

@@ -10,10 +10,9 @@ import numpy as np
 from gpunn.backend import Array
 from gpunn.ops.norm.cut import REDUCED, SHARED, Cut
 from gpunn.ops.norm.launches import CENTERED, ROOT_MEAN_SQUARE, UNIT, Statistics, compute_dtype
-from gpunn.ops.reduction.accumulate import accumulated, reduced_size, widened
+from gpunn.ops.reduction.accumulate import accumulated, line_dots, reduced_size, widened
 
 BLOCK = 2**18  # elements that are worked on at a time, so that they stay in the cache
-CHAIN = 1024  # elements that BLAS may add up in float32
 SMALLEST = 1e-30  # a sum of squares in float32 may have lost digits, or all, below
 
 
@@ -119,18 +118,8 @@ def dots(a: Array, b: Array | None) -> Array:
     if rows > 1 and inner > 1:
         return np.asarray(accumulated(a if b is None else a * b, REDUCED, True), np.float64)
     lines = (groups, inner, rows * members * span)
-    found = _line_dots(a.reshape(lines), np.ones((1, 1, lines[2]), a.dtype) if b is None else b.reshape(lines))
+    found = line_dots(a.reshape(lines), None if b is None else b.reshape(lines))
     return found.reshape(groups, 1, inner, 1, 1)
-
-
-def _line_dots(a: Array, b: Array) -> Array:
-    """The sums of a · b over the last of three axes, in float64."""
-    whole = a.shape[2] // CHAIN * CHAIN
-    total: Array = np.vecdot(a[..., whole:], b[..., whole:]).astype(np.float64)
-    if whole:
-        head = [v[..., :whole].reshape(*v.shape[:2], -1, CHAIN) for v in (a, b)]
-        total += np.vecdot(*head).sum(-1, dtype=np.float64)
-    return total
 
 
 class Gradients(NamedTuple):

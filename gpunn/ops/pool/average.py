@@ -23,12 +23,13 @@ from gpunn.ops.pool.windows import (
     threads_for,
     windows_over,
 )
-from gpunn.ops.reduction.accumulate import total, widened
+from gpunn.ops.reduction.accumulate import accumulated, line_dots, total, widened
 from gpunn.ops.shape.dims import one_int
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
+LINE = 1024  # elements that BLAS may add up in float32
 CHAIN = 16  # a sum of at most so many elements may be added one after the other
 
 
@@ -45,8 +46,11 @@ class AvgPool(Function):
         out = xp.empty((len(stack), *windows.out, stack.shape[-1]), x.dtype)
         for block in blocks(stack):
             sums = padded(widened(stack[block]), windows, 0)
-            for axis in reversed(range(rank)):
-                sums = _sums_along(axis, sums, windows)
+            if _is_whole(windows) and sums.dtype.kind == "f":
+                sums = _whole_sums(sums)
+            else:
+                for axis in reversed(range(rank)):
+                    sums = _sums_along(axis, sums, windows)
             if x.dtype.kind == "i":  # rounded towards 0, as in PyTorch
                 out[block] = abs(sums) // abs(divisor) * xp.sign(sums) * xp.sign(divisor)
             else:
@@ -80,10 +84,14 @@ class AvgPoolBackward(Function):
         windows, rank = self.windows, len(self.windows.size)
         xp, stack = array_module(grad), as_stack(grad, rank)
         divisor = xp.asarray(_divisor(windows, self.divisor, self.with_padding))
-        dx = xp.zeros((len(stack), *windows.size, stack.shape[-1]), grad.dtype)
+        create = xp.empty if _is_whole(windows) else xp.zeros
+        dx = create((len(stack), *windows.size, stack.shape[-1]), grad.dtype)
         for block in blocks(dx):
             spread = widened(stack[block])
             spread = spread / divisor.astype(spread.dtype)
+            if _is_whole(windows):
+                dx[block] = spread
+                continue
             for axis in range(rank):
                 spread = _spread_along(axis, spread, windows)
             ends = [slice(p, p + n) for p, n in zip(windows.padding, windows.size, strict=True)]
@@ -101,6 +109,21 @@ class AvgPoolBackward(Function):
     def backward(self, grad: Tensor) -> Tensor:
         result: Tensor = AvgPool(self.windows, self.divisor, self.with_padding)(grad)
         return result
+
+
+def _is_whole(windows: Windows) -> bool:
+    """Whether there is one window, that sees everything once."""
+    return set(windows.out) == {1} and windows.kernel == windows.size and not windows.is_padded
+
+
+def _whole_sums(values: Array) -> Array:
+    """The sums over all axes of a stack but the first and the last; by BLAS if they are one run of memory."""
+    length = math.prod(values.shape[1:-1])
+    if values.shape[-1] > 1:
+        return accumulated(values, tuple(range(1, values.ndim - 1)), keepdims=True)
+    lines = values.reshape(len(values), length)
+    sums = lines @ np.ones(length, lines.dtype) if length <= LINE else line_dots(lines)
+    return sums.reshape(len(values), *[1] * (values.ndim - 1))
 
 
 def _sums_along(axis: int, values: Array, windows: Windows) -> Array:

@@ -95,15 +95,17 @@ def _cut(x: Array, axis: int, at: int) -> tuple[Array, Array]:
     return x[(*before, slice(at))], x[(*before, slice(at, None))]
 
 
-def line_dots(a: Array, b: Array) -> Array:
-    """The sums of a · b over the last axis of NumPy arrays of one shape, in float64: chains of them are BLAS's work.
+def line_dots(a: Array, b: Array | None = None) -> Array:
+    """The sums over the last axis of the NumPy array `a`, or of a · b, in float64: chains of them are BLAS's work.
 
     Squares of float32 beyond 1e-19 and 1e19 are lost.
     """
-    whole = a.shape[-1] // CHAIN * CHAIN
-    found: Array = np.vecdot(a[..., whole:], b[..., whole:]).astype(np.float64)
+    length = a.shape[-1]
+    whole, ones = length // CHAIN * CHAIN, np.ones(min(length, CHAIN), a.dtype)
+    rest = ones[: length - whole] if b is None else b[..., whole:]
+    found: Array = np.vecdot(a[..., whole:], rest).astype(np.float64)
     if whole:
-        chains = [v[..., :whole].reshape(*v.shape[:-1], -1, CHAIN) for v in (a, b)]
+        chains = [ones if v is None else v[..., :whole].reshape(*v.shape[:-1], -1, CHAIN) for v in (a, b)]
         found = found + np.vecdot(*chains).sum(-1, dtype=np.float64)
     return found
 

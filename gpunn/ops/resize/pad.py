@@ -57,12 +57,19 @@ class Pad(Function):
         if self.mode == "constant":
             found = array_module(x).full([edge.out for edge in edges], self.value, x.dtype)
             found[tuple([_seen(edge) for edge in edges])] = dense[tuple([_kept(edge) for edge in edges])]
-        else:
+        elif min([min(edge.before, edge.after) for edge in edges]) < 0:
             found = dense
             for axis, edge in enumerate(edges):
                 if not edge.is_kept:
-                    found = found.take(array_module(x).asarray(_shown(edge, self.mode)), axis)
-            found = found.copy() if found is dense else found
+                    found = found.take(_shown(edge, self.mode), axis)
+        else:
+            found = np.empty([edge.out for edge in edges], x.dtype)
+            filled = [_seen(edge) for edge in edges]
+            found[tuple(filled)] = dense
+            for axis, edge in enumerate(edges):
+                if not edge.is_kept:
+                    _fill_ends(found, filled, axis, edge, self.mode)
+                    filled[axis] = slice(None)
         return found.transpose(_inverse(order))
 
     def forward_cuda(self, x: Array) -> Array:
@@ -143,6 +150,13 @@ def _shown(edge: Edge, mode: str) -> np.ndarray[Any, Any]:
         places = np.abs(places)
         return last - np.abs(last - places)
     return places.clip(0, last) if mode == "replicate" else places % edge.size
+
+
+def _fill_ends(found: Array, filled: list[slice], axis: int, edge: Edge, mode: str) -> None:
+    """Fill the places in front of and behind the elements along one axis, of the places that are `filled` so far."""
+    inner, shown = found[tuple(filled)], _shown(edge, mode)
+    for end in (slice(0, edge.before), slice(edge.out - edge.after, edge.out)):
+        found[(*filled[:axis], end, *filled[axis + 1 :])] = inner[(*[slice(None)] * axis, shown[end])]
 
 
 def _folded(grad: Array, axis: int, edge: Edge, mode: str) -> Array:

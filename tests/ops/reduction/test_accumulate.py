@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import gpunn as gp
 from gpunn import backend
-from gpunn.ops.reduction.accumulate import BLOCK, accumulated, moments, reduced_size, total, widened
+from gpunn.ops.reduction.accumulate import BLOCK, accumulated, line_dots, moments, reduced_size, total, widened
 
 LAYOUTS = {
     "contiguous": lambda x: x,
@@ -109,3 +109,17 @@ def test_moments_of_nothing_are_nan(device):
     assert n == 0
     assert np.isnan(backend.asnumpy(mean)).all()
     assert backend.asnumpy(squares).shape == (1, 3)
+
+
+@pytest.mark.parametrize("length", [0, 1, 1023, 1024, 2500, 1_000_000])
+def test_line_dots(length):
+    a, b = np.random.default_rng(length).standard_normal((2, 2, length)).astype(np.float32)
+    wide = a.astype(np.float64), b.astype(np.float64)
+    found = line_dots(a, b)
+    assert found.dtype == np.float64 and found.shape == (2,)
+    assert (np.abs(found - (wide[0] * wide[1]).sum(-1)) <= 1e-6 * np.abs(wide[0] * wide[1]).sum(-1)).all()
+
+
+def test_line_dots_of_equal_numbers_lose_no_digits():
+    x = np.full(10**6, 0.1, np.float32)
+    np.testing.assert_allclose(line_dots(x, x), 10**6 * np.float64(np.float32(0.1)) ** 2, rtol=2e-6)
