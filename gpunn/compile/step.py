@@ -62,8 +62,8 @@ def compile(
     warning says so. Graphs are of the current GPU; calls on another one are eager.
 
     Products of matrices inside are computed by gpunn's own kernels, since CuPy refuses cuBLAS while it records: in
-    eager calls too, so that both give the same bits. They add the bias of a linear layer; on tensor cores they, and
-    convolutions, take the ReLU that is behind them in a Sequential. What has hooks is left as it is.
+    eager calls too, so that both give the same bits. They add biases; on tensor cores they, and convolutions, take the
+    ReLU that is behind them in a Sequential, unless one of the two has hooks.
 
     Args:
         fullgraph: a step that cannot be recorded is always an error: accepted, changes nothing.
