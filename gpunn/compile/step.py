@@ -61,9 +61,8 @@ def compile(
     could still be differentiated (a model compiled for training, with backward outside), calls stay eager, and a
     warning says so. Graphs are of the current GPU; calls on another one are eager.
 
-    Products of matrices inside are computed by gpunn's own kernels, since CuPy refuses cuBLAS while it records: in
-    eager calls too, so that both give the same bits. They add biases; on tensor cores they, and convolutions, take the
-    ReLU that is behind them in a Sequential, unless one of the two has hooks.
+    Products of matrices inside are by gpunn's own kernels, since CuPy refuses cuBLAS while it records: in eager calls
+    too, for the same bits. On tensor cores they take the ReLU behind them in a Sequential, as convolutions do.
 
     Args:
         fullgraph: a step that cannot be recorded is always an error: accepted, changes nothing.
