@@ -23,7 +23,7 @@ def page(found: dict[str, Any], source: str) -> str:
         f"{context['cpu'] or 'CPU'}, {context['threads']} {'thread' if context['threads'] == 1 else 'threads'} each; "
         f"PyTorch {context.get('torch', '-')}, NumPy {context['numpy']} with {context['blas']}; "
         f"gpunn {context['commit'] or context['gpunn']}; {context['date'][:10]}. Both take turns in one process, on "
-        "the same numbers; medians. Made by",
+        f"the same numbers; medians of {context.get('clock', 'wall time').partition(',')[0]}. Made by",
         "",
         f"    gpunn bench --backends cpu,torch --json {source} --markdown README.md",
         "",

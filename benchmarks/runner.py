@@ -163,7 +163,7 @@ def run(cases: list[Case], names: list[str], args: Any) -> Report:
     dtypes = list(dict.fromkeys(case.dtype for case in cases))
     batches = args.batches or (list(BATCHES) if on_gpu or args.plot else [])
     found = context(places, threads, "cold" if args.cold else "warm", dtypes)
-    found["clock"] = "CPU time of the process, on a GPU its events" if args.cpu_time else "wall, on a GPU its events"
+    found["clock"] = f"{'CPU time of the process' if args.cpu_time else 'wall time'}, on a GPU its events"
     report = Report([], names, {}, missing, found)
     meters: list[Meter] = []
     bar = tqdm(cases, desc="bench", leave=False, disable=not sys.stderr.isatty(), file=sys.stderr)

@@ -17,7 +17,7 @@ def test_names_are_unique_and_every_family_has_cases():
 
 
 def test_every_case_counts_something():
-    assert [c.name for c in CASES if not (c.moved or c.flops or c.images or c.calls)] == ["add/forward+backward/64"]
+    assert [c.name for c in CASES if not (c.moved or c.flops or c.images or c.calls)] == []
 
 
 def test_words_choose_by_family_and_name():
