@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LEAST: Final = math.ulp(0.0)  # of the numbers above 0
 MOST: Final = sys.float_info.max
+MOST_CATEGORIES: Final = 1 << 24  # as in PyTorch
 
 
 @dense
@@ -81,6 +82,8 @@ def _weights(input: Tensor, num_samples: int, replacement: bool) -> Array:
             f"multinomial: cannot sample n_sample > prob_dist.size(-1) samples without replacement, "
             f"got {count} > {x.shape[-1]}"
         )
+    if x.shape[-1] > MOST_CATEGORIES:
+        raise ArgumentError(f"multinomial: number of categories cannot exceed 2^24, got {x.shape[-1]}")
     nothing = "multinomial: invalid multinomial distribution (sum of probabilities <= 0)"
     if x.shape[-1] == 0:
         raise ArgumentError(nothing)

@@ -102,6 +102,7 @@ class TestMultinomial:
             (lambda: gp.multinomial(gp.ones(3), 0), "n_sample <= 0"),
             (lambda: gp.multinomial(gp.ones(3), 4), "without replacement, got 4 > 3"),
             (lambda: gp.multinomial(gp.zeros(2, 0), 1, True), "sum of probabilities <= 0"),
+            (lambda: gp.multinomial(gp.ones(1).expand(2**24 + 1), 1), r"number of categories cannot exceed 2\^24"),
         ],
     )
     def test_errors(self, call, words):
