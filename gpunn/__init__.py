@@ -10,6 +10,7 @@ from gpunn import autograd as autograd
 from gpunn import backends as backends
 from gpunn import compat as compat
 from gpunn import cuda as cuda
+from gpunn import distributions as distributions
 from gpunn import linalg as linalg
 from gpunn import nn as nn
 from gpunn import optim as optim

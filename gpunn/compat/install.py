@@ -21,11 +21,14 @@ ROOTS: Final = {"torch": "gpunn", "torchvision": "gpunn.vision"}
 LAYERS: Final = """activation adaptive batchnorm channelshuffle container conv distance dropout flatten fold
     instancenorm linear loss module normalization padding pixelshuffle pooling rnn sparse transformer upsampling
     utils"""
+# The modules in torch.distributions that gpunn has not under their names.
+DISTRIBUTIONS: Final = "bernoulli beta categorical dirichlet exponential laplace normal one_hot_categorical uniform"
 # Where PyTorch keeps what gpunn has elsewhere. A module below one of these is the same module.
 PLACES: Final = {
     "torch.accelerator": "gpunn.compat.accelerator",
     "torch.autograd.function": "gpunn.autograd",
     "torch.autograd.grad_mode": "gpunn.engine",
+    **dict.fromkeys([f"torch.distributions.{name}" for name in DISTRIBUTIONS.split()], "gpunn.distributions"),
     "torch.multiprocessing": "multiprocessing",
     "torch.optim.optimizer": "gpunn.optim",
     "torch.tensor": "gpunn",

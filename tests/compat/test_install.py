@@ -25,6 +25,9 @@ import torch, torch.nn as nn, torch.nn.functional as F, torch.optim as optim, to
 import torch.backends.cudnn as cudnn, torchvision, torchvision.transforms as T
 from torch import Tensor, nn as same
 from torch.autograd import Variable
+from torch.distributions import Bernoulli, kl_divergence
+from torch.distributions.categorical import Categorical
+from torch.distributions.kl import register_kl
 from torch.nn.modules.conv import Conv2d
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.utils import Module, _pair
@@ -39,6 +42,7 @@ from torchvision.models.googlenet import GoogLeNet, GoogLeNetOutputs
 from torchvision.models.resnet import BasicBlock, ResNet
 from torchvision.utils import make_grid, save_image
 assert nn is same is gpunn.nn and F is gpunn.nn.functional and Conv2d is nn.Conv2d
+assert Categorical is torch.distributions.Categorical is gpunn.distributions.Categorical
 assert MNIST is gpunn.vision.datasets.MNIST and isinstance(torchvision.models.resnet18().layer1[0], BasicBlock)
 assert torchvision.models.alexnet.__name__ == "alexnet"
 assert isinstance(torchvision.models.googlenet(init_weights=False), GoogLeNet)

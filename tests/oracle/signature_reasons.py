@@ -20,6 +20,7 @@ PYTHON = {
 # Methods, by the class that PyTorch defines them in; "*" for any.
 METHODS = {
     "*.clone": "a mode makes its own copies where it decorates; no program needs another",
+    "Distribution.sample_n": "sample((n,)) by a name that PyTorch is giving up",
     "Module.get_extra_state": "only modules that have one of their own are asked for it",
     "Module.set_extra_state": "only modules that have one of their own are given it",
     "Module.ipu": "there are no such devices here",

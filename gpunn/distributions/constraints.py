@@ -1,0 +1,150 @@
+"""Which values a parameter or a sample may have. `check(value)` says so for each element, or for each event.
+
+An event has `event_dim` dimensions at the end of the value; a discrete constraint allows whole numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from gpunn.ops.linalg.eigen import eigvalsh
+from gpunn.tensor import Tensor
+
+
+class Constraint:
+    """Base of all constraints."""
+
+    is_discrete = False
+    event_dim = 0
+
+    def check(self, value: Tensor) -> Tensor:
+        """True where `value` is allowed: bool, of the shape of `value` without its last `event_dim` dimensions."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{name}={value}" for name, value in vars(self).items())
+        return f"{type(self).__name__.lstrip('_')}({facts})"
+
+
+class _Dependent(Constraint):
+    """For a support that depends on the parameters of the distribution: nothing to check here."""
+
+    def check(self, value: Tensor) -> Tensor:
+        raise ValueError("Cannot determine validity of dependent constraint")
+
+
+class _Boolean(Constraint):
+    is_discrete = True
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value == 0) | (value == 1)
+
+
+class _OneHot(Constraint):
+    is_discrete = True
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        is_boolean = (value == 0) | (value == 1)
+        return is_boolean.all(-1) & (value.sum(-1) == 1)
+
+
+class _IntegerInterval(Constraint):
+    is_discrete = True
+
+    def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
+        self.lower_bound, self.upper_bound = lower_bound, upper_bound
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value % 1 == 0) & (self.lower_bound <= value) & (value <= self.upper_bound)
+
+
+class _Real(Constraint):
+    def check(self, value: Tensor) -> Tensor:
+        return value == value  # NaN is not
+
+
+class _GreaterThan(Constraint):
+    def __init__(self, lower_bound: Any) -> None:
+        self.lower_bound = lower_bound
+
+    def check(self, value: Tensor) -> Tensor:
+        return self.lower_bound < value
+
+
+class _GreaterThanEq(_GreaterThan):
+    def check(self, value: Tensor) -> Tensor:
+        return self.lower_bound <= value
+
+
+class _Interval(Constraint):
+    def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
+        self.lower_bound, self.upper_bound = lower_bound, upper_bound
+
+    def check(self, value: Tensor) -> Tensor:
+        return (self.lower_bound <= value) & (value <= self.upper_bound)
+
+
+class _Simplex(Constraint):
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value >= 0).all(-1) & ((value.sum(-1) - 1).abs() < 1e-6)
+
+
+class _LowerCholesky(Constraint):
+    event_dim = 2
+
+    def check(self, value: Tensor) -> Tensor:
+        is_lower = (value.tril() == value).flatten(-2).all(-1)
+        return is_lower & (value.diagonal(dim1=-2, dim2=-1) > 0).all(-1)
+
+
+class _PositiveDefinite(Constraint):
+    event_dim = 2
+
+    def check(self, value: Tensor) -> Tensor:
+        is_symmetric = (value - value.mT).abs().flatten(-2).amax(-1) <= 1e-6 * value.abs().flatten(-2).amax(-1)
+        return is_symmetric & (eigvalsh(value.detach()) > 0).all(-1)
+
+
+class independent(Constraint):  # noqa: N801 - PyTorch's name
+    """`base_constraint` on each element, with `reinterpreted_batch_ndims` more dimensions that make up an event."""
+
+    def __init__(self, base_constraint: Constraint, reinterpreted_batch_ndims: int) -> None:
+        self.base_constraint, self.reinterpreted_batch_ndims = base_constraint, reinterpreted_batch_ndims
+
+    @property
+    def is_discrete(self) -> bool:  # type: ignore[override]
+        """Whether the base is."""
+        return self.base_constraint.is_discrete
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        """That of the base, and the dimensions more."""
+        return self.base_constraint.event_dim + self.reinterpreted_batch_ndims
+
+    def check(self, value: Tensor) -> Tensor:
+        """True where the base allows all of an event."""
+        result = self.base_constraint.check(value)
+        kept = result.ndim - self.reinterpreted_batch_ndims
+        if kept < 0:
+            raise ValueError(
+                f"Expected value.dim() >= {self.event_dim} but got {value.dim()}: events have that many dimensions"
+            )
+        return result.reshape(*result.shape[:kept], -1).all(-1)
+
+
+greater_than, greater_than_eq, interval = _GreaterThan, _GreaterThanEq, _Interval
+integer_interval = _IntegerInterval
+dependent: Final = _Dependent()
+boolean: Final = _Boolean()
+one_hot: Final = _OneHot()
+real: Final = _Real()
+real_vector: Final = independent(real, 1)
+positive: Final = _GreaterThan(0.0)
+nonnegative: Final = _GreaterThanEq(0.0)
+unit_interval: Final = _Interval(0.0, 1.0)
+simplex: Final = _Simplex()
+lower_cholesky: Final = _LowerCholesky()
+positive_definite: Final = _PositiveDefinite()
