@@ -13,6 +13,7 @@ from .tables import WIDTH, geometric_mean, number
 
 SLOW = 0.2  # of PyTorch's speed: below that, a note says why
 BUSY = 0.9  # of the time of runs on a CPU: if the process had the CPU for less, other work disturbed it
+NO_BREAK = "\u00a0"  # a space that lines are not broken at
 HEADER = {  # lines of the header: what is in them, and how
     "machine": ("cpu", "{num_cpus} CPUs", "threads of BLAS: {threads}"),
     "gpu": ("gpu", "{multiprocessors} multiprocessors", "driver {driver}", "CUDA {cuda}", "CuPy {cupy}"),
@@ -94,8 +95,10 @@ def kernels(results: list[Result]) -> str:
     for result in results:
         if "cuda" in result.times:
             used = [f"{count} x {label}" if count > 1 else label for label, count in result.launches.items()]
-            said = f"{result.case.title}: {'; '.join(used) or 'libraries of CUDA'}"
-            lines += textwrap.wrap(said, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+            whole = [word.replace(" ", NO_BREAK) for word in used]
+            said = f"{result.case.title}: {'; '.join(whole) or 'libraries of CUDA'}"
+            wrapped = textwrap.fill(said, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+            lines.append(wrapped.replace(NO_BREAK, " "))
     return "\n".join(["[kernels, blocks x threads]", *lines]) if lines else ""
 
 

@@ -107,7 +107,9 @@ def test_kernels_are_named_with_their_configuration():
     assert kernels([full(), library]).splitlines()[1:] == ["  matmul: 2 x a; b", "  add: libraries of CUDA"]
     assert kernels([result(ADD, "cpu")]) == ""
     many = result(ADD, "cuda", launches={f"softmax.kernel_{i} <float32> 16 x 256": 1 for i in range(9)})
-    assert max(map(len, kernels([many]).splitlines())) <= 100
+    lines = kernels([many]).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert len(lines) > 2 and all(line.rstrip(";").endswith(" 16 x 256") for line in lines[1:])  # none is broken
 
 
 def test_means_and_the_worst():
