@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
-from gpunn import dtypes
+from gpunn import dtypes, kernels
 from gpunn.backend import Array, array_module
-from gpunn.engine import Function, Variable
+from gpunn.engine import Function, Variable, is_grad_enabled, no_grad
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
 from gpunn.ops.arithmetic.elementwise import masked, zeros_like
 from gpunn.ops.arithmetic.promotion import NUMBERS, broadcast_shape
@@ -35,7 +35,9 @@ from gpunn.ops.similarity import Cosine
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
+FILE: Final = "distance"
 PRODUCT_FROM: Final = 25  # more rows than these, on either side, are multiplied: as in PyTorch
+DIRECT: Final = 64  # numbers of a row, up to which gradients are not made of products on a GPU
 BLOCK: Final = 1 << 20  # differences at a time
 MODES: Final = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
 
@@ -49,7 +51,7 @@ class Distances(Function):
     def __init__(self, p: float) -> None:
         self.p = p
 
-    def forward(self, a: Array, b: Array) -> Array:
+    def forward_numpy(self, a: Array, b: Array) -> Array:
         shape = (*a.shape[:-1], b.shape[-2])
         out = array_module(a).zeros(shape, a.dtype)
         if a.shape[-1]:
@@ -58,11 +60,28 @@ class Distances(Function):
                 out[..., rows, :] = measure.reduce(a[..., rows, None, :] - b[..., None, :, :])
         return out
 
+    def forward_cuda(self, a: Array, b: Array) -> Array:
+        cupy = array_module(a)
+        if not a.shape[-1]:
+            return self.forward_numpy(a, b)
+        a, b = cupy.ascontiguousarray(a), cupy.ascontiguousarray(b)
+        out = cupy.empty((*a.shape[:-1], b.shape[-2]), a.dtype)
+        args = (out, a, b, math.prod(a.shape[:-2]), a.shape[-2], b.shape[-2], a.shape[-1], self.p)
+        kernels.launch(FILE, "distances_forward", out.size, args)
+        return out
+
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         """The slope of |x|^p: sgn(x) |x|^(p-1) distance^(1-p), and 0 where the distance is 0."""
         a, b, out = self.saved(0), self.saved(1), self.saved_output()
         if self.p == 0:
             return zeros_like(a), zeros_like(b)
+        if not is_grad_enabled():
+            found = iter(DistancesBackward(self, self.p)(grad, a, b, out))
+            return tuple([next(found) if needed else None for needed in self.needs])
+        return self.composed(grad, a, b, out)
+
+    def composed(self, grad: Tensor, a: Tensor, b: Tensor, out: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients by differentiable operations."""
         parts, to_b = [], None
         for rows in blocks(out.array.shape, a.array.shape[-1]):
             change = a[..., rows, :].unsqueeze(-2) - b.unsqueeze(-3)
@@ -90,6 +109,37 @@ class Distances(Function):
         return masked(slope, Variable.result_type(~zero)) * grad * nearest ** (1 - p)
 
 
+class DistancesBackward(Function):
+    """The gradients that `of` needs, by kernels if rows have at most `longest` numbers, else as `of` composes them.
+
+    Its own derivative is never asked for: where the graph goes on, `of` composes them, too.
+    """
+
+    def __init__(self, of: Distances | ProductDistances, p: float, longest: float = math.inf) -> None:
+        self.of, self.p, self.longest = of, p, longest
+
+    def forward_numpy(self, *arrays: Array) -> tuple[Array, ...]:
+        with no_grad():
+            found = self.of.composed(*[Variable.result_type(array) for array in arrays])
+        return tuple([x.array for x, needed in zip(found, self.of.needs, strict=True) if needed and x is not None])
+
+    def forward_cuda(self, grad: Array, a: Array, b: Array, out: Array) -> tuple[Array, ...]:
+        cupy = array_module(a)
+        if a.shape[-1] > self.longest:
+            return self.forward_numpy(grad, a, b, out)
+        a, b, grad, out = (cupy.ascontiguousarray(x) for x in (a, b, grad, out))
+        n, m = out.shape[-2:]
+        found = []
+        ways = ((a, b, (n, m), (m, 1)), (b, a, (m, n), (1, m)))
+        for (x, other, sizes, steps), needed in zip(ways, self.of.needs, strict=True):
+            if needed:
+                dx = cupy.empty(x.shape, x.dtype)
+                args = (dx, x, other, out, grad, math.prod(x.shape[:-2]), *sizes, x.shape[-1], *steps, self.p)
+                kernels.launch(FILE, "distances_backward", dx.size, args)
+                found.append(dx)
+        return tuple(found)
+
+
 class ProductDistances(Function):
     """Euclidean distances √(|a|² - 2 a·b + |b|²) by one product of matrices: nothing of n · m · d elements.
 
@@ -98,6 +148,7 @@ class ProductDistances(Function):
 
     saves: ClassVar = {0: (0, 1), 1: (0, 1)}
     saves_output = True
+    p = 2.0
 
     def forward_numpy(self, a: Array, b: Array) -> Array:
         return self.measured(a.astype(np.float64), b.astype(np.float64)).astype(a.dtype)
@@ -119,7 +170,14 @@ class ProductDistances(Function):
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         """With g = grad / distance: the sum over j of g_ij (a_i - b_j), and over i of g_ij (b_j - a_i)."""
         a, b = self.saved(0), self.saved(1)
-        share = ratio(grad, self.saved_output())
+        if not is_grad_enabled():
+            found = iter(DistancesBackward(self, self.p, DIRECT)(grad, a, b, self.saved_output()))
+            return tuple([next(found) if needed else None for needed in self.needs])
+        return self.composed(grad, a, b, self.saved_output())
+
+    def composed(self, grad: Tensor, a: Tensor, b: Tensor, out: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients by differentiable operations."""
+        share = ratio(grad, out)
         center = Variable.result_type(middle(widened(b.array)).astype(b.array.dtype))
         a, b = a - center, b - center
         to_a = a * share.sum(-1).unsqueeze(-1) - matmul(share, b) if self.needs[0] else None

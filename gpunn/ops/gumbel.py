@@ -27,8 +27,8 @@ class GumbelScores(Function):
         self.tau = tau
 
     def forward_numpy(self, x: Array) -> Array:
-        wide = np.dtype(np.float64 if x.dtype.itemsize == 8 else np.float32)
-        step = np.finfo(wide).eps / 2  # of u, whose digits are those of the type
+        wide: Any = np.dtype(np.float64 if x.dtype.itemsize == 8 else np.float32)
+        step = 2.0 ** -(53 if wide.itemsize == 8 else 24)  # of u
         u = random.uniform(np, random.default_generator, x.shape, wide)
         u = np.minimum(u + wide.type(step / 2), wide.type(1 - step))
         return ((widened(x) - np.log(-np.log(u))) / wide.type(self.tau)).astype(x.dtype)

@@ -54,6 +54,11 @@ def cosine(shape, axis, dtype=gp.float32):
     return with_gradients(F.cosine_similarity(a, b, axis), a, b)
 
 
+def cdist(p, dtype=gp.float32, rows=(5, 7), d=3):
+    a, b = numbers((2, rows[0], d), dtype), numbers((2, rows[1], d), dtype, 1)
+    return with_gradients(gp.cdist(a, b, p), a, b)
+
+
 @pytest.fixture
 def in_pieces(monkeypatch):
     monkeypatch.setattr(pieces, "PIECE", SHORT)
@@ -114,6 +119,27 @@ def test_cosine(shape, axis):
     check_kernels(lambda: cosine(shape, axis, gp.float64), 1)
 
 
+@pytest.mark.parametrize("p", [0.5, 1, 2, 3, math.inf])
+def test_cdist(p):
+    check_kernels(lambda: cdist(p), 1)
+    check_kernels(lambda: cdist(p, gp.float16), 1)
+
+
+@pytest.mark.parametrize("p", [1, 2, 3, math.inf])
+@pytest.mark.parametrize("dtype", [gp.float16, gp.float32, gp.float64])
+def test_cdist_is_that_of_the_cpu(p, dtype):
+    tolerance = {gp.float16: 5e-3, gp.float32: 1e-5, gp.float64: 1e-12}[dtype]
+    values = [np.random.default_rng(i).normal(size=shape) for i, shape in enumerate([(40, 3), (70, 3)])]
+    found = []
+    with emulator.enable():
+        for device in ("cpu", "cuda"):
+            a, b = (gp.tensor(v, dtype=dtype, device=device, requires_grad=True) for v in values)
+            y = gp.cdist(a, b, p)
+            found.append([t.cpu().double().numpy() for t in (y.detach(), *gp.autograd.grad(y.sum(), (a, b)))])
+    for mine, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=tolerance, atol=40 * tolerance)
+
+
 def extremes():
     """Infinities, NaN and zeros in lines: what the kernels treat apart."""
     inf, nan = math.inf, math.nan
@@ -144,6 +170,10 @@ def mutation_runs():
             patch.setattr(pieces, "APART", SHORT)
             return run()
 
+    def no_distance():
+        a, b = (gp.ones(2, 3, device="cuda", requires_grad=True) for _ in range(2))
+        return with_gradients(gp.cdist(a, b, math.inf), a, b)
+
     def broken_rows():
         return in_pieces(lambda: (*logsumexp((3, 45), 1), *norm((45, 3), 0, 2), *norm((2, 5, 45), (0, 2), 3)))
 
@@ -157,6 +187,7 @@ def mutation_runs():
             broken_rows,
             extremes,
         ],
+        "distance": [*[lambda p=p: cdist(p) for p in (1, 3, math.inf)], lambda: cdist(2, rows=(3, 40)), no_distance],
         "similarity": [lambda: cosine((3, 45), 1), lambda: cosine((260, 3), 1, gp.float64), extremes],
     }
 
@@ -167,3 +198,4 @@ def test_many_orders(in_pieces):
     check_kernels(lambda: norm((45, 3), 0, 2), MANY)
     check_kernels(lambda: pairwise((3, 45), 3), MANY)
     check_kernels(lambda: cosine((3, 45), 1), MANY)
+    check_kernels(lambda: cdist(1), MANY)

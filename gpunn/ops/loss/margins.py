@@ -187,6 +187,7 @@ def multilabel_soft_margin_loss(
     x, t = floating_pair(op, input, target)
     must_be_floating(op, input=input)
     must_be_numbers(op, target=target)
+    must_be_tensors(op, {} if weight is None else {"weight": weight})
     own = weight is not None and weight.requires_grad and is_grad_enabled()
     if own or (weight is not None and np.broadcast_shapes(weight.array.shape, x.array.shape) != x.array.shape):
         dtype, x, t = x.dtype, widened_tensor(x), widened_tensor(t)

@@ -49,6 +49,7 @@ RUNS: dict[str, list[Run]] = {
     "lines.cuh": _softmax(),
     "loss/cross_entropy.cu": _cross_entropy(),
     "loss/ctc.cu": [ctc.run],
+    "distance.cu": distance.mutation_runs()["distance"],
     "gumbel.cu": margins.mutation_runs()["gumbel"],
     "loss/margins.cu": margins.mutation_runs()["margins"],
     "loss/pointwise.cu": pointwise_loss.mutation_runs(),
