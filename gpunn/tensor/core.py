@@ -133,8 +133,8 @@ class Tensor(
             raise ArgumentTypeError(f"data: expected a Tensor, got {type(value).__name__}")
         self.array = value.array
 
-    @property
     def _is_view(self) -> bool:
+        """Whether it shares the memory of another tensor, `_base`."""
         return self._base is not None
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:

@@ -94,3 +94,11 @@ def test_is_tensor():
 def test_hash_is_identity():
     x, y = gp.ones(1), gp.ones(1)
     assert len({x, y, x}) == 2
+
+
+def test_views_say_that_they_are_views():
+    x = gp.ones(4)
+    assert not x._is_view()
+    assert x[1:]._is_view()
+    assert x[1:]._base is x
+    assert not (x + 1)._is_view()
