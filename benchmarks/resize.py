@@ -8,6 +8,11 @@ from typing import Any
 from .case import Case, Place
 from .functional import pair
 
+TAPS = (
+    "four taps, each a pass that gathers rows, one that weighs and one that adds them, where PyTorch has one loop; "
+    "backward the rows are sorted by element to be added in one order"
+)
+
 
 def cases() -> Iterator[Case]:
     """Reflected edges, 2x upsampling as in decoders, and a spatial transformer's sampling."""
@@ -15,7 +20,7 @@ def cases() -> Iterator[Case]:
     yield from pair("interpolate-nearest", _nearest, (16, 64, 28, 28), out=4)
     yield from pair("interpolate-bilinear", _bilinear, (16, 64, 28, 28), out=4)
     yield from pair("interpolate-bicubic", _bicubic, (16, 3, 64, 64), out=2.25)
-    yield from pair("grid_sample-bilinear", _sample, (16, 16, 64, 64))
+    yield from pair("grid_sample-bilinear", _sample, (16, 16, 64, 64), note=TAPS)
 
 
 def _reflect(place: Place, x: Any) -> Any:

@@ -14,6 +14,7 @@ from gpunn.engine import Function, Variable, grad_of, is_grad_enabled
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, IndexRangeError, ShapeError
 from gpunn.kernels.order import stable
 from gpunn.ops.conv.geometry import LARGEST
+from gpunn.ops.indexing import rows_numpy
 from gpunn.ops.indexing.gather import gather
 from gpunn.ops.reduction.accumulate import widened
 from gpunn.ops.resize.grid import MODES, OUTSIDE, Along, Sampling, along, each_tap, product, slopes, weights
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
 FILE = "resize/sample"  # of the kernels
+BLOCK = 2**18  # numbers of the result at a time on the CPU, so that they stay in the cache
 GROUP = 8  # channels of a thread, as in the file
 
 
@@ -36,13 +38,17 @@ class GridSample(Function):
         self.sampling = sampling
 
     def forward_numpy(self, x: Array, grid: Array) -> Array:
-        rows, axes = _rows(x), _axes(grid, self.sampling)
-        y: Any = None
+        rows, axes = _rows_and_zeros(x), _axes(grid, self.sampling)
+        y = np.zeros((*axes[0].share.shape, rows.shape[-1]), rows.dtype)
+        step = max(1, BLOCK // max(1, y[:1].size))
         for numbers, element, inside in each_tap(axes, self.sampling):
             parts = [weights(axis.share, self.sampling.mode)[k] for axis, k in zip(axes, numbers, strict=True)]
-            factor = _counted(product(parts), inside, self.sampling.rank)
-            term = _taken(rows, element, inside) * np.asarray(factor, rows.dtype)[..., None]
-            y = term if y is None else y + term
+            factor = np.asarray(_counted(product(parts), inside, self.sampling.rank), rows.dtype)[..., None]
+            for start in range(0, len(y), step):
+                block = slice(start, start + step)
+                term = _taken(rows[block], element[block], inside[block])
+                term *= factor[block] if factor.ndim == 3 else factor
+                y[block] += term
         return _from_rows(y, (*x.shape[:2], *grid.shape[1:-1]), x)
 
     def forward_cuda(self, x: Array, grid: Array) -> Array:
@@ -78,7 +84,9 @@ class GridSampleBackward(Function):
         if self.wanted[0]:
             found.append(_from_rows(_spread(g, axes, x.shape, self.sampling), x.shape, x))
         if self.wanted[1]:
-            found.append(_grid_gradient(g, _rows(x), axes, self.sampling).astype(grid.dtype).reshape(grid.shape))
+            found.append(
+                _grid_gradient(g, _rows_and_zeros(x), axes, self.sampling).astype(grid.dtype).reshape(grid.shape)
+            )
         return tuple(found)
 
     def forward_cuda(self, grad: Array, x: Array, grid: Array) -> tuple[Array, ...]:
@@ -127,6 +135,15 @@ def _rows(x: Array) -> Array:
     return widened(turned.reshape(len(x), math.prod(x.shape[2:]), x.shape[1]))
 
 
+def _rows_and_zeros(x: Array) -> Array:
+    """The rows of `x` with a row of zeros in front: (N, 1 + elements, C)."""
+    places = math.prod(x.shape[2:])
+    found = np.empty((len(x), 1 + places, x.shape[1]), widened(x[:0]).dtype)
+    found[:, 0] = 0
+    found[:, 1:] = x.reshape(*x.shape[:2], places).swapaxes(1, 2)
+    return found
+
+
 def _from_rows(rows: Array, shape: tuple[int, ...], like: Array) -> Array:
     """(N, elements, C) as (N, C, *size), of the dtype of `like` and in its memory format."""
     last = rows.astype(like.dtype, copy=False).reshape(shape[0], *shape[2:], shape[1])
@@ -141,11 +158,11 @@ def _axes(grid: Array, sampling: Sampling) -> list[Along]:
 
 
 def _taken(rows: Array, element: Array, inside: Array) -> Array:
-    """The rows of elements (N, points), zeros outside."""
-    xp = array_module(rows)
-    found = rows[xp.arange(len(rows))[:, None], element]
-    found[~inside] = 0
-    return found
+    """The rows of elements (N, points), zeros outside: of `_rows_and_zeros`."""
+    images, length, channels = rows.shape
+    key = element + inside
+    key += np.arange(0, images * length, length)[:, None]
+    return rows.reshape(images * length, channels).take(key, axis=0, mode="clip")
 
 
 def _counted(factor: Any, inside: Array, rank: int) -> Any:
@@ -154,25 +171,14 @@ def _counted(factor: Any, inside: Array, rank: int) -> Any:
 
 
 def _spread(g: Array, axes: list[Along], shape: tuple[int, ...], sampling: Sampling) -> Array:
-    """The gradient of x as rows: for each element what the taps that see it get, in the order of the points."""
+    """The gradient of x as rows: for each element what the taps that see it get, one tap after the other."""
     images, channels, places = len(g), g.shape[-1], math.prod(shape[2:])
     dx = np.zeros((images, places, channels), g.dtype)
-    taps = list(each_tap(axes, sampling))
-    factors = []
-    for numbers, _, _ in taps:
+    first = np.arange(0, images * places, max(places, 1))[:, None]
+    for numbers, element, inside in each_tap(axes, sampling):
         parts = [weights(axis.share, sampling.mode)[k] for axis, k in zip(axes, numbers, strict=True)]
-        factors.append(np.broadcast_to(np.asarray(product(parts), g.dtype), g.shape[:2]))
-    keys = np.stack([np.where(inside, element, places) for _, element, inside in taps], -1)
-    for image in range(images):
-        shares = np.stack([g[image] * factor[image, :, None] for factor in factors], 1)
-        shares = shares.reshape(keys[image].size, channels)
-        flat = keys[image].reshape(-1)
-        order = np.argsort(flat, kind="stable")
-        order = order[flat[order] < places]
-        if not len(order):
-            continue
-        seen, starts = np.unique(flat[order], return_index=True)
-        dx[image, seen] = np.add.reduceat(shares[order], starts, axis=0)
+        shares = g * np.asarray(product(parts), g.dtype)[..., None]
+        rows_numpy.write("sum", dx, (element + first)[inside], channels, shares[inside])
     return dx
 
 
