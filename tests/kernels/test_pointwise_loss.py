@@ -5,6 +5,8 @@ import pytest
 
 import gpunn as gp
 from gpunn import emulator
+from gpunn.ops.loss.formulas import CosineEmbedding
+from gpunn.ops.loss.pointwise import pointwise
 from tests.kernels.orders import MANY, check_kernels, on_host
 
 F = gp.nn.functional
@@ -77,6 +79,7 @@ def mutation_runs():
         ("hinge_embedding_loss", numbers, {}),
         ("soft_margin_loss", numbers, {}),
         ("hinge_loss", numbers, {}),
+        ("cosine", numbers, {}),
         ("poisson_nll_loss", shares, {"log_input": False, "full": True}),
         ("poisson_nll_loss", numbers, {"full": True}),
     ]
@@ -85,7 +88,10 @@ def mutation_runs():
         x, t = (gp.tensor(a.ravel(), dtype=gp.float32) for a in np.meshgrid(values, values))
         x, t = x.to("cuda").requires_grad_(), t.to("cuda").requires_grad_()
         given = {k: gp.tensor([v], device="cuda") if k == "pos_weight" else v for k, v in options.items()}
-        y = getattr(F, name)(x, t, reduction="none", **given)
+        if name == "cosine":  # whose function takes vectors
+            y = pointwise(CosineEmbedding(0.5), x, t, "none")
+        else:
+            y = getattr(F, name)(x, t, reduction="none", **given)
         y.backward(gp.tensor(np.linspace(0.5, 1, y.numel()), dtype=gp.float32, device="cuda"))
         return y.detach(), x.grad, t.grad
 
