@@ -15,6 +15,7 @@ from gpunn import linalg as linalg
 from gpunn import nn as nn
 from gpunn import optim as optim
 from gpunn import serialization as serialization
+from gpunn import special as special
 from gpunn import train as train
 from gpunn import utils as utils
 from gpunn import vision as vision

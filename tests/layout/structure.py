@@ -31,6 +31,7 @@ FLOORS = (
         "linalg",
         "optim",
         "serialization",
+        "special",
         "utils",
     ),
     ("vision",),

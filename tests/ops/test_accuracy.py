@@ -13,7 +13,7 @@ import gpunn.nn.functional as F
 ULPS = 4
 TINY, EPS = 2.0**-126, 2.0**-23
 UNARY = """sqrt rsqrt square reciprocal exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh
-    asinh acosh atanh sigmoid erf erfc erfinv lgamma digamma"""
+    asinh acosh atanh sigmoid erf erfc erfinv lgamma digamma i0 logit"""
 ACTIVATIONS = """relu relu6 leaky_relu elu selu celu gelu silu mish softplus softsign hardtanh hardsigmoid hardswish
     hardshrink softshrink tanhshrink logsigmoid"""
 FUNCTIONS = {

@@ -193,7 +193,13 @@ def path_of(function: Any, name: str) -> str | None:
 def _public() -> dict[int, tuple[str, Any]]:
     """Path and object by the object's id."""
     paths: dict[int, tuple[str, Any]] = {}
-    spaces = {"": torch, "nn.functional.": torch.nn.functional, "Tensor.": torch.Tensor, "linalg.": torch.linalg}
+    spaces = {
+        "": torch,
+        "nn.functional.": torch.nn.functional,
+        "Tensor.": torch.Tensor,
+        "linalg.": torch.linalg,
+        "special.": torch.special,
+    }
     for prefix, space in spaces.items():
         for name in dir(space):
             thing = getattr(space, name, None)
