@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from gpunn import backend, emulator, kernels
+from gpunn.emulator.compiler import NoCompilerError
 
 DEVICES = ("cpu", "emulated", "checked", "cuda")
 USUAL = ("cpu", "emulated", "cuda")
@@ -32,6 +33,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         names = USUAL if chosen is None else (chosen,)
         marks = {"cuda": [pytest.mark.gpu]}
         metafunc.parametrize("device", [pytest.param(n, marks=marks.get(n, [])) for n in names], indirect=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Generator[None, Any, Any]:
+    """Skip a test that comes to a kernel where there is no C++ compiler, and say so."""
+    try:
+        return (yield)
+    except NoCompilerError:
+        problem = emulator.compiler_problem()
+        if problem is None:  # it was planted
+            raise
+        pytest.skip(f"no emulator: {problem}")
 
 
 @pytest.fixture
