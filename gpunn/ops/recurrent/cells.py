@@ -93,13 +93,16 @@ class LSTMCell(Cell):
 
     def forward_numpy(self, step: Forward) -> None:
         sums = widened(step.from_input) + step.from_hidden
-        i, f, g, o = np.split(sums, 4, axis=1)
-        for gate in (i, f, o):
-            _sigmoid(gate)
+        i, f, g, o = _parts(sums, 4)
+        _sigmoid(_parts(sums, 2)[0])  # i and f
+        _sigmoid(o)
         np.tanh(g, out=g)
-        c = f * step.memory_before + i * g
-        step.y[...] = o * np.tanh(c)
+        c = f * step.memory_before
+        c += i * g
         step.memory[...] = c
+        np.tanh(c, out=c)
+        c *= o
+        step.y[...] = c
         step.kept[...] = sums
 
     def forward_cuda(self, step: Forward) -> None:
@@ -108,10 +111,10 @@ class LSTMCell(Cell):
         kernels.launch(FILE, "lstm_forward", y.size, args)
 
     def backward_numpy(self, step: Backward) -> None:
-        i, f, g, o = np.split(widened(step.kept), 4, axis=1)
+        i, f, g, o = _parts(widened(step.kept), 4)
         grad, t = step.incoming(), np.tanh(widened(step.memory))
         to_c = step.to_memory + grad * o * (1 - t * t)
-        to_i, to_f, to_g, to_o = np.split(step.to_input, 4, axis=1)
+        to_i, to_f, to_g, to_o = _parts(step.to_input, 4)
         to_i[...] = to_c * g * ((1 - i) * i)
         to_f[...] = to_c * step.memory_before * ((1 - f) * f)
         to_g[...] = to_c * i * (1 - g * g)
@@ -132,11 +135,11 @@ class GRUCell(Cell):
 
     def forward_numpy(self, step: Forward) -> None:
         h = widened(step.from_hidden) + step.bias
-        (r, z, n), (h_r, h_z, h_n) = np.split(widened(step.from_input), 3, axis=1), np.split(h, 3, axis=1)
+        (r, z, n), (h_r, h_z, h_n) = _parts(widened(step.from_input), 3), _parts(h, 3)
         r, z = _sigmoid(r + h_r), _sigmoid(z + h_z)
         n = np.tanh(n + r * h_n)
         step.y[...] = n + z * (step.before - n)
-        for kept, gate in zip(np.split(step.kept, 4, axis=1), (r, z, n, h_n), strict=True):
+        for kept, gate in zip(_parts(step.kept, 4), (r, z, n, h_n), strict=True):
             kept[...] = gate
 
     def forward_cuda(self, step: Forward) -> None:
@@ -145,12 +148,12 @@ class GRUCell(Cell):
         kernels.launch(FILE, "gru_forward", y.size, args)
 
     def backward_numpy(self, step: Backward) -> None:
-        r, z, n, h_n = np.split(widened(step.kept), 4, axis=1)
+        r, z, n, h_n = _parts(widened(step.kept), 4)
         grad = step.incoming()
         to_n = grad * (1 - z) * (1 - n * n)
         to_r, to_z = to_n * h_n * ((1 - r) * r), grad * (step.before - n) * ((1 - z) * z)
         for target, last in ((step.to_input, to_n), (step.to_hidden, to_n * r)):
-            for part, value in zip(np.split(target, 3, axis=1), (to_r, to_z, last), strict=True):
+            for part, value in zip(_parts(target, 3), (to_r, to_z, last), strict=True):
                 part[...] = value
         step.carry[...] = grad * z
 
@@ -198,6 +201,12 @@ class ReLUCell(TanhCell):
 
 
 LSTM, GRU, TANH, RELU = LSTMCell(), GRUCell(), TanhCell(), ReLUCell()
+
+
+def _parts(x: Array, count: int) -> list[Array]:
+    """The columns of `x`, cut into so many equal parts: views."""
+    width = x.shape[1] // count
+    return [x[:, start : start + width] for start in range(0, count * width, width)] if width else [x] * count
 
 
 def _sigmoid(x: Array) -> Array:
