@@ -205,7 +205,7 @@ def _tail(x: Array) -> Array:
 
 def _mended(y: Array, x: Array, bound: float, exact: Callable[[Array], Array]) -> Array:
     """`y` with exact(x) where x < bound, in place."""
-    if not array_module(x).min(x, initial=0) >= bound:  # or NaN
+    if x.size and not x.min() >= bound:  # or NaN
         low = x < bound
         y[low] = exact(x[low])
     return y
