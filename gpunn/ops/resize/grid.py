@@ -116,7 +116,10 @@ def _element(place: Array, size: int) -> Array:
 
 
 def _brought_inside(place: Array, slope: Array, size: int, sampling: Sampling) -> tuple[Array, Array]:
-    """The places in the input that show what is to be seen at `place`, and their derivatives."""
+    """The places in the input that show what is to be seen at `place`, and their derivatives.
+
+    NaN is brought to 0, as PyTorch does for images on the CPU; for volumes it takes the other end there (2.13).
+    """
     if sampling.outside == "zeros":
         return place, slope
     xp = array_module(place)
