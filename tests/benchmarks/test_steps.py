@@ -43,6 +43,7 @@ def test_parts_of_a_step():
 def test_the_table(monkeypatch, capsys):
     monkeypatch.setattr(steps, "split", lambda *given: steps.Split(0.011, 0.01, 10))
     monkeypatch.setattr(steps, "peak", lambda place, *given: Peak(10**6, {"cpu": 3, "torch": 2}[place] * 10**6))
+    monkeypatch.setattr(steps.importlib.util, "find_spec", lambda name: name)
     assert steps.main(["mlp", "lenet5", "--memory", "--batch", "3"]) == 0
     head, mlp, lenet = capsys.readouterr().out.splitlines()
     assert head.split()[0] == "step"

@@ -22,6 +22,7 @@ ARGUMENTS = {
     "cummax": [1],
     "cummin": [1],
     "logcumsumexp": [1],
+    "renorm": [2, 1, 0.5],
 }
 METHODS = [name for name in vars(ReductionMethods) if not name.startswith("_")]
 
@@ -42,9 +43,10 @@ def test_method(name):
 @pytest.mark.parametrize("name", [name for name in METHODS if name.endswith("_")])
 def test_in_place_method(name, device):
     x = gp.tensor(X, device=device)
-    wanted = getattr(gp, name[:-1])(x, 1)
+    arguments = ARGUMENTS[name[:-1]]
+    wanted = getattr(gp, name[:-1])(x, *arguments)
     address, version = x.data_ptr(), x._version[0]
-    assert getattr(x, name)(1) is x
+    assert getattr(x, name)(*arguments) is x
     assert gp.equal(x, wanted)
     assert x.data_ptr() == address
     assert x._version[0] == version + 1
