@@ -5,6 +5,7 @@ last two dimensions, and all have first and second derivatives.
 """
 
 from gpunn.errors import LinAlgError as LinAlgError
+from gpunn.ops.indexing.diagonal import linalg_diagonal as diagonal  # noqa: F401
 from gpunn.ops.linalg.chain import multi_dot as multi_dot
 from gpunn.ops.linalg.cholesky import cholesky as cholesky
 from gpunn.ops.linalg.cross import linalg_cross as cross  # noqa: F401
@@ -21,7 +22,10 @@ from gpunn.ops.linalg.norms import matrix_norm as matrix_norm
 from gpunn.ops.linalg.norms import norm as norm
 from gpunn.ops.linalg.norms import vector_norm as vector_norm
 from gpunn.ops.linalg.products import matmul as matmul
+from gpunn.ops.linalg.products import vecdot as vecdot
 from gpunn.ops.linalg.qr import qr as qr
+from gpunn.ops.linalg.rank import cond as cond
+from gpunn.ops.linalg.rank import matrix_rank as matrix_rank
 from gpunn.ops.linalg.singular import pinv as pinv
 from gpunn.ops.linalg.singular import svd as svd
 from gpunn.ops.linalg.singular import svdvals as svdvals

@@ -140,6 +140,7 @@ from gpunn.ops.conv.transposed import conv_transpose2d as conv_transpose2d
 from gpunn.ops.conv.transposed import conv_transpose3d as conv_transpose3d
 from gpunn.ops.creation import arange as arange
 from gpunn.ops.creation import as_tensor as as_tensor
+from gpunn.ops.creation import asarray as asarray
 from gpunn.ops.creation import cartesian_prod as cartesian_prod
 from gpunn.ops.creation import combinations as combinations
 from gpunn.ops.creation import empty as empty

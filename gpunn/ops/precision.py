@@ -124,7 +124,7 @@ PRODUCTS: Final[Table] = {
     "conv.transposed": "conv_transpose1d conv_transpose2d conv_transpose3d",
     "linalg.accumulate": "addbmm addmm baddbmm",
     "linalg.linear": "linear linear_relu",
-    "linalg.products": "bmm matmul mm",
+    "linalg.products": "bmm matmul mm vecdot",
 }
 TABLES: Final[dict[str, list[tuple[Policy, Table]]]] = {
     "cuda": [
@@ -201,6 +201,7 @@ TABLES: Final[dict[str, list[tuple[Policy, Table]]]] = {
                 "linalg.inverse": "inv inverse solve",
                 "linalg.least_squares": "lstsq",
                 "linalg.qr": "qr qr_of",
+                "linalg.rank": "cond matrix_rank",
                 "linalg.singular": "pinv pinverse svd svd_of svdvals",
                 "loss.binary": "binary_cross_entropy",
                 "loss.ctc": "ctc_loss",

@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
 SQRT_HALF, DENSITY_AT_0 = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi)
 RATE, CUBIC = 2 * math.sqrt(2 / math.pi), 0.044715  # of the tanh form of gelu
-LOW, HIGH = (
-    -9,
-    6,
-)  # gates of float32 are looked up between these: 1 above, and below, where hardly anything is, computed
+# Gates of float32 are looked up between these. Above they are 1; below, where hardly anything is, they are computed.
+LOW, HIGH = -9, 6
 
 
 class Gated(Activation):

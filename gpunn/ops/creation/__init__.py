@@ -1,6 +1,7 @@
 """New tensors: filled, counted, laid out as grids, or made from data."""
 
 from gpunn.ops.creation.data import as_tensor as as_tensor
+from gpunn.ops.creation.data import asarray as asarray
 from gpunn.ops.creation.data import from_dlpack as from_dlpack
 from gpunn.ops.creation.data import from_numpy as from_numpy
 from gpunn.ops.creation.data import tensor as tensor

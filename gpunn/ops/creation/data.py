@@ -52,6 +52,32 @@ def as_tensor(data: Any, dtype: dtype | None = None, device: DeviceLike = None) 
     return to(Variable.result_type(array), _device_for(data, array, device), target)
 
 
+def asarray(
+    obj: Any,
+    *,
+    dtype: dtype | None = None,
+    device: DeviceLike = None,
+    copy: bool | None = None,
+    requires_grad: bool | None = None,
+) -> Tensor:
+    """`obj` as a tensor: `as_tensor`, whose memory is a copy with copy=True, and shared with copy=False, or ValueError.
+
+    A tensor keeps its history unless requires_grad=False; with True the result records gradients.
+    """
+    target = None if dtype is None else dtypes.as_dtype(dtype)
+    result = as_tensor(obj, target, device)
+    is_shared = result is obj if isinstance(obj, Variable) else _shows(result, obj)
+    if copy is False and not is_shared:
+        raise ArgumentError(
+            f"asarray: can't alias {type(obj).__name__} as {result.dtype} on {result.device} (copy=False)"
+        )
+    if copy and is_shared:
+        result = result.clone()
+    if requires_grad is False:
+        return result.detach()
+    return result if not requires_grad or result.requires_grad else result.detach().requires_grad_()
+
+
 def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     """A tensor on the memory of `ndarray`; one of a read-only array cannot be changed in place."""
     if not isinstance(ndarray, np.ndarray):
@@ -89,6 +115,15 @@ def from_dlpack(ext_tensor: Any, *, device: DeviceLike = None, copy: bool | None
     if copy is False:
         raise ArgumentError(f"from_dlpack: {backend.device(device)} needs a copy of {backend.device_of(array)} memory")
     return to(result, device)
+
+
+def _shows(x: Tensor, data: Any) -> bool:
+    """Whether `x` lies on the memory of `data`, an array or what becomes one."""
+    if type(data) in NUMBERS or is_nested(data):
+        return False
+    if backend.is_cuda(x.array):
+        return hasattr(data, "__cuda_array_interface__") and data.__cuda_array_interface__["data"][0] == x.data_ptr()
+    return hasattr(data, "__array_interface__") and data.__array_interface__["data"][0] == x.data_ptr()
 
 
 def _given_array(op: str, data: Any) -> Array | None:

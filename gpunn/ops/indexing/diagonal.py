@@ -58,6 +58,11 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     return Diagonal(one_int("diagonal", "offset", offset), first, second)(input)
 
 
+def linalg_diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:  # noqa: N803
+    """`diagonal` of the matrices in the last two dimensions. `linalg.diagonal`."""
+    return diagonal(A, offset, dim1, dim2)
+
+
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """A copy of the diagonal of a matrix, or the square matrix with a vector on its diagonal."""
     offset = one_int("diag", "diagonal", diagonal)

@@ -1,4 +1,4 @@
-"""Matrix products: matmul, mm, bmm, mv, dot, inner, outer.
+"""Matrix products: matmul, mm, bmm, mv, dot, vecdot, inner, outer.
 
 All of them are one GEMM of BLAS or cuBLAS, or a batch of them. Transposed operands go there as views; half
 types are multiplied in float32 and rounded once.
@@ -174,6 +174,15 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """`dot`; real numbers need no conjugation."""
     return dot(input, other)
+
+
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
+    """The dot products of the vectors along `dim`; shapes broadcast. `linalg.vecdot`."""
+    op = "linalg.vecdot"
+    check_operands(op, x, y)
+    if not dtypes.of(x.array).is_floating_point:
+        raise DtypeError(f"{op}: Expected a floating point tensor as input. Got {dtypes.of(x.array)}; use x.float()")
+    return (x * y).sum(dim)
 
 
 def inner(input: Tensor, other: Tensor) -> Tensor:

@@ -184,14 +184,17 @@ def _pseudo_inverse(op: str, a: Tensor, atol: Any, rtol: Any, hermitian: bool) -
     array = matrices(op, a)
     if hermitian:
         check_square(op, array)
-    xp, dtype = array_module(array), array.dtype
-    default = max(array.shape[-2:]) * float(dtypes.finfo(dtypes.of(array)).eps)
+    return PseudoInverse(op, hermitian)(a, *tolerances(array, atol, rtol))
+
+
+def tolerances(a: Array, atol: Any, rtol: Any) -> tuple[Array, Array]:
+    """`atol`, else 0; `rtol`, else the longer side of the matrices `a` times eps, or 0 where `atol` is above 0."""
+    xp, dtype = array_module(a), a.dtype
+    default = max(a.shape[-2:]) * float(dtypes.finfo(dtypes.of(a)).eps)
     absolute = _tolerance(xp, dtype, 0.0 if atol is None else atol)
     if rtol is None:
-        relative = xp.where(absolute > 0, xp.zeros((), dtype), xp.full((), default, dtype))
-    else:
-        relative = _tolerance(xp, dtype, rtol)
-    return PseudoInverse(op, hermitian)(a, absolute, relative)
+        return absolute, xp.where(absolute > 0, xp.zeros((), dtype), xp.full((), default, dtype))
+    return absolute, _tolerance(xp, dtype, rtol)
 
 
 def _tolerance(xp: Any, dtype: Any, given: Any) -> Array:

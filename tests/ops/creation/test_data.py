@@ -142,3 +142,26 @@ def test_from_dlpack_with_a_copy_or_to_a_device(device):
     if there.is_cuda:
         with pytest.raises(ValueError, match="needs a copy"):
             gp.from_dlpack(source, device=device, copy=False)
+
+
+def test_asarray_shares_memory_unless_a_copy_is_wanted(device):
+    x = gp.tensor([1.0, 2.0], device=device)
+    assert gp.asarray(x) is x and gp.asarray(x, copy=False) is x
+    assert gp.asarray(x.array, copy=False).data_ptr() == x.data_ptr()
+    for given in (x, x.array):
+        copied = gp.asarray(given, copy=True)
+        assert copied.data_ptr() != x.data_ptr() and copied.device == x.device and copied.tolist() == [1, 2]
+    assert gp.asarray(x, dtype=gp.int64).tolist() == [1, 2]
+    assert gp.asarray([1, 2], dtype=gp.float64).dtype is gp.float64
+    for given, dtype in ((x, gp.int64), (x.array, gp.float64), ([1.0], None), (2, None)):
+        with pytest.raises(ValueError, match="can't alias"):
+            gp.asarray(given, dtype=dtype, copy=False)
+
+
+def test_history_of_asarray(device):
+    x = gp.ones(2, device=device, requires_grad=True) * 2
+    assert gp.asarray(x).grad_fn is x.grad_fn and gp.asarray(x, requires_grad=True).grad_fn is x.grad_fn
+    assert not gp.asarray(x, requires_grad=False).requires_grad and x.requires_grad
+    assert gp.asarray(x, copy=True).grad_fn.name() == "CloneBackward0"
+    plain = gp.ones(2, device=device)
+    assert gp.asarray(plain, requires_grad=True).is_leaf and not plain.requires_grad

@@ -102,3 +102,9 @@ def test_diagonals_far_outside_are_empty(device):
         assert y.shape == (0,)
         (grad,) = gp.autograd.grad(y.sum(), x)
         assert grad.tolist() == gp.zeros(3, 4).tolist()
+
+
+def test_diagonals_of_matrices_are_those_of_the_last_two_dimensions():
+    x = gp.arange(24).reshape(2, 3, 4)
+    assert gp.equal(gp.linalg.diagonal(x), x.diagonal(0, -2, -1))
+    assert gp.equal(gp.linalg.diagonal(x, offset=1, dim1=0, dim2=2), x.diagonal(1, 0, 2))

@@ -73,6 +73,15 @@ def test_other_products(op, reference, shapes, device):
     check_dtypes(op, reference, shapes, device, factor=2)
 
 
+def test_vecdot(device):
+    check_op(lambda a, b: gp.linalg.vecdot(a, b, dim=1), lambda a, b: (a * b).sum(1), [(2, 3, 4), (3, 4)], device)
+    assert gp.linalg.vecdot(gp.ones(2, 3, device=device), gp.ones(3, device=device)).tolist() == [3, 3]
+    with pytest.raises(RuntimeError, match="same dtype"):
+        gp.linalg.vecdot(gp.ones(2), gp.ones(2, dtype=gp.float64))
+    with pytest.raises(RuntimeError, match="floating point"):
+        gp.linalg.vecdot(gp.ones(2, dtype=gp.int64), gp.ones(2, dtype=gp.int64))
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "int32", "int64"])
 def test_integers_are_exact(dtype, device):
     kind = getattr(gp, dtype)
