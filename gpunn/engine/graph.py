@@ -128,11 +128,14 @@ class AccumulateGrad(Node):
         """
         if not self.variable._requires_grad:
             return
-        if self.variable._hooks:
-            is_ours = False
-            for hook in list(self.variable._hooks.values()):
-                grad = replaced(hook, grad)
-        add_to_grad(self.variable, grad, is_ours)
+        hooks = self.variable._hooks
+        if hooks is None:
+            add_to_grad(self.variable, grad, is_ours)
+        else:
+            for hook in list(hooks.values()):
+                grad, is_ours = replaced(hook, grad), False
+            add_to_grad(self.variable, grad, is_ours)
+            hooks.call_after(self.variable)
         for after in list(self._hooks.after.values()) if self._hooks is not None else ():
             after((), (grad,))
 

@@ -35,6 +35,22 @@ class Hooks(dict[int, Any]):
         return handle
 
 
+class LeafHooks(Hooks):
+    """The hooks of a leaf: those that its gradient goes through, and `after`, called when `.grad` has it."""
+
+    __slots__ = ("after",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.after = Hooks()
+
+    def call_after(self, leaf: Any) -> None:
+        """Tell those who wait for it that the gradient of `leaf` has been added to `leaf.grad`."""
+        for hook in list(self.after.values()):
+            if hook(leaf) is not None:
+                raise ArgumentTypeError("a hook after the accumulation of a gradient must return None")
+
+
 class RemovableHandle:
     """What `register_…_hook` returns: `remove()` takes the hook out; also a context manager."""
 

@@ -11,7 +11,7 @@ from numpy import ndarray
 from gpunn import dtypes
 from gpunn.backend import Array, is_array
 from gpunn.engine import modes
-from gpunn.engine.hooks import Hooks, RemovableHandle
+from gpunn.engine.hooks import Hooks, LeafHooks, RemovableHandle
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, GraphError, ShapeError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Variable:
         self._base: Variable | None = None
         self._views: tuple[Function, ...] | None = None  # None with a base: a view that cannot be replayed
         self._seen_version = 0
-        self._hooks: Hooks | None = None
+        self._hooks: LeafHooks | None = None
         self._accumulator: weakref.ref[AccumulateGrad] | None = None
 
     @staticmethod
@@ -183,8 +183,22 @@ class Variable:
         if node is not None:
             return node.hooks.outputs.setdefault(self._output_nr, Hooks()).add(hook)
         if self._hooks is None:
-            self._hooks = Hooks()
+            self._hooks = LeafHooks()
         return self._hooks.add(hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Call `hook(self)` in backward as soon as the gradient of this leaf has been added to `self.grad`.
+
+        No later part of the walk needs the leaf or its `.grad`: an optimizer may step and drop it there and then.
+        Raises GraphError for a tensor that an operation made, or that requires no gradient.
+        """
+        if not self.requires_grad:
+            raise GraphError("cannot register a hook on a tensor that doesn't require gradient")
+        if not self.is_leaf:
+            raise GraphError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        if self._hooks is None:
+            self._hooks = LeafHooks()
+        return self._hooks.after.add(hook)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this tensor in `.grad` although it is not a leaf."""

@@ -32,6 +32,8 @@ def backward(
             for tensor, grad in {id(t): (t, g) for t, g in zip(inputs, found, strict=True)}.values():
                 if grad is not None and tensor.is_leaf:  # that of others is retained
                     add_to_grad(tensor, grad, is_ours=False)
+                    if tensor._hooks is not None:
+                        tensor._hooks.call_after(tensor)
         return
     keep = create_graph if retain_graph is None else retain_graph
     _Walk(roots, _root_grads(roots, grads), keep, create_graph, None).run()
