@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 
 from .case import Case, Place
 
-DEPTHWISE = "a product of one row for each channel and image, of columns that are copied first: nothing for BLAS to do"
-
 
 class Shape(NamedTuple):
     """Of a convolution: `size` are the positions of the input, `kernel` the side of the filters."""
@@ -94,7 +92,6 @@ def _case(s: Shape, is_forward: bool) -> Case:
         sweep=at,
         large=s.large,
         tf32=True,
-        note=DEPTHWISE if s.groups == s.channels > 1 else "",
         planar=len(s.size) == 2,
     )
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gpunn.backend import Array, array_module
+from gpunn.ops.conv import depthwise
 from gpunn.ops.conv.columns import (
     Layout,
     as_columns,
@@ -34,12 +35,13 @@ from gpunn.ops.shape.conversion import contiguous_format, layout
 
 
 class Budget(NamedTuple):
-    """How a device wants its work: in blocks of so many bytes."""
+    """How a device wants its work: in blocks of so many bytes; depthwise convolutions as runs (`depthwise`) or not."""
 
     block: int
+    runs: bool = False
 
 
-CPU = Budget(4 * 2**20)
+CPU = Budget(4 * 2**20, runs=True)
 GPU = Budget(32 * 2**20)
 
 
@@ -66,6 +68,10 @@ def output(x: Array, w: Array, bias: Array | None, geo: Geometry, budget: Budget
 
 def _correlate(y: Array, x: Array, w: Array, bias: Array | None, geo: Geometry, budget: Budget) -> None:
     """Fill `y` with the convolution of `x`."""
+    plan = depthwise.plan_of(x, geo, w.shape[0]) if budget.runs else None
+    if plan is not None:
+        depthwise.correlate(y, x, w, bias, geo, plan, _wide(x))
+        return
     channels_last = _channels_last(y)
     layout = _layout(geo, x, x.shape[1], w.shape[0], channels_last, budget)
     weights = weight_matrices(w, geo, layout)
@@ -103,6 +109,11 @@ def _multiply(weights: Array, seen: Array, steps: list[tuple[int, slice, slice]]
 def weight_gradient(g: Array, x: Array, geo: Geometry, budget: Budget) -> Array:
     """dw (K, C / G, *kernel), given the gradient `g` (N, K, *out) of the output."""
     xp, groups, k, c = array_module(x), geo.groups, g.shape[1], x.shape[1]
+    plan = depthwise.plan_of(x, geo, k) if budget.runs else None
+    if plan is not None:
+        sums = depthwise.weight_gradient(g, x, geo, plan, _wide(x))
+        if np.isfinite(sums).all():
+            return sums.astype(x.dtype, copy=False)
     layout = _layout(geo, x, c, k, _channels_last(x), budget, adding=False)
     taps = geo.kernel[0] if layout.shifted else 1
     m = c // groups * math.prod(geo.kernel[layout.shifted :])

@@ -54,6 +54,8 @@ WIDE = [  # x, weight, arguments: the columns of the image, or what lies between
     ((1, 8, 512, 512), (8, 8, 3, 3), {"padding": 90, "dilation": 90, "stride": 2}),
     ((1, 8, 512, 512), (8, 8, 1, 1), {"padding": 1, "stride": 9}),
     ((1, 8, 512, 512), (8, 4, 3, 3), {"padding": 1, "groups": 2}),
+    ((1, 8, 512, 512), (8, 1, 3, 3), {"padding": 1, "groups": 8}),
+    ((1, 8, 512, 512), (8, 1, 3, 3), {"padding": 100, "dilation": 100, "groups": 8}),
     ((1, 64, 4, 20_000), (8, 64, 3, 3), {"padding": 1}),
     ((1, 2, 200, 200), (3, 2, 31, 31), {"padding": 15}),
 ]
