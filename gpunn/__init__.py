@@ -11,6 +11,7 @@ from gpunn import backends as backends
 from gpunn import compat as compat
 from gpunn import cuda as cuda
 from gpunn import distributions as distributions
+from gpunn import func as func
 from gpunn import linalg as linalg
 from gpunn import nn as nn
 from gpunn import optim as optim

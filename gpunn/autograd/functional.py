@@ -87,7 +87,7 @@ def vjp(
         args, one_input = _prepared(inputs, create_graph)
         outs, one_output = _outputs(func(*args), "vjp")
         weights = _weights(v, outs, "vjp", "output")
-        found = _products(outs, args, weights, create_graph, strict)
+        found = products(outs, args, weights, create_graph, strict)
     values = outs if create_graph else tuple(o.detach() for o in outs)
     return values[0] if one_output else values, found[0] if one_input else found
 
@@ -105,24 +105,64 @@ def jvp(
         outs, one_output = _outputs(func(*args), "jvp")
         weights = _weights(v, args, "jvp", "input")
         dummies = tuple(zeros_like(o, requires_grad=True) for o in outs)
-        rows = _products(outs, args, dummies, True, strict)
-        found = _products(rows, dummies, weights, create_graph, strict)
+        rows = products(outs, args, dummies, True, strict)
+        found = products(rows, dummies, weights, create_graph, strict)
     values = outs if create_graph else tuple(o.detach() for o in outs)
     return (values[0], found[0]) if one_output else (values, found)
 
 
-def _products(
+def vhp(
+    func: Callable[..., Any],
+    inputs: Tensors,
+    v: Tensors | None = None,
+    create_graph: bool = False,
+    strict: bool = False,
+) -> tuple[Any, Any]:
+    """(func(*inputs), v^T H) of a function with one scalar output, by two backwards. `v` has the shapes of the inputs.
+
+    Left out for an input with one element.
+    """
+    with engine.enable_grad():
+        args, one_input = _prepared(inputs, create_graph)
+        weights = _weights(v, args, "vhp", "input")
+        out = _scalar(func(*args), "vhp")
+        gradient = products([out], args, [ones_like(out)], True, strict)
+        found = products(gradient, args, weights, create_graph, strict)
+    return out if create_graph else out.detach(), found[0] if one_input else found
+
+
+def hvp(
+    func: Callable[..., Any],
+    inputs: Tensors,
+    v: Tensors | None = None,
+    create_graph: bool = False,
+    strict: bool = False,
+) -> tuple[Any, Any]:
+    """(func(*inputs), H v), by three backwards; where the second derivatives are continuous, `vhp` gives the same."""
+    with engine.enable_grad():
+        args, one_input = _prepared(inputs, create_graph)
+        weights = _weights(v, args, "hvp", "input")
+        out = _scalar(func(*args), "hvp")
+        gradient = products([out], args, [ones_like(out)], True, strict)
+        dummies = tuple(zeros_like(a, requires_grad=True) for a in args)
+        rows = products(gradient, args, dummies, True, strict)
+        found = products(rows, dummies, weights, create_graph, strict)
+    return out if create_graph else out.detach(), found[0] if one_input else found
+
+
+def products(
     outs: Sequence[Tensor],
     args: Sequence[Tensor],
     weights: Sequence[Tensor],
     create_graph: bool,
-    strict: bool,
+    strict: bool = False,
+    retain_graph: bool | None = None,
 ) -> tuple[Tensor, ...]:
-    """Gradients of sum(outs * weights), zeros where there is no path."""
+    """Gradients of sum(outs * weights), zeros where there is no path, or GraphError if `strict`."""
     pairs = [(o, w) for o, w in zip(outs, weights, strict=True) if o.requires_grad]
     found: tuple[Any, ...] = (None,) * len(args)
     if pairs:
-        found = grad([o for o, _ in pairs], args, [w for _, w in pairs], None, create_graph, allow_unused=True)
+        found = grad([o for o, _ in pairs], args, [w for _, w in pairs], retain_graph, create_graph, allow_unused=True)
     if strict and any(g is None for g in found):
         raise GraphError("strict mode: an output of the function is independent of an input")
     return tuple(zeros_like(a) if g is None else g for g, a in zip(found, args, strict=True))
@@ -146,6 +186,19 @@ def _outputs(result: Any, name: str) -> tuple[tuple[Tensor, ...], bool]:
     if not isinstance(outs, tuple) or not all(isinstance(o, Tensor) for o in outs):
         raise ArgumentTypeError(f"{name}: the function must return a Tensor or a tuple of Tensors, got {type(result)}")
     return outs, isinstance(result, Tensor)
+
+
+def _scalar(result: Any, name: str) -> Tensor:
+    """The result of a function that must return a Tensor with a single element."""
+    outs, one_output = _outputs(result, name)
+    if not one_output:
+        raise GraphError(f"{name}: The function given to {name} should return a single Tensor")
+    if outs[0].numel() != 1:
+        raise GraphError(
+            f"{name}: The Tensor returned by the function given to {name} should contain a single element, got shape "
+            f"{tuple(outs[0].shape)}"
+        )
+    return outs[0]
 
 
 def _weights(v: Tensors | None, like: tuple[Tensor, ...], name: str, what: str) -> tuple[Tensor, ...]:

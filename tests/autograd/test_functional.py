@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import gpunn as gp
-from gpunn.autograd.functional import hessian, jacobian, jvp, vjp
+from gpunn.autograd.functional import hessian, hvp, jacobian, jvp, vhp, vjp
 
 X = gp.tensor([0.5, -1.0, 2.0], dtype=gp.float64)
 A = gp.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], dtype=gp.float64)
@@ -70,6 +70,28 @@ def test_products_with_vectors():
     np.testing.assert_allclose(columns[0].numpy(), 2 * X.numpy() * v.numpy())
     value, grads = vjp(lambda x, y: (x * y).sum(), (X, X))
     np.testing.assert_allclose(grads[0].numpy(), X.numpy())
+
+
+@pytest.mark.parametrize("product", [hvp, vhp])
+def test_products_with_the_hessian(product):
+    v = gp.tensor([1.0, 0.0, 2.0], dtype=gp.float64)
+    value, found = product(lambda x: (x**3).sum(), X, v)
+    assert value.item() == (X**3).sum().item() and not value.requires_grad
+    assert found.tolist() == (6 * X * v).tolist() and not found.requires_grad
+    _, (to_x, to_y) = product(lambda x, y: (x * x * y).sum(), (X, X), (v, v))
+    assert to_x.tolist() == (4 * X * v).tolist() and to_y.tolist() == (2 * X * v).tolist()
+    x = X.clone().requires_grad_()
+    _, again = product(lambda x: (x**3).sum(), x, v, create_graph=True)
+    again.sum().backward()
+    assert x.grad.tolist() == (6 * v).tolist()
+    assert product(lambda x: x.sum(), X, v)[1].tolist() == [0, 0, 0]
+    for wrong, text in ((lambda x: (x, x), "a single Tensor"), (linear, "single element")):
+        with pytest.raises(RuntimeError, match=text):
+            product(wrong, X, v)
+    with pytest.raises(RuntimeError, match="left out"):
+        product(lambda x: x.sum(), X)
+    with pytest.raises(RuntimeError, match="strict"):
+        product(lambda x: x.sum(), X, v, strict=True)
 
 
 def test_arguments_are_checked():

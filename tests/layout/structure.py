@@ -27,6 +27,7 @@ FLOORS = (
         "compile",
         "cuda",
         "distributions",
+        "func",
         "io",
         "linalg",
         "optim",

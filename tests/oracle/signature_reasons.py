@@ -14,6 +14,7 @@ PYTHON = {
     "utils.data.random_split": "the default generator is taken when it is called, not when it is defined",
     "utils.checkpoint.checkpoint": "preserve_rng_state has a name, and stands before the keywords of the function",
     "utils.checkpoint.checkpoint_sequential": "preserve_rng_state, PyTorch's only further argument, has a name",
+    "func.jacrev": "a further argument is for tests inside PyTorch, and not documented",
     "cuda.Stream": "further arguments are the numbers of a stream inside PyTorch",
 }
 

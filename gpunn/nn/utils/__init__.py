@@ -3,6 +3,7 @@
 from gpunn.nn.utils import parametrizations as parametrizations
 from gpunn.nn.utils import parametrize as parametrize
 from gpunn.nn.utils import rnn as rnn
+from gpunn.nn.utils import stateless as stateless
 from gpunn.nn.utils.clip_grad import clip_grad_norm_ as clip_grad_norm_
 from gpunn.nn.utils.clip_grad import clip_grad_value_ as clip_grad_value_
 from gpunn.nn.utils.clip_grad import clip_grads_with_norm_ as clip_grads_with_norm_
