@@ -6,13 +6,13 @@ import itertools
 import weakref
 from typing import Any
 
-from gpunn.errors import ArgumentTypeError, ShapeError
+from gpunn.errors import ArgumentTypeError, DtypeError, ShapeError
 
 _ids = itertools.count()
 
 
 def replaced(hook: Any, grad: Any) -> Any:
-    """What `hook` makes of the gradient `grad`: a tensor of its shape, or `grad` itself for None."""
+    """What `hook` makes of the gradient `grad`: a tensor of its shape and dtype, or `grad` itself for None."""
     result = hook(grad)
     if result is None:
         return grad
@@ -20,6 +20,8 @@ def replaced(hook: Any, grad: Any) -> Any:
         raise ArgumentTypeError(f"a gradient hook must return a Tensor or None, got {type(result).__name__}")
     if result.array.shape != grad.array.shape:
         raise ShapeError(f"a gradient hook changed the shape from {grad.array.shape} to {result.array.shape}")
+    if result.array.dtype != grad.array.dtype:
+        raise DtypeError(f"a gradient hook changed the dtype from {grad.array.dtype} to {result.array.dtype}")
     return result
 
 

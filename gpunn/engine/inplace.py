@@ -146,14 +146,14 @@ class CopySlices(Function):
     def __init__(self, views: tuple[Function, ...], base: Variable) -> None:
         self.views = views
         xp = backend.array_module(base.array)
-        self.mask = xp.ones_like(base.array)  # 0 where the view wrote
-        region = self.mask
+        self.written = xp.zeros_like(base.array, bool)  # where the view wrote
+        region = self.written
         for view in views:
             region = view.forward(region)  # views have one forward for both devices
-        region[...] = 0
+        region[...] = True
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
-        rest = grad * Variable.result_type(self.mask) if self.needs[0] else None
+        rest = grad.masked_fill(Variable.result_type(self.written), 0.0) if self.needs[0] else None
         return rest, self._region(grad) if self.needs[1] else None
 
     def _region(self, grad: Tensor) -> Tensor:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -59,20 +60,29 @@ class _Mode:
 
         return cast(F, wrapped)
 
-    def _decorate_generator(self, function: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
-        """The mode holds inside the generator only, not in the code that draws from it."""
+    def _decorate_generator(
+        self, function: Callable[..., Generator[Any, Any, Any]]
+    ) -> Callable[..., Generator[Any, Any, Any]]:
+        """The mode holds inside the generator only, not in the code that draws from it, sends to it or closes it."""
 
         @functools.wraps(function)
-        def wrapped(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            with self._fresh():
-                generator = function(*args, **kwargs)
-            try:
-                while True:
+        def wrapped(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            generator = function(*args, **kwargs)
+            resume: Callable[[], Any] = partial(next, generator)
+            while True:
+                try:
                     with self._fresh():
-                        value = next(generator)
-                    yield value
-            except StopIteration:
-                return
+                        value = resume()
+                except StopIteration as end:
+                    return end.value
+                try:
+                    resume = partial(generator.send, (yield value))
+                except GeneratorExit:
+                    with self._fresh():
+                        generator.close()
+                    raise
+                except BaseException as error:
+                    resume = partial(generator.throw, error)
 
         return wrapped
 

@@ -12,7 +12,7 @@ from gpunn.engine.graph import AccumulateGrad, Node, NodeHooks, add_to_grad, edg
 from gpunn.engine.hooks import replaced
 from gpunn.engine.quiet import quietly
 from gpunn.engine.variable import Variable
-from gpunn.errors import ArgumentTypeError, DtypeError, GraphError, ShapeError
+from gpunn.errors import ArgumentTypeError, GraphError, ShapeError
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -85,8 +85,8 @@ def _root_grads(roots: Sequence[Variable], grads: Sequence[Tensor | None]) -> li
                 f"Mismatch in shape: grad_output[{i}] has a shape of {grad.array.shape} "
                 f"and output[{i}] has a shape of {root.array.shape}."
             )
-        elif grad.array.dtype.kind not in "fV":
-            raise DtypeError(f"grad_output[{i}] has dtype {grad.array.dtype}; gradients are floating tensors")
+        elif grad.array.dtype != root.array.dtype:
+            grad = grad.to(root.dtype)  # type: ignore[attr-defined]
         result.append(grad)
     return result
 
@@ -149,13 +149,16 @@ class _Walk:
             self.owned.add(node)
 
     def _run_node(self, node: Node, grads: list[Any]) -> tuple[Any, ...]:
-        """Hooks, capture, then the node itself; returns the gradients of its inputs."""
+        """Hooks of tensors, capture, hooks of the node, then the node; returns the gradients of its inputs."""
         if self.wanted is not None and not self._is_wanted(node, grads):
             return ()
         if node._hooks is not None:
-            grads = self._apply_hooks_before(node._hooks, grads)
+            self._apply_tensor_hooks(node._hooks, grads)
         if self.wanted is not None and not self._capture(node, grads):
             return ()
+        for before in () if node._hooks is None else list(node._hooks.before.values()):
+            changed = before(tuple(grads))
+            grads = grads if changed is None else list(changed)
         if type(node) is AccumulateGrad:
             if self.wanted is None and grads[0] is not None:
                 node.accumulate(grads[0], node in self.owned)
@@ -200,7 +203,8 @@ class _Walk:
             node.release()
         return inputs
 
-    def _apply_hooks_before(self, hooks: NodeHooks, grads: list[Any]) -> list[Any]:
+    def _apply_tensor_hooks(self, hooks: NodeHooks, grads: list[Any]) -> None:
+        """Put into `grads` what the hooks of the node's outputs make of them, and let outputs retain theirs."""
         for nr, of_output in hooks.outputs.items():
             for hook in list(of_output.values()):
                 if grads[nr] is not None:
@@ -210,10 +214,6 @@ class _Walk:
             if variable is not None and grads[nr] is not None:
                 known = variable._grad
                 variable.grad = grads[nr].clone() if known is None else known + grads[nr]
-        for before in list(hooks.before.values()):
-            changed = before(tuple(grads))
-            grads = grads if changed is None else list(changed)
-        return grads
 
     @staticmethod
     def _after_leaf_hooks(node: Node, grad: Any) -> Any:

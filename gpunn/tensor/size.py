@@ -21,8 +21,13 @@ class Size(tuple[int, ...]):
     def __add__(self, other: tuple[int, ...]) -> Size:  # type: ignore[override]
         return Size(tuple(self) + tuple(other))
 
+    def __radd__(self, other: tuple[int, ...]) -> Size:
+        return Size(tuple(other) + tuple(self))
+
     def __mul__(self, times: int) -> Size:  # type: ignore[override]
         return Size(tuple(self) * times)
+
+    __rmul__ = __mul__  # type: ignore[assignment]
 
     @overload
     def __getitem__(self, index: SupportsIndex) -> int: ...

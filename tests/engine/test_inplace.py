@@ -192,3 +192,16 @@ def test_tensors_that_changed_shape_without_history_take_gradients_in_place():
         change(x)
         x.add_(w)
         assert gp.autograd.grad(x.sum(), w)[0].item() == 6.0
+
+
+def test_what_a_view_wrote_over_gets_no_gradient_even_of_infinity_and_nan(device):
+    x = leaf([1.0, 1.0, 1.0], device)
+    y = x * 1
+    y[:2] = gp.tensor([5.0, 6.0], device=device)
+    y.backward(gp.tensor([float("inf"), float("nan"), 3.0], device=device))
+    assert x.grad.tolist() == [0.0, 0.0, 3.0]
+    x.grad = None
+    y = x * 1
+    y[:1].mul_(2)
+    y.backward(gp.tensor([float("inf"), 2.0, 3.0], device=device))
+    assert x.grad.tolist() == [float("inf"), 2.0, 3.0]

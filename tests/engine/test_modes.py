@@ -138,3 +138,36 @@ def test_each_async_task_has_its_own_mode():
 def test_the_base_mode_sets_nothing():
     with pytest.raises(NotImplementedError):
         modes._Mode().__enter__()
+
+
+def test_a_decorated_generator_takes_what_is_sent_and_thrown_and_returns_its_value():
+    seen = []
+
+    @gp.no_grad()
+    def talk():
+        try:
+            got = yield "first"
+            try:
+                yield got, gp.is_grad_enabled()
+            except KeyError as error:
+                yield error.args[0], gp.is_grad_enabled()
+            return "value"
+        finally:
+            seen.append(gp.is_grad_enabled())
+
+    talking = talk()
+    assert next(talking) == "first"
+    assert talking.send(5) == (5, False)
+    assert talking.throw(KeyError("thrown")) == ("thrown", False)
+    with pytest.raises(StopIteration) as end:
+        next(talking)
+    assert end.value.value == "value" and seen == [False] and gp.is_grad_enabled()
+    closed = talk()
+    next(closed)
+    closed.close()
+    assert seen == [False, False]
+    failing = talk()
+    next(failing)
+    with pytest.raises(ValueError, match="not caught"):
+        failing.throw(ValueError("not caught"))
+    assert gp.is_grad_enabled()
