@@ -22,6 +22,7 @@ from gpunn.engine.modes import is_grad_enabled as is_grad_enabled
 from gpunn.engine.modes import is_inference_mode_enabled as is_inference_mode_enabled
 from gpunn.engine.modes import no_grad as no_grad
 from gpunn.engine.modes import set_grad_enabled as set_grad_enabled
+from gpunn.engine.quiet import quietly as quietly
 from gpunn.engine.variable import Variable as Variable
 from gpunn.engine.variable import share_memory_of as share_memory_of
 from gpunn.engine.walk import backward as backward

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar, copy_context
 from typing import Any, Final
 
@@ -22,9 +22,14 @@ def found() -> tuple[ContextVar[Any], Any] | None:
     return changed[0] if len(changed) == 1 else None
 
 
+def _errstate() -> AbstractContextManager[None]:
+    """`quietly` for a NumPy that keeps this elsewhere."""
+    return np.errstate(all="ignore")
+
+
 def _run_by_errstate(function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
-    """`run_quietly` for a NumPy that keeps this elsewhere."""
-    with np.errstate(all="ignore"):
+    """`run_quietly` for such a NumPy."""
+    with _errstate():
         return function(*arguments)
 
 
@@ -39,15 +44,19 @@ def _run_by_variable(function: Callable[..., Any], arguments: Sequence[Any]) -> 
         _errors.reset(before)
 
 
-@contextmanager
-def quietly() -> Iterator[None]:
+class _Quietly:
     """A context without warnings, in which `run_quietly` has little to do."""
-    with np.errstate(all="ignore"):
-        if _known is not None:
-            _errors.set(_ignored)
-        yield
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = _errors.set(_ignored)
+
+    def __exit__(self, *exc: object) -> None:
+        _errors.reset(self._before)
 
 
 _known: Final = found()
 _errors, _ignored = _known or (ContextVar("gpunn_errors"), None)
 run_quietly: Final = _run_by_errstate if _known is None else _run_by_variable
+quietly: Final[Callable[[], AbstractContextManager[None]]] = _errstate if _known is None else _Quietly

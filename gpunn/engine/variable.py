@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from numpy import ndarray
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
 _new: Callable[[type[Tensor]], Tensor] = object.__new__
+V = TypeVar("V", bound="Variable")
 Edge = tuple[Any, int]  # a node of the graph and which of its outputs
 
 
@@ -45,29 +46,26 @@ class Variable:
         "_views",
         "array",
     )
+    array: Array
+    _grad: Tensor | None
+    _requires_grad: bool
+    _grad_fn: Function | None
+    _output_nr: int
+    _version: list[int] | None  # None: inference tensor
+    _base: Variable | None
+    _views: tuple[Function, ...] | None  # None with a base: a view that cannot be replayed
+    _seen_version: int
+    _hooks: LeafHooks | None
+    _accumulator: weakref.ref[AccumulateGrad] | None
     result_type: ClassVar[type[Tensor]]  # class of every op result; set by gpunn/tensor
 
     def __init__(self, array: Array = (), requires_grad: bool = False, *sizes: int) -> None:
         if type(array) is not ndarray and not is_array(array):
             sizes = (int(requires_grad), *sizes) if requires_grad is not False else sizes
             array, requires_grad = self.array_of(array, *sizes), False
-        self._begin(array)
+        begin(self, array)
         if requires_grad:
             self.requires_grad = True
-
-    def _begin(self, array: Array) -> None:
-        """Be a leaf on `array`, without gradient and history."""
-        self.array = array
-        self._grad: Tensor | None = None
-        self._requires_grad = False
-        self._grad_fn: Function | None = None
-        self._output_nr = 0
-        self._version: list[int] | None = None if modes.inference.get() else [0]  # None: inference tensor
-        self._base: Variable | None = None
-        self._views: tuple[Function, ...] | None = None  # None with a base: a view that cannot be replayed
-        self._seen_version = 0
-        self._hooks: LeafHooks | None = None
-        self._accumulator: weakref.ref[AccumulateGrad] | None = None
 
     @staticmethod
     def array_of(*values: Any) -> Array:
@@ -215,11 +213,25 @@ class Variable:
         return node is not None and node._hooks is not None and node._hooks.is_retained(self._output_nr, self)
 
 
+def begin(variable: V, array: Array) -> V:
+    """Make `variable` a leaf on `array`, without gradient and history."""
+    variable.array = array
+    variable._grad = None
+    variable._requires_grad = False
+    variable._grad_fn = None
+    variable._output_nr = 0
+    variable._version = None if modes.inference.get() else [0]
+    variable._base = None
+    variable._views = None
+    variable._seen_version = 0
+    variable._hooks = None
+    variable._accumulator = None
+    return variable
+
+
 def new_variable(array: Array) -> Tensor:
     """`Variable.result_type(array)` in two thirds of the time, for each result of each operation."""
-    variable = _new(Variable.result_type)
-    variable._begin(array)
-    return variable
+    return begin(_new(Variable.result_type), array)
 
 
 def share_memory_of(view: Variable, source: Variable) -> None:

@@ -7,11 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, TypeAlias
 
-import numpy as np
-
 from gpunn import capture, dtypes, engine
 from gpunn.backend import Array, array_module, cache_pieces, device_of, placed_on
-from gpunn.engine import Hooks, RemovableHandle, bump
+from gpunn.engine import Hooks, RemovableHandle, bump, quietly
 from gpunn.errors import ArgumentError, ArgumentTypeError, GraphError, ShapeError, UnsupportedError
 from gpunn.ops.creation import tensor
 from gpunn.optim import one_launch
@@ -182,12 +180,11 @@ class Optimizer:
             for job in jobs:
                 self._commit(job)
             self._launches[place].expect(self)
-        for job in plain:
-            p, options = job.p.array, job.options
-            grad = -job.grad if options.get("maximize") else job.grad
-            with np.errstate(all="ignore"):
-                self.update(p, grad, job.state, options, job.is_first)
-            self._commit(job)
+        with quietly():
+            for job in plain:
+                grad = -job.grad if job.options.get("maximize") else job.grad
+                self.update(job.p.array, grad, job.state, job.options, job.is_first)
+                self._commit(job)
         return loss
 
     def _jobs(self) -> Iterator[Job]:
