@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
 BLOCK = 64  # rows that GEMV may add up in float32
-# OpenBLAS takes (W xᵀ)ᵀ faster than x Wᵀ for a few rows and many columns, and adding the bias turns it back for
-# nothing: (64, 784) and (512, 784) float32 in 562 µs for 666 µs, (8, 784) in 138 µs for 258 µs, while (256, 784) takes
-# 2217 µs for 2173 µs (NumPy 2.4, one core of an AMD EPYC, 2026-11-21).
-FEW_ROWS = 4, 128
+# OpenBLAS takes (W xᵀ)ᵀ faster than x Wᵀ for a few rows that are long, and adding the bias turns it back for nothing.
+# (64, 784) and (512, 784) float32 on two x86 machines: 562 µs for 666 µs, and as fast; (8, 784): 138 for 258, 68 for 84;
+# but (256, 784) 2217 for 2173, and 78 for 53 with two matrices (128, 120) (NumPy 2.4, one core, 2026-11).
+FEW_ROWS = range(8, 65)
+LONG = 512  # elements of a row
+MANY = 64  # columns
 
 
 class Linear(Function):
@@ -44,7 +46,7 @@ class Linear(Function):
             wide = None if bias is None else bias.astype(np.float32)
             given = x.astype(np.float32), weight.astype(np.float32)
             return self.compute(product_numpy, *given, wide).astype(x.dtype)
-        if x.ndim == 2 and bias is not None and FEW_ROWS[0] <= len(x) <= FEW_ROWS[1] <= len(weight):
+        if x.ndim == 2 and bias is not None and len(x) in FEW_ROWS and x.shape[1] >= LONG and len(weight) >= MANY:
             self.was = x.shape
             return np.add((weight @ x.T).T, bias, out=np.empty((len(x), len(weight)), x.dtype))
         return self.compute(product_numpy, x, weight, bias)
