@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 BLOCK = 64  # rows that GEMV may add up in float32
 # OpenBLAS takes (W xᵀ)ᵀ faster than x Wᵀ for a few rows that are long, and adding the bias turns it back for nothing.
-# (64, 784) and (512, 784) float32 on two x86 machines: 562 µs for 666 µs, and as fast; (8, 784): 138 for 258, 68 for 84;
+# (64, 784) and (512, 784) float32 on two x86 machines: 562 µs for 666, and as fast; (8, 784): 138 for 258, 68 for 84;
 # but (256, 784) 2217 for 2173, and 78 for 53 with two matrices (128, 120) (NumPy 2.4, one core, 2026-11).
 FEW_ROWS = range(8, 65)
 LONG = 512  # elements of a row

@@ -26,6 +26,14 @@ def test_nothing_in_and_nothing_out(device):
     check_op(linear, lambda x, w, b: x @ w.T + b, [(2, 3), (0, 3), (0,)], device)
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(8, 64), (64, 64), (7, 64), (65, 64), (8, 63)])
+def test_a_product_may_be_turned_round(rows, columns, monkeypatch):
+    monkeypatch.setattr(module, "LONG", 3)
+    check_op(linear, lambda x, w, b: x @ w.T + b, [(rows, 3), (columns, 3), (columns,)], "cpu")
+    y = linear(gp.ones(rows, 3), gp.ones(columns, 3), gp.ones(columns))
+    assert y.is_contiguous() and y.tolist() == [[4.0] * columns] * rows
+
+
 def test_not_contiguous(device):
     check_op(
         lambda x, w, b: linear(x.transpose(0, 2), w.t(), b[::2]),
