@@ -13,7 +13,7 @@ from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable, is_grad_enabled, no_grad
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
 from gpunn.ops.arithmetic.elementwise import masked, zeros_like
-from gpunn.ops.arithmetic.promotion import NUMBERS, broadcast_shape
+from gpunn.ops.arithmetic.promotion import broadcast_shape
 from gpunn.ops.linalg.products import check_operands, matmul
 from gpunn.ops.reduction.accumulate import widened
 from gpunn.ops.reduction.arguments import array_of
@@ -218,10 +218,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = MODES[0]) 
     a, b = x1.array.shape, x2.array.shape
     if a[-1] != b[-1]:
         raise ShapeError(f"cdist: X1 and X2 must have the same number of columns; the shapes are {a} and {b}")
-    if type(p) not in NUMBERS:
-        raise ArgumentTypeError(f"cdist: p must be a number, got {type(p).__name__}")
-    if not p >= 0:
-        raise ArgumentError(f"cdist only supports non-negative p values, got {p}")
+    _check_power("cdist", p)
     if compute_mode is not None and compute_mode not in MODES:
         raise ArgumentError(f"cdist: {compute_mode} is not a valid value for compute_mode; give one of {MODES}")
     try:
@@ -245,14 +242,18 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         raise ShapeError(f"pdist only supports 2D tensors, got: {array.ndim}D of shape {array.shape}")
     if not dtypes.of(array).is_floating_point:
         raise DtypeError(f"pdist only supports floating-point dtypes, got {dtypes.of(array)}; convert it: x.float()")
-    if type(p) not in NUMBERS:
-        raise ArgumentTypeError(f"pdist: p must be a number, got {type(p).__name__}")
-    if not p >= 0:
-        raise ArgumentError(f"pdist only supports non-negative p values, got {p}")
+    _check_power("pdist", p)
     xp, n = array_module(array), array.shape[0]
     above: Tensor = Variable.result_type(xp.flatnonzero(~xp.tri(n, dtype=bool)))
     distances: Tensor = Distances(float(p))(input, input)
     return distances.reshape(-1)[above]
+
+
+def _check_power(op: str, p: float) -> None:
+    if not isinstance(p, (int, float, np.number)):
+        raise ArgumentTypeError(f"{op}: p must be a number, got {type(p).__name__}")
+    if not p >= 0:
+        raise ArgumentError(f"{op} only supports non-negative p values, got {p}")
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:

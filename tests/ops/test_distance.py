@@ -138,3 +138,11 @@ def test_errors_of_pdist():
         F.pdist(gp.ones(3, 2), -1)
     with pytest.raises(DtypeError, match="floating-point dtypes, got"):
         F.pdist(gp.ones(3, 2).long())
+
+
+def test_the_power_may_be_a_number_of_numpy():
+    x, y = gp.tensor([[0.0, 0.0], [1.0, 1.0]]), gp.tensor([[3.0, 4.0]])
+    assert gp.cdist(x[:1], y, np.float64(2)).tolist() == [[5.0]]
+    assert F.pdist(x, np.int64(1)).tolist() == [2.0]
+    with pytest.raises(ValueError, match="non-negative"):
+        F.pdist(x, np.float32(-1))

@@ -34,7 +34,8 @@ class Rounded(Elementwise):
 
     def forward_numpy(self, a: Any, b: Any) -> Array:
         first = b if type(a) in NUMBERS else a
-        if first.dtype.kind in "iu" and not (b if type(b) in NUMBERS else b.all()):
+        is_empty = any(x.size == 0 for x in (a, b) if type(x) not in NUMBERS)
+        if first.dtype.kind in "iu" and not is_empty and not (b if type(b) in NUMBERS else b.all()):
             raise ArgumentError(f"{type(self).__name__}: ZeroDivisionError: integers divided by 0")
         return self.forward(a, b)
 

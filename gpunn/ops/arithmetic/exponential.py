@@ -160,8 +160,7 @@ class Xlogy(RoundedOnce, Elementwise):
 
     def grad_a(self, grad: Tensor) -> Tensor:
         a, b = self.saved(0), self.saved(1)
-        log_b = number_log(b) if type(b) in NUMBERS else b.log()
-        return masked(grad * log_b, (a != 0) | (b > 0) | (b != b))
+        return masked(xlogy(grad, b), (a != 0) | (b > 0) | (b != b))
 
     def grad_b(self, grad: Tensor) -> Tensor:
         return grad * self.saved(0) / self.saved(1)

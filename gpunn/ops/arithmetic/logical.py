@@ -116,18 +116,19 @@ def bitwise_not(input: Tensor) -> Tensor:
 
 def bitwise_left_shift(input: Operand, other: Operand) -> Tensor:
     """input << other, elementwise, of integers; 0 where all bits are shifted out."""
-    return LeftShift()(*_integers("bitwise_left_shift", input, other))
+    return LeftShift()(*_integers("bitwise_left_shift", input, other, are_numbers=True))
 
 
 def bitwise_right_shift(input: Operand, other: Operand) -> Tensor:
     """input >> other, elementwise, of integers; the sign is kept."""
-    return RightShift()(*_integers("bitwise_right_shift", input, other))
+    return RightShift()(*_integers("bitwise_right_shift", input, other, are_numbers=True))
 
 
-def _integers(op: str, a: Operand, b: Operand) -> tuple[Any, Any]:
-    """The operands in their common dtype, which must not be a floating one."""
+def _integers(op: str, a: Operand, b: Operand, are_numbers: bool = False) -> tuple[Any, Any]:
+    """The operands in their common dtype, which must not be a floating one, nor bool where they are numbers."""
     x, y = promoted(op, a, b)
     first: Any = x if isinstance(x, Variable) else y
-    if first.array.dtype.kind in "fV":
-        raise DtypeError(f"{op}: not implemented for {first.dtype}, only for integers and booleans")
+    if first.array.dtype.kind in ("fVb" if are_numbers else "fV"):
+        wanted = "integers" if are_numbers else "integers and booleans"
+        raise DtypeError(f"{op}: not implemented for {first.dtype}, only for {wanted}")
     return x, y

@@ -20,8 +20,10 @@ from gpunn.ops.arithmetic.promotion import (
     common_dtype,
     number_as,
     only_tensors,
+    operand_as,
     promoted,
 )
+from gpunn.ops.indexing.element import element
 from gpunn.ops.shape.conversion import cast
 from gpunn.ops.shape.expand import sum_to_size
 
@@ -151,11 +153,15 @@ def where(condition: Tensor, input: Operand | None = None, other: Operand | None
         )
     tensors = [x for x in (condition, input, other) if isinstance(x, Variable)]
     broadcast_shape("where", *tensors)
-    if len(tensors) == 1:
-        target = common_dtype("where", input, other)
-        return Where(target)(condition, number_as(input, target), number_as(other, target))
-    a, b = promoted("where", input, other)
-    return Where(dtypes.of((a if isinstance(a, Variable) else b).array))(condition, a, b)
+    target = common_dtype("where", input, other)
+    return Where(target)(condition, _held(input, target), _held(other, target))
+
+
+def _held(x: Any, target: dtype) -> Any:
+    """The tensor or number `x` as `target`; ArgumentError for a number that an integer type cannot hold."""
+    if isinstance(x, Variable) or target.is_floating_point:
+        return operand_as(x, target)
+    return element("where", x, np.empty(0, target.numpy))
 
 
 def nan_to_num(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ def new_array(
     with backend.placed_on(where):
         if fill is None:
             array = xp.empty(stored, dtype=to.numpy)
-        elif fill == 0:
+        elif fill == 0 and math.copysign(1, fill) > 0:  # not -0.0
             array = xp.zeros(stored, dtype=to.numpy)  # memory that the system zeroes when it is touched
         else:
             array = xp.full(stored, fill, dtype=to.numpy)

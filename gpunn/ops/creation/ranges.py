@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from gpunn import backend, dtypes
 from gpunn.backend import Array, DeviceLike
 from gpunn.dtypes import dtype
 from gpunn.engine import Variable
-from gpunn.errors import ArgumentError, UnsupportedError
+from gpunn.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from gpunn.ops.arithmetic.promotion import Number
 from gpunn.ops.creation.filled import scalar
 from gpunn.ops.shape.dense import dense
@@ -41,29 +42,60 @@ def arange(
     first, last, by = (scalar("arange", value) for value in (start, end, step))
     exact = not any([isinstance(value, float) for value in (first, last, by)])
     to = _dtype("arange", dtype, dtypes.int64 if exact else dtypes.get_default_dtype())
-    count = _count(first, last, by)
+    count = _count("arange", first, last, by)
     if to is dtypes.int64 and not exact:
         first, last, by = (_whole("arange", value) for value in (first, last, by))
-        count = _count(first, last, by)
+        count = _count("arange", first, last, by)
+    return Variable.result_type(_steps(first, by, count, to, device), requires_grad)
+
+
+@dense
+def range(
+    start: Number | Tensor = 0,
+    end: Number | Tensor | None = None,
+    step: Number | Tensor = 1,
+    *,
+    dtype: dtype | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """start, start + step, … up to `end`, included where it is met: of the default float type, unless `dtype` is given.
+
+    Deprecated in PyTorch, for `arange`, which leaves `end` out as Python's own range does.
+    """
+    warnings.warn(
+        "gpunn.range is deprecated because its behavior is inconsistent with Python's range builtin. Instead, use "
+        "gpunn.arange, which produces values in [start, end).",
+        UserWarning,
+        stacklevel=3,
+    )
+    if end is None:
+        raise ArgumentTypeError('range() missing 1 required positional arguments: "end"')
+    first, last, by = (scalar("range", value) for value in (start, end, step))
+    to = _dtype("range", dtype, dtypes.get_default_dtype())
+    _count("range", first, last, by)
+    array = _steps(first, by, int((last - first) / by) + 1, to, device)
+    return Variable.result_type(array, requires_grad)
+
+
+def _steps(first: Any, by: Any, count: int, to: dtype, device: DeviceLike) -> Array:
+    """`count` numbers from `first` on, `by` apart."""
     if not to.is_floating_point:
         first, by = int(first), int(by)
     xp, where = _module_and_device(device)
     with backend.placed_on(where), np.errstate(all="ignore"):
         steps = xp.arange(count, dtype=xp.float64 if to.is_floating_point else xp.int64)
-        array = (first + steps * by).astype(to.numpy)
-    return Variable.result_type(array, requires_grad)
+        return (first + steps * by).astype(to.numpy)
 
 
-def _count(first: Any, last: Any, by: Any) -> int:
+def _count(op: str, first: Any, last: Any, by: Any) -> int:
     """How many numbers from `first` on, `by` apart, come before `last`."""
-    if by == 0:
-        raise ArgumentError("arange: step must be nonzero")
+    if by == 0 or by != by:
+        raise ArgumentError(f"{op}: step must be nonzero")
     if not (math.isfinite(first) and math.isfinite(last)):
-        raise ArgumentError(f"arange: unsupported range: {first} -> {last}")
+        raise ArgumentError(f"{op}: unsupported range: {first} -> {last}")
     if (last - first) * by < 0:
-        raise ArgumentError(
-            f"arange: upper bound and lower bound inconsistent with step sign: {first} -> {last} by {by}"
-        )
+        raise ArgumentError(f"{op}: upper bound and lower bound inconsistent with step sign: {first} -> {last} by {by}")
     if isinstance(first, int) and isinstance(last, int) and isinstance(by, int):
         return -((first - last) // by)
     return math.ceil((last - first) / by)

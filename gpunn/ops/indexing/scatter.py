@@ -48,6 +48,8 @@ def scatter(
         check_along("scatter", input, d, index)
         number: Any = value if src is None else src
         values = element("scatter", number.item() if hasattr(number, "item") else number, input.array)
+    if _is_nothing(input, index):
+        return input.clone()
     kind = Scatter if reduce is None else ScatterAdd if reduce == "add" else ScatterProd
     result: Tensor = kind(d, Check("scatter", (d,)))(input, values, index)
     return result
@@ -57,6 +59,8 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """A copy of `input` with src[i, j, k] added to out[i, index[i, j, k], k] for dim = 1, likewise for others."""
     d = one_dim("scatter_add", dim, array_of("scatter_add", input).ndim)
     check_source("scatter_add", input, d, index, src)
+    if _is_nothing(input, index):
+        return input.clone()
     return ScatterAdd(d, Check("scatter_add", (d,)))(input, src, index)
 
 
@@ -72,6 +76,8 @@ def scatter_reduce(
         raise ArgumentError(f"scatter_reduce: reduce argument must be either {', '.join(KINDS)}, got {reduce}")
     d = one_dim("scatter_reduce", dim, array_of("scatter_reduce", input).ndim)
     check_source("scatter_reduce", input, d, index, src)
+    if _is_nothing(input, index):
+        return input.clone()
     return reduced("scatter_reduce", input, d, index, src, reduce, include_self)
 
 
@@ -92,6 +98,11 @@ def reduced(op: str, x: Tensor, d: int, index: Tensor, src: Tensor, how: str, in
     return (
         total / count.to(x.dtype) if x.array.dtype.kind in "fV" else total.div(count, rounding_mode="floor").to(x.dtype)
     )
+
+
+def _is_nothing(input: Tensor, index: Tensor) -> bool:
+    """Whether `index` is empty and of another rank than `input`, so that it names no place."""
+    return index.array.size == 0 and max(index.array.ndim, 1) != max(input.array.ndim, 1)
 
 
 def _identity(how: str, x: Array) -> bool | int | float:

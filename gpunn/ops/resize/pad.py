@@ -13,9 +13,11 @@ from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, IndexRangeError, ShapeError, UnsupportedError
 from gpunn.ops.conv.geometry import LARGEST
+from gpunn.ops.indexing.element import element
 from gpunn.ops.reduction.accumulate import widened
 from gpunn.ops.shape.conversion import CHANNELS_LAST_ORDER, contiguous_format, layout
 from gpunn.ops.shape.dims import ints
+from gpunn.ops.shape.permutation import inverse
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -70,7 +72,7 @@ class Pad(Function):
                 if not edge.is_kept:
                     _fill_ends(found, filled, axis, edge, self.mode)
                     filled[axis] = slice(None)
-        return found.transpose(_inverse(order))
+        return found.transpose(inverse(order))
 
     def forward_cuda(self, x: Array) -> Array:
         order, xp = _order(x), array_module(x)
@@ -82,7 +84,7 @@ class Pad(Function):
             numbers = [number for edge in edges for number in edge]
             args = (found.view(source.dtype), source, *numbers, MODES.index(self.mode), bits)
             kernels.launch("resize/pad", "pad_forward", found.size, args)
-        return found.reshape([self.edges[axis].out for axis in order]).transpose(_inverse(order))
+        return found.reshape([self.edges[axis].out for axis in order]).transpose(inverse(order))
 
     def backward(self, grad: Tensor) -> Tensor:
         if self.mode == "constant":
@@ -104,7 +106,7 @@ class PadBackward(Function):
         for number, axis in enumerate(order):
             if not self.edges[axis].is_kept:
                 found = _folded(found, number, self.edges[axis], self.mode)
-        return found.astype(grad.dtype, copy=False).transpose(_inverse(order))
+        return found.astype(grad.dtype, copy=False).transpose(inverse(order))
 
     def forward_cuda(self, grad: Array) -> Array:
         order, xp = _order(grad), array_module(grad)
@@ -117,7 +119,7 @@ class PadBackward(Function):
         numbers = [number for edge in middle for number in edge]
         args = (dx, xp.ascontiguousarray(grad.transpose(order)), planes, inner, *numbers, MODES.index(self.mode))
         kernels.launch("resize/unpad", "pad_backward", dx.size, args)
-        return dx.transpose(_inverse(order))
+        return dx.transpose(inverse(order))
 
     def backward(self, grad: Tensor) -> Tensor:
         result: Tensor = Pad(self.edges, self.mode)(grad)
@@ -127,10 +129,6 @@ class PadBackward(Function):
 def _order(x: Array) -> tuple[int, ...]:
     """The axes of `x` in the order in which the result shall lie in memory."""
     return tuple(range(x.ndim)) if layout(x) is contiguous_format else CHANNELS_LAST_ORDER[x.ndim]
-
-
-def _inverse(order: Sequence[int]) -> list[int]:
-    return sorted(range(len(order)), key=order.__getitem__)
 
 
 def _seen(edge: Edge) -> slice:
@@ -248,9 +246,7 @@ def _filling(array: Array, value: Any) -> Any:
         return 0
     if not isinstance(value, (int, float, np.generic)):
         raise ArgumentTypeError(f"pad: value must be a number, got {type(value).__name__}")
-    if array.dtype.kind in "iu":
-        return int(value)
-    return value
+    return element("pad", value if array.dtype.kind == "i" else float(value), array)  # as a float, -1 is not 255
 
 
 def _check_rank(rank: int, amounts: tuple[int, ...], mode: str, dtype: Any) -> None:

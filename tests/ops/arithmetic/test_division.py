@@ -130,3 +130,11 @@ def test_rounded_quotients_have_gradient_zero(device):
         assert [g.tolist() for g in grads] == [[0, 0], [0, 0]]
     grads = gp.autograd.grad(gp.remainder(a, b * 0.4).sum(), [a, b])
     np.testing.assert_allclose([g.tolist() for g in grads], [[1, 1], [-0.8, -0.8]], rtol=1e-6)
+
+
+def test_empty_integers_may_be_divided_by_zero(device):
+    x = gp.zeros(0, dtype=gp.int64, device=device)
+    zero = gp.tensor([0], device=device)
+    for divide in (gp.floor_divide, gp.remainder, gp.fmod, lambda a, b: gp.div(a, b, rounding_mode="trunc")):
+        assert divide(x, zero).shape == (0,) and divide(x, 0).dtype is gp.int64
+        assert divide(gp.zeros(0, 1, dtype=gp.int64, device=device), gp.tensor([0, 1], device=device)).shape == (0, 2)

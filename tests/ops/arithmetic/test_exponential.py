@@ -133,3 +133,12 @@ def test_xlogy_at_zero(device):
     first, second = gp.autograd.grad(y.sum(), [a, b])
     np.testing.assert_array_equal(first.cpu().numpy(), [0, 0, 0, nan])
     np.testing.assert_array_equal(second.cpu().numpy(), [nan, 0, 1, nan])
+
+
+def test_xlogy_without_a_gradient_that_comes_in_has_none(device):
+    x = gp.tensor([2.0, 2.0], device=device, requires_grad=True)
+    gp.xlogy(x, gp.tensor([0.0, 3.0], device=device)).backward(gp.tensor([0.0, 1.0], device=device))
+    assert x.grad.tolist() == pytest.approx([0.0, math.log(3.0)])
+    x.grad = None
+    gp.xlogy(x, 0.0).backward(gp.tensor([0.0, 1.0], device=device))
+    assert x.grad.tolist() == [0.0, -math.inf]

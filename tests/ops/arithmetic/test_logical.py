@@ -84,3 +84,12 @@ def test_operands_that_are_refused():
             op(gp.tensor([1]), 1)
         with pytest.raises(ShapeError, match=op.__name__):
             op(gp.tensor([1, 2]), gp.tensor([1, 2, 3]))
+
+
+def test_booleans_have_no_bits_to_shift(device):
+    x = gp.tensor([True, False], device=device)
+    for shift in (gp.bitwise_left_shift, gp.bitwise_right_shift):
+        for by in (x, True):
+            with pytest.raises(TypeError, match=r"not implemented for gpunn\.bool"):
+                shift(x, by)
+    assert (x << 1).tolist() == [2, 0] and (x << gp.tensor([1, 1], device=device)).dtype is gp.int64

@@ -179,3 +179,13 @@ def test_addcmul_of_integers(device):
         gp.addcmul(a > 0, b > 0, c > 0)
     with pytest.raises(ArgumentTypeError, match="addcmul: expected a Tensor, got int"):
         gp.addcmul(a, b, 3)
+
+
+def test_where_takes_no_number_that_the_integers_cannot_hold(device):
+    condition = gp.tensor([True, False], device=device)
+    x = gp.tensor([1, 2], dtype=gp.int8, device=device)
+    assert gp.where(condition, x, -128).tolist() == [1, -128]
+    assert gp.where(condition, 1e6, x.half()).tolist() == [math.inf, 2.0]
+    for arguments in ((x, 200), (200, x), (x, -129), (2**70, 1)):
+        with pytest.raises(ValueError, match="without overflow"):
+            gp.where(condition, *arguments)

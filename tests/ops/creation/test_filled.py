@@ -95,3 +95,10 @@ def test_eye(device):
 def test_a_device_that_is_not_there():
     with pytest.raises(RuntimeError, match='device "cuda"'):
         gp.zeros(2, device="cuda")
+
+
+def test_the_sign_of_a_zero_stays(device):
+    x = gp.ones(2, device=device)
+    for made in (gp.full((2,), -0.0, device=device), gp.full_like(x, -0.0), x.new_full((2,), -0.0)):
+        assert gp.signbit(made).tolist() == [True, True]
+    assert not gp.signbit(gp.full((2,), 0.0, device=device)).any()

@@ -107,3 +107,8 @@ def test_linspace_meets_both_ends(start, end, steps):
 def test_logspace(args, dtype, wanted, device):
     x = gp.logspace(*args, dtype=dtype, device=device)
     assert x.dtype is (dtype or gp.float32) and x.tolist() == wanted
+
+
+def test_a_range_has_no_step_of_nan():
+    with pytest.raises(RuntimeError, match="step must be nonzero"):
+        gp.arange(0, 1, float("nan"))

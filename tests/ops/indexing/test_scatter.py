@@ -130,3 +130,16 @@ def test_errors_change_nothing(call, error, words):
     with pytest.raises(error, match=words):
         call(x, gp.zeros(1, 4, dtype=gp.int64))
     assert (x.array == 1).all()
+
+
+def test_an_empty_index_may_have_any_rank(device):
+    x = gp.tensor([1.0, 2.0], device=device, requires_grad=True)
+    nothing = gp.zeros(0, 2, dtype=gp.int64, device=device)
+    for written in (
+        gp.scatter(x, 0, nothing, 5.0),
+        gp.scatter(x, 0, nothing, x),
+        gp.scatter_add(x, 0, nothing, x),
+        gp.scatter_reduce(x, 0, nothing, x, "prod", include_self=False),
+    ):
+        assert written.tolist() == [1.0, 2.0] and written is not x
+        assert gp.autograd.grad(written.sum(), x)[0].tolist() == [1.0, 1.0]

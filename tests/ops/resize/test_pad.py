@@ -116,3 +116,13 @@ def test_nothing_to_do_is_a_copy(device):
 def test_errors(shape, arguments, error, text):
     with pytest.raises(error, match=text):
         F.pad(gp.zeros(shape), *arguments)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [("uint8", 300), ("uint8", -1), ("int32", float("nan")), ("int64", float("inf")), ("float16", 1e6)],
+)
+def test_a_value_that_the_dtype_cannot_hold_is_refused(dtype, value, device):
+    x = gp.ones(1, dtype=getattr(gp, dtype), device=device)
+    with pytest.raises(ValueError, match="without overflow"):
+        F.pad(x, (1, 0), value=value)
