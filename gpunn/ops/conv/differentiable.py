@@ -12,7 +12,7 @@ from gpunn.ops.conv.geometry import Geometry
 from gpunn.ops.conv.kernels import input_gradient, output, weight_gradient
 from gpunn.ops.conv.memory import is_channels_last
 from gpunn.ops.conv.products import CPU, GPU
-from gpunn.ops.reduction.sums import sum
+from gpunn.ops.reduction.sums import Sum
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -108,4 +108,4 @@ class ConvolutionWeight(Function):
 
 
 def _bias_gradient(grad: Any) -> Any:
-    return sum(grad, (0, *range(2, grad.array.ndim)))
+    return Sum((0, *range(2, grad.array.ndim)), keepdim=False)(grad)
