@@ -8,7 +8,7 @@ import numpy as np
 
 from gpunn import backend
 from gpunn.engine import Variable
-from gpunn.errors import DtypeError, GraphError
+from gpunn.errors import ArgumentError, DtypeError, GraphError
 from gpunn.tensor import numpy_functions
 
 
@@ -22,6 +22,8 @@ class ProtocolMethods(Variable):
         x: Any = self
         array: np.ndarray[Any, Any] = x.numpy()
         if dtype is not None and array.dtype != dtype:
+            if copy is False:
+                raise ArgumentError(f"__array__: Unable to avoid copy: {array.dtype} is to become {np.dtype(dtype)}")
             return array.astype(dtype)
         return array.copy() if copy else array
 

@@ -39,6 +39,25 @@ CASES = [
     (np.add.reduce, {}),
     (np.maximum.reduce, {"axis": 1}),
     (np.arctan2, {}),
+    (np.max, {"axis": 1}),
+    (np.min, {"axis": 0, "keepdims": True}),
+    (np.median, {}),
+    (np.median, {"axis": 1, "keepdims": True}),
+    (np.round, {"decimals": 1}),
+    (np.around, {}),
+    (np.cumsum, {}),
+    (np.cumprod, {"axis": None}),
+    (np.sort, {"axis": None}),
+    (np.argsort, {"axis": None}),
+    (np.expand_dims, {"axis": (-2, -1)}),
+    (np.tril, {"k": 1}),
+    (np.diagonal, {"axis1": 1, "axis2": 0}),
+    (np.linalg.norm, {"ord": 1}),
+    (np.linalg.norm, {"ord": 2}),
+    (np.linalg.norm, {"ord": 3, "axis": 1}),
+    (np.add.reduce, {"axis": None}),
+    (np.degrees, {}),
+    (np.radians, {}),
 ]
 
 
@@ -62,6 +81,18 @@ def test_functions_of_several_tensors():
     np.testing.assert_allclose(np.einsum("ij,kj->ik", x, y).numpy(), np.einsum("ij,kj->ik", A, A + 1))
     np.testing.assert_allclose(np.dot(x[0], y[0]).numpy(), np.dot(A[0], A[0] + 1))
     assert np.allclose(x, x) and np.array_equal(x, x)
+    np.testing.assert_array_equal(np.concatenate([x, y], axis=None).numpy(), np.concatenate([A, A + 1], axis=None))
+    for options in ({}, {"indexing": "ij"}):
+        for found, wanted in zip(
+            np.meshgrid(x[0], x[:, 0], **options), np.meshgrid(A[0], A[:, 0], **options), strict=True
+        ):
+            np.testing.assert_array_equal(found.numpy(), wanted)
+
+
+def test_of_integers():
+    x = gp.tensor([[1, 2], [3, 4]])
+    assert np.median(x).item() == 2.5 and np.round(x, 0).tolist() == x.tolist()
+    assert np.left_shift(x, 2).tolist() == [[4, 8], [12, 16]] and np.right_shift(x, x).tolist() == [[0, 0], [0, 0]]
 
 
 def test_functions_differentiate():
@@ -79,8 +110,17 @@ def test_functions_differentiate():
         lambda x: np.spacing(x),
         lambda x: np.sum(x, out=np.zeros(())),
         lambda x: np.sum(x, initial=1.0),
+        lambda x: np.add(x, x, where=A > 0),
+        lambda x: np.add(x, x, out=x),
     ],
 )
 def test_what_has_no_counterpart_says_so(call):
     with pytest.raises(TypeError, match=r"numpy\..*(no counterpart|not supported)"):
         call(gp.tensor(A))
+
+
+def test_what_stands_elsewhere_in_pytorch_goes_by_name_only():
+    x = gp.tensor(A)
+    np.testing.assert_array_equal(np.sum(x, 0, dtype=np.float32).numpy(), np.sum(A, 0, dtype=np.float32))
+    with pytest.raises(TypeError, match=r"numpy\.sum: on tensors, give all arguments behind axis by name"):
+        np.sum(x, 0, np.float32)

@@ -66,3 +66,12 @@ def test_numpy_arrays_on_the_left_give_tensors():
     assert isinstance(y, gp.Tensor) and y.requires_grad and y.tolist() == [3.0, 8.0]
     assert (np.float64(2.0) * x).tolist() == [2.0, 4.0]
     assert (np.array([1.0, 3.0]) < x).tolist() == [False, False]
+
+
+def test_an_array_of_another_dtype_cannot_be_made_without_a_copy():
+    x = gp.tensor([1.0, 2.0])
+    same = np.array(x, copy=False)
+    same[0] = 5.0
+    assert x.tolist() == [5.0, 2.0]
+    with pytest.raises(ValueError, match="Unable to avoid copy: float32 is to become float64"):
+        np.array(x, dtype=np.float64, copy=False)
