@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from math import factorial
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gpunn.backend import Array, array_module
 from gpunn.engine import Variable
-from gpunn.ops.arithmetic.elementwise import Unary
+from gpunn.ops.activation.pointwise import Activation
 from gpunn.ops.arithmetic.promotion import floating
 from gpunn.ops.arithmetic.selection import where
 from gpunn.ops.arithmetic.special import polynomial
@@ -57,27 +57,45 @@ def _tail(xp: Any, v: Array, coefficients: tuple[float, ...]) -> Array:
     return xp.where(xp.isinf(v), v, value)
 
 
-class I0(Unary):
-    saves: ClassVar = {0: (0,)}
+class I0(Activation):
+    file, kernel = "arithmetic/bessel", "i0"
 
-    def compute(self, xp: Any, x: Array) -> Array:
+    @staticmethod
+    def value(x: Array) -> Array:
         return i0_values(x)
 
-    def backward(self, grad: Tensor) -> Tensor:
-        return grad * i1(self.saved(0))
+    @staticmethod
+    def pull(grad: Array, x: Array) -> Array:
+        return grad * i1_values(x)
+
+    @staticmethod
+    def curvature(x: Tensor) -> Tensor:
+        return i0(x) - _over(i1(x), x, 0.5)
 
 
-class I1(Unary):
-    saves: ClassVar = {0: (0,)}
+class I1(Activation):
+    """Its derivative is I₀(x) - I₁(x) / x, which is 1/2 at 0."""
 
-    def compute(self, xp: Any, x: Array) -> Array:
+    file, kernel = "arithmetic/bessel", "i1"
+
+    @staticmethod
+    def value(x: Array) -> Array:
         return i1_values(x)
 
-    def backward(self, grad: Tensor) -> Tensor:
-        """I₀(x) - I₁(x) / x, which is 1/2 at 0."""
-        x = self.saved(0)
-        is_zero: Tensor = Variable.result_type(x.array == 0)
-        return grad * where(is_zero, i0(x) * 0.5, i0(x) - i1(x) / where(is_zero, 1.0, x))
+    @staticmethod
+    def pull(grad: Array, x: Array) -> Array:
+        xp, is_zero = array_module(x), x == 0
+        return grad * (i0_values(x) - xp.where(is_zero, 0.5, i1_values(x) / xp.where(is_zero, 1.0, x)))
+
+    @staticmethod
+    def curvature(x: Tensor) -> Tensor:
+        return i1(x) - _over(i0(x) - _over(i1(x), x, 0.5) * 2, x, 0.0)
+
+
+def _over(y: Tensor, x: Tensor, at_zero: float) -> Tensor:
+    """y / x, and `at_zero` where x is 0."""
+    is_zero: Tensor = Variable.result_type(x.array == 0)
+    return where(is_zero, at_zero, y / where(is_zero, 1.0, x))
 
 
 def i0(input: Tensor) -> Tensor:

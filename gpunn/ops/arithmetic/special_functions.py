@@ -3,72 +3,118 @@
 from __future__ import annotations
 
 from math import pi, sqrt
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
-from gpunn.backend import Array
+from gpunn.backend import Array, array_module
 from gpunn.errors import ArgumentError
+from gpunn.ops.activation.pointwise import Activation
 from gpunn.ops.arithmetic import special
-from gpunn.ops.arithmetic.elementwise import Unary
 from gpunn.ops.arithmetic.promotion import floating
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
 
-class Erf(Unary):
-    saves: ClassVar = {0: (0,)}
+class Erf(Activation):
+    file, kernel = "arithmetic/error_function", "erf"
 
-    def compute(self, xp: Any, x: Array) -> Array:
+    @staticmethod
+    def value(x: Array) -> Array:
         return special.erf(x)
 
-    def backward(self, grad: Tensor) -> Tensor:
-        x = self.saved(0)
-        return grad * ((-x * x).exp() * (2 / sqrt(pi)))
+    @staticmethod
+    def pull(grad: Array, x: Array) -> Array:
+        return grad * (array_module(x).exp(-x * x) * (2 / sqrt(pi)))
+
+    @staticmethod
+    def curvature(x: Tensor) -> Tensor:
+        return (-x * x).exp() * x * (-4 / sqrt(pi))
 
 
-class Erfc(Unary):
-    saves: ClassVar = {0: (0,)}
+class Erfc(Activation):
+    file, kernel = "arithmetic/error_function", "erfc"
 
-    def compute(self, xp: Any, x: Array) -> Array:
+    @staticmethod
+    def value(x: Array) -> Array:
         return special.erfc(x)
 
-    def backward(self, grad: Tensor) -> Tensor:
-        x = self.saved(0)
-        return grad * ((-x * x).exp() * (-2 / sqrt(pi)))
+    @staticmethod
+    def pull(grad: Array, x: Array) -> Array:
+        return Erf.pull(-grad, x)
+
+    @staticmethod
+    def curvature(x: Tensor) -> Tensor:
+        return -Erf.curvature(x)
 
 
-class Erfinv(Unary):
-    saves_output = True
+class Erfinv(Activation):
+    """Its derivative is √π/2 exp(y²) at y = erfinv(x)."""
 
-    def compute(self, xp: Any, x: Array) -> Array:
+    file, kernel = "arithmetic/error_function", "erfinv"
+
+    @staticmethod
+    def value(x: Array) -> Array:
         return special.erfinv(x)
 
-    def backward(self, grad: Tensor) -> Tensor:
-        y = self.saved_output()
-        return grad * ((y * y).exp() * (sqrt(pi) / 2))
+    @staticmethod
+    def pull(grad: Array, x: Array) -> Array:
+        y = special.erfinv(x)
+        return grad * (array_module(x).exp(y * y) * (sqrt(pi) / 2))
+
+    @staticmethod
+    def curvature(x: Tensor) -> Tensor:
+        y = erfinv(x)
+        return (y * y * 2).exp() * y * (pi / 2)
 
 
-class Lgamma(Unary):
-    saves: ClassVar = {0: (0,)}
+class Lgamma(Activation):
+    file, kernel = "arithmetic/gamma", "lgamma"
 
-    def compute(self, xp: Any, x: Array) -> Array:
+    @staticmethod
+    def value(x: Array) -> Array:
         return special.lgamma(x)
 
-    def backward(self, grad: Tensor) -> Tensor:
-        return grad * digamma(self.saved(0))
+    @staticmethod
+    def pull(grad: Array, x: Array) -> Array:
+        return grad * special.digamma(x)
+
+    @staticmethod
+    def curvature(x: Tensor) -> Tensor:
+        return polygamma(1, x)
 
 
-class Polygamma(Unary):
-    saves: ClassVar = {0: (0,)}
+class Digamma(Activation):
+    file, kernel = "arithmetic/gamma", "digamma"
 
-    def __init__(self, n: int) -> None:
-        self.n = n
+    @staticmethod
+    def value(x: Array) -> Array:
+        return special.digamma(x)
 
-    def compute(self, xp: Any, x: Array) -> Array:
-        return special.polygamma(self.n, x)
+    @staticmethod
+    def pull(grad: Array, x: Array) -> Array:
+        return grad * special.polygamma(1, x)
 
-    def backward(self, grad: Tensor) -> Tensor:
-        return grad * polygamma(self.n + 1, self.saved(0))
+    @staticmethod
+    def curvature(x: Tensor) -> Tensor:
+        return polygamma(2, x)
+
+
+class Polygamma(Activation):
+    """The kernel takes the order, which is at least 1."""
+
+    file, kernel = "arithmetic/gamma", "polygamma"
+
+    @staticmethod
+    def value(x: Array, n: int) -> Array:
+        return special.polygamma(n, x)
+
+    @staticmethod
+    def pull(grad: Array, x: Array, n: int) -> Array:
+        return grad * special.polygamma(n + 1, x)
+
+    @staticmethod
+    def curvature(x: Tensor, n: int) -> Tensor:
+        return polygamma(n + 2, x)
 
 
 def erf(input: Tensor) -> Tensor:
@@ -93,11 +139,11 @@ def lgamma(input: Tensor) -> Tensor:
 
 def digamma(input: Tensor) -> Tensor:
     """The derivative of lgamma, elementwise; -inf at 0, NaN at -1, -2, ..."""
-    return polygamma(0, input)
+    return Digamma()(floating("digamma", input))
 
 
 def polygamma(n: int, input: Tensor) -> Tensor:
     """The n-th derivative of digamma, elementwise; `n` is at least 0."""
     if n < 0:
         raise ArgumentError(f"polygamma(n, x) does not support negative n, got {n}")
-    return Polygamma(n)(floating("polygamma" if n else "digamma", input))
+    return digamma(input) if n == 0 else Polygamma(n)(floating("polygamma", input))

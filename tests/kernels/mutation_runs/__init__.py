@@ -5,6 +5,7 @@ A module for each family of kernels has the runs of its files.
 
 from tests.kernels.mutation_runs import (
     activation,
+    arithmetic,
     attention,
     conv,
     image,
@@ -19,7 +20,21 @@ from tests.kernels.mutation_runs import (
 )
 from tests.kernels.mutation_runs.run import Run
 
-FAMILIES = (activation, attention, conv, image, indexing, loss, norm, optimizer, pool, random, recurrent, reduce)
+FAMILIES = (
+    activation,
+    arithmetic,
+    attention,
+    conv,
+    image,
+    indexing,
+    loss,
+    norm,
+    optimizer,
+    pool,
+    random,
+    recurrent,
+    reduce,
+)
 RUNS: dict[str, list[Run]] = {path: runs for family in FAMILIES for path, runs in family.RUNS.items()}
 
 # Files whose mutants would say nothing.
