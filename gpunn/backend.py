@@ -249,9 +249,11 @@ def as_array(value: Any) -> Array:
 
 
 def is_view(array: Array, source: Array) -> bool:
-    """True if `array` was sliced, transposed or reshaped out of the memory of `source`."""
+    """True if `array` was sliced, transposed or reshaped out of the memory of `source`, or is a `strided_view`."""
     base = array.base
-    return array is source or (base is not None and (base is source or base is source.base))
+    if array is source or (base is not None and (base is source or base is source.base)):
+        return True
+    return is_cuda(array) and array.size > 0 and array.data.mem is source.data.mem
 
 
 def broadcast_view(array: Array, shape: tuple[int, ...]) -> Array:
@@ -267,6 +269,19 @@ def diagonal_view(array: Array, offset: int, axis1: int, axis2: int) -> Array:
     view = array.diagonal(offset, axis1, axis2)
     if isinstance(view, np.ndarray) and array.flags.writeable:
         view.flags.writeable = True  # NumPy hands it out read-only
+    return view
+
+
+def strided_view(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0) -> Array:
+    """A view of the memory of `array`, `offset` bytes after its first element; that it lies inside is not checked."""
+    if is_cuda(array):
+        as_strided, size = array_module(array).lib.stride_tricks.as_strided, array.itemsize
+        reach = 1 + sum(s * (n - 1) for s, n in zip(strides, shape, strict=True)) // size
+        return as_strided(as_strided(array, (offset // size + reach,), (size,))[offset // size :], shape, strides)
+    owner = _owner(array)
+    start = int(array.ctypes.data - owner.ctypes.data) + offset
+    buffer = owner if owner.flags.c_contiguous else owner.T
+    view: Array = np.ndarray(shape, array.dtype, buffer, start, strides)  # as_strided's would not know its owner
     return view
 
 
@@ -325,11 +340,23 @@ def offset_in_memory(array: Array) -> int:
     """How many bytes of the memory that `array` is a view of lie before its first element."""
     if is_cuda(array):
         return int(array.data.ptr - array.data.mem.ptr) if array.size else 0
+    return int(array.ctypes.data - _owner(array).ctypes.data)
+
+
+def memory_size(array: Array) -> int:
+    """How many bytes the memory has that `array` is a view of. A GPU's is rounded up to whole blocks."""
+    if is_cuda(array):
+        return int(array.data.mem.size) if array.size else 0
+    return int(_owner(array).nbytes)
+
+
+def _owner(array: Array) -> Any:
+    """The NumPy array whose memory `array` shows."""
     owner, above = array, array.base
     while above is not None:  # as_strided puts an object in between that is no array
         owner = above if isinstance(above, np.ndarray) else owner
         above = getattr(above, "base", None)
-    return int(array.ctypes.data - owner.ctypes.data)
+    return owner
 
 
 def cache_pieces(*arrays: Array, size: int = 1 << 17) -> Iterator[tuple[Array, ...]]:

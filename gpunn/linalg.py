@@ -30,3 +30,4 @@ from gpunn.ops.linalg.singular import pinv as pinv
 from gpunn.ops.linalg.singular import svd as svd
 from gpunn.ops.linalg.singular import svdvals as svdvals
 from gpunn.ops.linalg.triangular import solve_triangular as solve_triangular
+from gpunn.ops.linalg.vandermonde import linalg_vander as vander  # noqa: F401

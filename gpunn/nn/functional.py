@@ -113,6 +113,9 @@ from gpunn.ops.pool.unpool import max_unpool3d as max_unpool3d
 from gpunn.ops.resize.affine_grid import affine_grid as affine_grid
 from gpunn.ops.resize.grid_sample import grid_sample as grid_sample
 from gpunn.ops.resize.interpolate import interpolate as interpolate
+from gpunn.ops.resize.interpolate import upsample as upsample
+from gpunn.ops.resize.interpolate import upsample_bilinear as upsample_bilinear
+from gpunn.ops.resize.interpolate import upsample_nearest as upsample_nearest
 from gpunn.ops.resize.pad import pad as pad
 from gpunn.ops.resize.shuffle import channel_shuffle as channel_shuffle
 from gpunn.ops.resize.shuffle import pixel_shuffle as pixel_shuffle

@@ -41,6 +41,8 @@ from gpunn.ops.arithmetic.comparison import isclose as isclose
 from gpunn.ops.arithmetic.comparison import isfinite as isfinite
 from gpunn.ops.arithmetic.comparison import isinf as isinf
 from gpunn.ops.arithmetic.comparison import isnan as isnan
+from gpunn.ops.arithmetic.comparison import isneginf as isneginf
+from gpunn.ops.arithmetic.comparison import isposinf as isposinf
 from gpunn.ops.arithmetic.comparison import le as le
 from gpunn.ops.arithmetic.comparison import less as less
 from gpunn.ops.arithmetic.comparison import less_equal as less_equal
@@ -91,6 +93,15 @@ from gpunn.ops.arithmetic.power import pow as pow
 from gpunn.ops.arithmetic.power import rsqrt as rsqrt
 from gpunn.ops.arithmetic.power import sqrt as sqrt
 from gpunn.ops.arithmetic.power import square as square
+from gpunn.ops.arithmetic.real import conj as conj
+from gpunn.ops.arithmetic.real import conj_physical as conj_physical
+from gpunn.ops.arithmetic.real import imag as imag
+from gpunn.ops.arithmetic.real import is_conj as is_conj
+from gpunn.ops.arithmetic.real import is_neg as is_neg
+from gpunn.ops.arithmetic.real import isreal as isreal
+from gpunn.ops.arithmetic.real import real as real
+from gpunn.ops.arithmetic.real import resolve_conj as resolve_conj
+from gpunn.ops.arithmetic.real import resolve_neg as resolve_neg
 from gpunn.ops.arithmetic.rounding import ceil as ceil
 from gpunn.ops.arithmetic.rounding import fix as fix
 from gpunn.ops.arithmetic.rounding import floor as floor
@@ -155,6 +166,7 @@ from gpunn.ops.creation import logspace as logspace
 from gpunn.ops.creation import meshgrid as meshgrid
 from gpunn.ops.creation import ones as ones
 from gpunn.ops.creation import ones_like as ones_like
+from gpunn.ops.creation import range as range
 from gpunn.ops.creation import tensor as tensor
 from gpunn.ops.creation import tril_indices as tril_indices
 from gpunn.ops.creation import triu_indices as triu_indices
@@ -166,6 +178,7 @@ from gpunn.ops.distance import pairwise_distance as pairwise_distance
 from gpunn.ops.distance import pdist as pdist
 from gpunn.ops.indexing.diagonal import diag as diag
 from gpunn.ops.indexing.diagonal import diag_embed as diag_embed
+from gpunn.ops.indexing.diagonal import diagflat as diagflat
 from gpunn.ops.indexing.diagonal import diagonal as diagonal
 from gpunn.ops.indexing.diagonal import trace as trace
 from gpunn.ops.indexing.gather import gather as gather
@@ -194,6 +207,7 @@ from gpunn.ops.indexing.triangle import triu as triu
 from gpunn.ops.linalg.accumulate import addbmm as addbmm
 from gpunn.ops.linalg.accumulate import addmm as addmm
 from gpunn.ops.linalg.accumulate import addmv as addmv
+from gpunn.ops.linalg.accumulate import addr as addr
 from gpunn.ops.linalg.accumulate import baddbmm as baddbmm
 from gpunn.ops.linalg.bilinear import bilinear as bilinear
 from gpunn.ops.linalg.cholesky import cholesky_of as cholesky  # noqa: F401
@@ -211,6 +225,7 @@ from gpunn.ops.linalg.inverse import inverse as inverse
 from gpunn.ops.linalg.inverse import matrix_power as matrix_power
 from gpunn.ops.linalg.products import bmm as bmm
 from gpunn.ops.linalg.products import dot as dot
+from gpunn.ops.linalg.products import ger as ger
 from gpunn.ops.linalg.products import inner as inner
 from gpunn.ops.linalg.products import matmul as matmul
 from gpunn.ops.linalg.products import mm as mm
@@ -220,6 +235,7 @@ from gpunn.ops.linalg.products import vdot as vdot
 from gpunn.ops.linalg.qr import qr_of as qr  # noqa: F401
 from gpunn.ops.linalg.singular import pinverse as pinverse
 from gpunn.ops.linalg.singular import svd_of as svd  # noqa: F401
+from gpunn.ops.linalg.vandermonde import vander as vander
 from gpunn.ops.norm import batch as batch  # before the function norm, which this import would hide
 from gpunn.ops.pool.maximum import max_pool2d as max_pool2d
 from gpunn.ops.reduction.counting import all as all
@@ -229,6 +245,7 @@ from gpunn.ops.reduction.counting import count_nonzero as count_nonzero
 from gpunn.ops.reduction.counting import histc as histc
 from gpunn.ops.reduction.differences import diff as diff
 from gpunn.ops.reduction.differences import trapezoid as trapezoid
+from gpunn.ops.reduction.differences import trapz as trapz
 from gpunn.ops.reduction.extrema import amax as amax
 from gpunn.ops.reduction.extrema import amin as amin
 from gpunn.ops.reduction.extrema import aminmax as aminmax
@@ -258,6 +275,7 @@ from gpunn.ops.reduction.scans import cumsum as cumsum
 from gpunn.ops.reduction.scans import logcumsumexp as logcumsumexp
 from gpunn.ops.reduction.searching import bucketize as bucketize
 from gpunn.ops.reduction.searching import searchsorted as searchsorted
+from gpunn.ops.reduction.slopes import gradient as gradient
 from gpunn.ops.reduction.sorting import argsort as argsort
 from gpunn.ops.reduction.sorting import kthvalue as kthvalue
 from gpunn.ops.reduction.sorting import msort as msort
@@ -331,6 +349,7 @@ from gpunn.ops.shape.squeezing import atleast_2d as atleast_2d
 from gpunn.ops.shape.squeezing import atleast_3d as atleast_3d
 from gpunn.ops.shape.squeezing import squeeze as squeeze
 from gpunn.ops.shape.squeezing import unsqueeze as unsqueeze
+from gpunn.ops.shape.strided import as_strided as as_strided
 from gpunn.ops.shape.views import flatten as flatten
 from gpunn.ops.shape.views import numel as numel
 from gpunn.ops.shape.views import ravel as ravel

@@ -18,6 +18,7 @@ from gpunn.ops.arithmetic import (
     hyperbolic,
     logical,
     power,
+    real,
     rounding,
     selection,
     special_functions,
@@ -210,6 +211,8 @@ class ArithmeticMethods(Variable):
     isnan = comparison.isnan
     isinf = comparison.isinf
     isfinite = comparison.isfinite
+    isposinf = comparison.isposinf
+    isneginf = comparison.isneginf
     isclose = comparison.isclose
     allclose = comparison.allclose
     equal = comparison.equal
@@ -243,6 +246,17 @@ class ArithmeticMethods(Variable):
     addcmul_ = in_place(selection.addcmul)
     addcdiv = selection.addcdiv
     addcdiv_ = in_place(selection.addcdiv)
+
+    isreal = real.isreal
+    conj = real.conj
+    conj_physical = real.conj_physical
+    conj_physical_ = in_place(real.conj_physical)
+    resolve_conj = real.resolve_conj
+    resolve_neg = real.resolve_neg
+    is_conj = real.is_conj
+    is_neg = real.is_neg
+    imag = property(real.imag)
+    real = property(real.real)  # last: from here on the name is the property's
 
     def where(self: Any, condition: Tensor, other: Operand) -> Tensor:
         """self where `condition` is true, else `other`."""

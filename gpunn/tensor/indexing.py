@@ -66,6 +66,7 @@ class IndexingMethods(Variable):
     diagonal = diagonals.diagonal
     diag = diagonals.diag
     diag_embed = diagonals.diag_embed
+    diagflat = diagonals.diagflat
     trace = diagonals.trace
     fill_diagonal_ = in_place(diagonals.fill_diagonal)
     select_scatter = slices.select_scatter

@@ -26,8 +26,11 @@ class LinalgMethods(Variable):
     vdot = products.vdot
     inner = products.inner
     outer = products.outer
+    ger = products.ger
     addmm = accumulate.addmm
     addmm_ = in_place(accumulate.addmm)
+    addr = accumulate.addr
+    addr_ = in_place(accumulate.addr)
     addmv = accumulate.addmv
     addmv_ = in_place(accumulate.addmv)
     addbmm = accumulate.addbmm

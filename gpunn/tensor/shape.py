@@ -10,7 +10,7 @@ from gpunn import engine
 from gpunn.engine import Variable, share_memory_of
 from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError
 from gpunn.ops.shape import expand as expanding
-from gpunn.ops.shape import flipping, permutation, repeating, slicing, splitting, squeezing, views, windows
+from gpunn.ops.shape import flipping, permutation, repeating, slicing, splitting, squeezing, strided, views, windows
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -88,6 +88,8 @@ class ShapeMethods(Variable):
     narrow = slicing.narrow
     unfold = windows.unfold
     select = slicing.select
+    as_strided = strided.as_strided
+    as_strided_ = in_place_view(strided.as_strided)
 
     def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
         """The pieces along `dim`: all of one size but the last, or of the sizes of a sequence."""

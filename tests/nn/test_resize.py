@@ -1,3 +1,5 @@
+import pytest
+
 import gpunn as gp
 from gpunn import nn
 
@@ -32,3 +34,13 @@ def test_repr():
     assert repr(nn.PixelShuffle(2)) == "PixelShuffle(upscale_factor=2)"
     assert repr(nn.PixelUnshuffle(3)) == "PixelUnshuffle(downscale_factor=3)"
     assert repr(nn.ChannelShuffle(2)) == "ChannelShuffle(groups=2)"
+
+
+def test_upsample_by_its_older_names():
+    x = gp.rand(1, 2, 3, 4)
+    with pytest.warns(UserWarning, match="deprecated"):
+        assert gp.equal(F.upsample(x, scale_factor=2), F.interpolate(x, scale_factor=2))
+        assert gp.equal(F.upsample(x, (5, 6), None, "bilinear", False), F.interpolate(x, (5, 6), mode="bilinear"))
+        assert gp.equal(F.upsample_nearest(x, 5), F.interpolate(x, 5))
+        wide = F.interpolate(x, 5, mode="bilinear", align_corners=True)
+        assert gp.equal(F.upsample_bilinear(x, 5), wide)

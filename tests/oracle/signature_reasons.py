@@ -108,4 +108,5 @@ DEFAULTS = {
     ("std_mean", "unbiased"): "None means True, and tells that correction may be given",
     ("norm", "p"): "the method's, as torch.norm's: fro, which is 2 without dimensions",
     ("trapezoid", "dx"): "None means 1, and tells that x may be given",
+    ("trapz", "dx"): "None means 1, and tells that x may be given",
 }

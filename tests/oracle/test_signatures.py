@@ -184,7 +184,7 @@ def in_cpp() -> Iterator[str]:
         if "." not in promise.name:
             names += [f"Tensor.{promise.name}", f"Tensor.{promise.name}_"]
         for name in names:
-            if bridge.lookup(torch, name) is not None and next(overloads(name, name.startswith("Tensor.")), None):
+            if callable(bridge.lookup(torch, name)) and next(overloads(name, name.startswith("Tensor.")), None):
                 yield name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,6 +124,18 @@ def isfinite(input: Tensor) -> Tensor:
     """Whether each element is neither NaN nor infinite."""
     only_tensors("isfinite", input)
     return Isfinite()(input)
+
+
+def isposinf(input: Tensor) -> Tensor:
+    """Whether each element is inf."""
+    only_tensors("isposinf", input)
+    return Eq()(input, math.inf)
+
+
+def isneginf(input: Tensor) -> Tensor:
+    """Whether each element is -inf."""
+    only_tensors("isneginf", input)
+    return Eq()(input, -math.inf)
 
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:

@@ -22,3 +22,4 @@ from gpunn.ops.creation.grids import triu_indices as triu_indices
 from gpunn.ops.creation.ranges import arange as arange
 from gpunn.ops.creation.ranges import linspace as linspace
 from gpunn.ops.creation.ranges import logspace as logspace
+from gpunn.ops.creation.ranges import range as range

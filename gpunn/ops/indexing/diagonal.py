@@ -83,6 +83,11 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     return DiagonalBackward(whole, offset, first, second)(input)
 
 
+def diagflat(input: Tensor, offset: int = 0) -> Tensor:
+    """The square matrix with all elements of `input` on its diagonal number `offset`."""
+    return diag_embed(View((array_of("diagflat", input).size,))(input), offset)
+
+
 def trace(input: Tensor) -> Tensor:
     """The sum of the diagonal of a matrix."""
     if array_of("trace", input).ndim != 2:

@@ -1,12 +1,14 @@
-"""Matrix products added to a tensor: addmm, addmv, addbmm, baddbmm."""
+"""Matrix products added to a tensor: addmm, addmv, addr, addbmm, baddbmm."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from gpunn.errors import ShapeError
+from gpunn.ops.arithmetic.logical import bitwise_and, bitwise_or
 from gpunn.ops.indexing.element import element
-from gpunn.ops.linalg.products import bmm, broadcasts_to, check_batches, check_operands, mm, mv
+from gpunn.ops.linalg.products import bmm, broadcasts_to, check_batches, check_operands, mm, mv, outer
+from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.permutation import Permute
 from gpunn.ops.shape.views import View
 
@@ -24,6 +26,18 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: fl
     """beta * input + alpha * (mat @ vec); `input` broadcasts. With beta = 0 it is not read at all."""
     check_operands("addmv", input, mat, vec)
     return _sum("addmv", input, mv(mat, vec), beta, alpha)
+
+
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta * input + alpha * (vec1 vec2ᵀ); `input` broadcasts. With beta = 0 it is not read at all.
+
+    Of booleans + is or, and a factor that is not 0 is True.
+    """
+    if all(array_of("addr", x).dtype.kind == "b" for x in (input, vec1, vec2)):
+        product = bitwise_and(outer(vec1, vec2), bool(alpha))
+        return bitwise_or(product, input) if beta else product
+    check_operands("addr", input, vec1, vec2)
+    return _sum("addr", input, outer(vec1, vec2), beta, alpha)
 
 
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:

@@ -205,6 +205,11 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return View((input.array.size, 1))(input) * vec2
 
 
+def ger(input: Tensor, vec2: Tensor) -> Tensor:
+    """`outer` by an older name."""
+    return outer(input, vec2)
+
+
 def check_operands(op: str, *operands: Any) -> None:
     """Raise unless all operands are tensors of one dtype that can be multiplied."""
     for x in operands:

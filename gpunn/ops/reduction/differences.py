@@ -75,6 +75,11 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = 
     return (heights * widths).sum(axis) / 2
 
 
+def trapz(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = -1) -> Tensor:
+    """`trapezoid` by an older name."""
+    return trapezoid(y, x, dx=dx, dim=dim)
+
+
 def _places(x: Tensor, rank: int, axis: int, length: int) -> Tensor:
     """`x` with as many dimensions as the samples."""
     shape = array_of("trapezoid", x).shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -68,6 +69,36 @@ def interpolate(
     axes = zip(given[2:], out, factors or (None,) * rank, strict=True)
     result = Resample(tuple([Axis(n, m, kind, bool(align_corners), f) for n, m, f in axes]))(input)
     return result
+
+
+def upsample(
+    input: Tensor,
+    size: Size = None,
+    scale_factor: Factor = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+) -> Tensor:
+    """`interpolate` by an older name."""
+    _tell("upsample")
+    return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def upsample_nearest(input: Tensor, size: Size = None, scale_factor: Factor = None) -> Tensor:
+    """`interpolate` with mode="nearest"."""
+    _tell("upsample_nearest")
+    return interpolate(input, size, scale_factor, mode="nearest")
+
+
+def upsample_bilinear(input: Tensor, size: Size = None, scale_factor: Factor = None) -> Tensor:
+    """`interpolate` with mode="bilinear" and align_corners=True."""
+    _tell("upsample_bilinear")
+    return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
+
+
+def _tell(name: str) -> None:
+    warnings.warn(
+        f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.", UserWarning, stacklevel=3
+    )
 
 
 def _new_size(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gpunn.backend import Array, array_module
+from gpunn.backend import Array, array_module, strided_view
 from gpunn.engine import Function
 from gpunn.errors import ShapeError
 from gpunn.ops.reduction.arguments import array_of
@@ -29,7 +29,7 @@ class Windows(Function):
         strides[axis] *= self.step
         if self.size == 0 or 0 in x.shape:
             return array_module(x).empty(shape, x.dtype)  # no element: there is no memory to share
-        return array_module(x).lib.stride_tricks.as_strided(x, tuple(shape), tuple(strides))
+        return strided_view(x, tuple(shape), tuple(strides))
 
     def backward(self, grad: Tensor) -> Tensor:
         result: Tensor = Overlaid(self.was, self.axis, self.size, self.step)(grad)

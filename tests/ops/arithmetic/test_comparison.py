@@ -142,3 +142,10 @@ def test_equal(device):
 def test_aliases():
     assert (gp.greater, gp.greater_equal, gp.less) == (gp.gt, gp.ge, gp.lt)
     assert (gp.less_equal, gp.not_equal) == (gp.le, gp.ne)
+
+
+def test_signed_infinities(device):
+    x = gp.tensor([1.0, float("inf"), -float("inf"), float("nan")], device=device)
+    assert gp.isposinf(x).tolist() == [False, True, False, False]
+    assert x.isneginf().tolist() == [False, False, True, False]
+    assert gp.isposinf(gp.tensor([1, 2], device=device)).tolist() == [False, False]

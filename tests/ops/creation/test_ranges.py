@@ -112,3 +112,17 @@ def test_logspace(args, dtype, wanted, device):
 def test_a_range_has_no_step_of_nan():
     with pytest.raises(RuntimeError, match="step must be nonzero"):
         gp.arange(0, 1, float("nan"))
+
+
+def test_range_has_its_end(device):
+    with pytest.warns(UserWarning, match=r"gpunn\.arange"):
+        x = gp.range(1, 4, 0.5, device=device)
+    assert x.tolist() == [1, 1.5, 2, 2.5, 3, 3.5, 4] and x.dtype is gp.float32
+    with pytest.warns(UserWarning):
+        assert gp.range(0, 5, 2, dtype=gp.int64).tolist() == [0, 2, 4]
+        assert gp.range(5, 0, -1).tolist() == [5, 4, 3, 2, 1, 0]
+        for arguments, error in (((5, 0), "inconsistent"), ((5, 0, 0), "nonzero"), ((0, float("inf")), "unsupported")):
+            with pytest.raises(ValueError, match=f"range: .*{error}"):
+                gp.range(*arguments)
+        with pytest.raises(TypeError, match="missing"):
+            gp.range(4)

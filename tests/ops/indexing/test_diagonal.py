@@ -108,3 +108,9 @@ def test_diagonals_of_matrices_are_those_of_the_last_two_dimensions():
     x = gp.arange(24).reshape(2, 3, 4)
     assert gp.equal(gp.linalg.diagonal(x), x.diagonal(0, -2, -1))
     assert gp.equal(gp.linalg.diagonal(x, offset=1, dim1=0, dim2=2), x.diagonal(1, 0, 2))
+
+
+def test_diagflat(device):
+    x = gp.tensor([[1.0, 2.0], [3.0, 4.0]], device=device)
+    assert gp.diagflat(x).tolist() == np.diagflat(x.cpu().numpy()).tolist()
+    assert x.diagflat(-1).tolist() == np.diagflat(x.cpu().numpy(), -1).tolist()

@@ -69,3 +69,23 @@ def test_in_place(name, device):
 def test_errors(call, words):
     with pytest.raises(RuntimeError, match=words):
         call(gp.ones)
+
+
+def test_addr(device):
+    check_op(
+        lambda m, a, b: gp.addr(m, a, b, beta=2, alpha=0.5),
+        lambda m, a, b: 2 * m + 0.5 * np.outer(a, b),
+        [(3, 4), (3,), (4,)],
+        device,
+    )
+    m = gp.full((2, 2), float("nan"), device=device)
+    assert m.addr_(gp.ones(2, device=device), gp.ones(2, device=device), beta=0).tolist() == [[1, 1], [1, 1]]
+    with pytest.raises(RuntimeError, match="does not broadcast"):
+        gp.addr(gp.ones(3, 3), gp.ones(2), gp.ones(2))
+
+
+def test_addr_of_booleans(device):
+    m, a = gp.tensor([[True, False], [False, False]], device=device), gp.tensor([False, True], device=device)
+    assert gp.addr(m, a, a).tolist() == [[True, False], [False, True]]
+    assert gp.addr(m, a, a, beta=0).tolist() == [[False, False], [False, True]]
+    assert gp.addr(m, a, a, alpha=0).tolist() == m.tolist()

@@ -182,3 +182,10 @@ def test_any_shapes_and_strides(case):
         assert t.grad.shape == a.shape
     total = sum((t.grad * t.detach()).sum().item() for t in tensors)
     np.testing.assert_allclose(total, 2 * wanted.sum())  # Euler: the product is homogeneous of degree 1 in each factor
+
+
+def test_ger_is_outer(device):
+    assert gp.ger(gp.tensor([1.0, 2.0], device=device), gp.tensor([3.0, 4.0], device=device)).tolist() == [
+        [3, 4],
+        [6, 8],
+    ]

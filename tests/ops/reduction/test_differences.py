@@ -100,3 +100,9 @@ def test_trapezoid_errors(device):
         gp.trapezoid(y.bool())
     with pytest.raises(DtypeError, match="trapezoid: received a bool input for `x`"):
         gp.trapezoid(y, y.bool())
+
+
+def test_trapz_is_trapezoid():
+    y = gp.tensor([1.0, 2.0, 4.0])
+    assert gp.trapz(y).item() == 4.5 and gp.trapz(y, dx=2).item() == 9
+    assert gp.trapz(y, gp.tensor([0.0, 1.0, 3.0])).item() == 7.5

@@ -40,6 +40,14 @@ def test_it_is_a_view(device):
     assert y[0, 0, 2].item() == y[0, 1, 0].item() == 100.0
 
 
+def test_changes_in_place_are_recorded(device):
+    x = gp.ones(4, device=device, requires_grad=True)
+    y = x * 1
+    y.unfold(0, 2, 2)[1].mul_(3)
+    y.sum().backward()
+    assert x.grad.tolist() == [1, 1, 3, 3]
+
+
 def test_of_a_single_number():
     x = gp.tensor(3.0)
     assert x.unfold(0, 1, 1).tolist() == [3.0]
