@@ -90,7 +90,8 @@ class RecordedStep:
         return _Output(x.array) if backend.is_cuda(x.array) and self._recording.owns(x.array) else x
 
     def __call__(self, tensors: list[Tensor]) -> Any:
-        """Launch the graph on `tensors`; the result in new tensors. StaleError if it no longer fits."""
+        """Launch the graph on `tensors`; the result in new tensors, but the caller's own for the graph's copies of
+        them. StaleError if it no longer fits."""
         for x, grad in self._needed:
             if x._grad is not grad:
                 raise StaleError("a gradient that the step adds to is another one")
@@ -109,7 +110,11 @@ class RecordedStep:
         for x, grad in self._gradients:
             x._grad = grad
         back = {id(mine): theirs for mine, theirs in zip(self._inputs, tensors, strict=True)}
-        return _finished(self._result, back)
+
+        def finished(x: Tensor | _Output) -> Tensor:
+            return Tensor(x.array.copy()) if isinstance(x, _Output) else back.get(id(x), x)
+
+        return replaced(self._result, finished, (_Output, Tensor))
 
 
 class _Output:
@@ -117,19 +122,6 @@ class _Output:
 
     def __init__(self, array: Any) -> None:
         self.array = array
-
-
-def _finished(value: Any, back: dict[int, Tensor]) -> Any:
-    """The result of a call: copies of what the launch has left, the caller's own tensors for the graph's copies."""
-    if isinstance(value, _Output):
-        return Tensor(value.array.copy())
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*[_finished(item, back) for item in value])
-    if type(value) in (list, tuple):
-        return type(value)([_finished(item, back) for item in value])
-    if type(value) is dict:
-        return {name: _finished(item, back) for name, item in value.items()}
-    return back.get(id(value), value)
 
 
 def _copied(x: Tensor) -> Tensor:

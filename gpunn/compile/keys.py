@@ -65,14 +65,17 @@ def key_of(value: Any, tensors: list[Tensor]) -> Hashable:
     return type(value), value
 
 
-def replaced(value: Any, change: Callable[[Tensor], Any]) -> Any:
-    """`value` with `change(tensor)` in place of each tensor in it, also inside lists, tuples and dicts."""
-    if isinstance(value, Tensor):
+def replaced(value: Any, change: Callable[[Any], Any], kinds: type | tuple[type, ...] = Tensor) -> Any:
+    """`value` with `change(tensor)` in place of each tensor in it, also inside lists, tuples and dicts.
+
+    `kinds`: the types of what is changed, in place of Tensor.
+    """
+    if isinstance(value, kinds):
         return change(value)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*[replaced(item, change) for item in value])
+        return type(value)(*[replaced(item, change, kinds) for item in value])
     if type(value) in (list, tuple):
-        return type(value)([replaced(item, change) for item in value])
+        return type(value)([replaced(item, change, kinds) for item in value])
     if type(value) is dict:
-        return {name: replaced(item, change) for name, item in value.items()}
+        return {name: replaced(item, change, kinds) for name, item in value.items()}
     return value

@@ -96,11 +96,12 @@ def compiled_function(function: Callable[..., Any], most: int = MOST_GRAPHS) -> 
 
 
 class CompiledModule(Module):
-    """A module whose calls are recorded. Parameters, buffers and all attributes are those of the module itself."""
+    """A module whose calls are recorded. Parameters, buffers and all attributes are those of the module itself: what
+    is read, set or deleted here is so there."""
 
     def __init__(self, module: Module, most: int = MOST_GRAPHS) -> None:
         super().__init__()
-        self._orig_mod = module
+        self._modules["_orig_mod"] = module
         object.__setattr__(self, "steps", Steps(module, most))
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -111,6 +112,20 @@ class CompiledModule(Module):
         if name == "_orig_mod":
             return super().__getattr__(name)
         return getattr(super().__getattr__("_orig_mod"), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._change(setattr, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        self._change(delattr, name)
+
+    def _change(self, act: Callable[..., None], name: str, *value: Any) -> None:
+        """Set or delete an attribute; `training` is one of both modules."""
+        is_own = name in self.__dict__ or hasattr(type(self), name)
+        if is_own:
+            getattr(super(), f"__{act.__name__}__")(name, *value)
+        if not is_own or name == "training":
+            act(self._orig_mod, name, *value)
 
 
 class Steps:

@@ -132,3 +132,18 @@ def test_what_is_returned(gpu):
         found = function(x, [part], weight)
         assert found["x"] is x and found["weight"] is weight and found["number"] == 3
         assert found["twice"][0].tolist() == [2 * i] * 2 and found["twice"][1][0].tolist() == [1]
+
+
+def test_attributes_are_those_of_the_module():
+    net = gp.nn.Linear(2, 3)
+    compiled = gp.compile(net)
+    compiled.weight = gp.nn.Parameter(gp.ones(3, 2))
+    compiled.size = 3
+    assert net.size == 3 and net.weight.tolist() == [[1.0, 1.0]] * 3
+    assert [name for name, _ in compiled.named_parameters()] == ["_orig_mod.weight", "_orig_mod.bias"]
+    del compiled.size
+    compiled.bias = None
+    assert not hasattr(net, "size") and net.bias is None
+    assert compiled(gp.ones(1, 2)).tolist() == [[2.0, 2.0, 2.0]]
+    compiled.training = False
+    assert not net.training and not compiled.training

@@ -125,7 +125,7 @@ class LRScheduler:
         if self._step_count != 1:
             return
         if not hasattr(self.optimizer.step, "_wrapped_by_lr_sched"):
-            what = "`optimizer.step()` has been replaced after the scheduler was made, so nobody knows if it was called"
+            what = "`optimizer.step()` has been replaced after the scheduler was made, so its calls are not counted"
         elif not getattr(self.optimizer, "_opt_called", False):
             what = "`lr_scheduler.step()` was called before `optimizer.step()`, which skips the first learning rate"
         else:
