@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 
 from gpunn import backend, capture, engine
@@ -90,8 +91,7 @@ class RecordedStep:
         return _Output(x.array) if backend.is_cuda(x.array) and self._recording.owns(x.array) else x
 
     def __call__(self, tensors: list[Tensor]) -> Any:
-        """Launch the graph on `tensors`; the result in new tensors, but the caller's own for the graph's copies of
-        them. StaleError if it no longer fits."""
+        """Launch the graph on `tensors`; the result in new tensors. StaleError if it no longer fits."""
         for x, grad in self._needed:
             if x._grad is not grad:
                 raise StaleError("a gradient that the step adds to is another one")
@@ -110,11 +110,7 @@ class RecordedStep:
         for x, grad in self._gradients:
             x._grad = grad
         back = {id(mine): theirs for mine, theirs in zip(self._inputs, tensors, strict=True)}
-
-        def finished(x: Tensor | _Output) -> Tensor:
-            return Tensor(x.array.copy()) if isinstance(x, _Output) else back.get(id(x), x)
-
-        return replaced(self._result, finished, (_Output, Tensor))
+        return replaced(self._result, partial(_finished, back=back), (_Output, Tensor))
 
 
 class _Output:
@@ -122,6 +118,11 @@ class _Output:
 
     def __init__(self, array: Any) -> None:
         self.array = array
+
+
+def _finished(x: Tensor | _Output, back: dict[int, Tensor]) -> Tensor:
+    """A tensor of the result: a copy of what the launch has left, or the caller's own for the graph's copy of it."""
+    return Tensor(x.array.copy()) if isinstance(x, _Output) else back.get(id(x), x)
 
 
 def _copied(x: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 A product of matrices is a convolution with filters of one element, a @ b = filters (m, k) on k channels of n positions,
 and a batch of products is one in groups. float16 and bfloat16 go to tensor cores, float32 and float64 are computed in
-their own precision. Slower than cuBLAS for large matrices; how much, nobody has measured. With
+their own precision. Slower than cuBLAS for large matrices; how much is not measured. With
 `settings.library_products` cuBLASLt computes what it can.
 """
 
