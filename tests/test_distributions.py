@@ -9,7 +9,7 @@ from scipy import stats
 import gpunn as gp
 from gpunn import distributions as d
 from gpunn.distributions import constraints, gamma
-from gpunn.errors import ArgumentError, UnsupportedError
+from gpunn.errors import ArgumentError, ShapeError, UnsupportedError
 
 N = 20_000
 CONTINUOUS = {
@@ -243,3 +243,39 @@ def test_what_is_shown():
     assert repr(d.Normal(0.0, gp.ones(3))) == "Normal(loc: gpunn.Size([3]), scale: gpunn.Size([3]))"
     assert repr(d.Independent(d.Normal(gp.zeros(2), 1.0), 1)).startswith("Independent(Normal(loc: gpunn.Size([2])")
     assert repr(d.Beta(1.0, 2.0)) == "Beta(concentration1: 1.0, concentration0: 2.0)"
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        [[1e6, 0.5], [0.0, 1e6]],
+        [[math.nan, 0.0], [0.0, 1.0]],
+        [[math.inf, 0.0], [0.0, 1.0]],
+        [[-1.0, 0.0], [0.0, 1.0]],
+        [[1.0, 0.0], [0.0, 0.0]],
+    ],
+)
+def test_what_is_not_positive_definite(matrix, device):
+    good = gp.tensor([[2.0, 1.0], [1.0 + 1e-6, 2.0]], device=device)
+    assert d.constraints.positive_definite.check(good).item() is True
+    bad = gp.tensor(matrix, device=device)
+    assert not d.constraints.positive_definite.check(gp.stack([good, bad]))[1]
+    with pytest.raises(ArgumentError, match="covariance_matrix"):
+        d.MultivariateNormal(gp.zeros(2, device=device), bad)
+
+
+def test_gamma_variables_of_what_is_not_finite_end(device):
+    a = gp.tensor([math.inf, math.nan, 1.0], device=device)
+    infinite, undefined, usual = d.Gamma(a, 1.0, validate_args=False).sample().tolist()
+    assert infinite == math.inf and math.isnan(undefined) and 0 < usual < 100
+
+
+def test_errors_of_arguments_are_those_of_gpunn():
+    with pytest.raises(ArgumentError, match="not defined when low >= high"):
+        d.Uniform(1.0, 1.0)
+    with pytest.raises(ArgumentError, match="dependent"):
+        d.constraints.dependent.check(gp.ones(1))
+    with pytest.raises(ShapeError, match=r"value\.dim\(\) >= 1"):
+        d.constraints.real_vector.check(gp.tensor(1.0))
+    with pytest.raises(ShapeError, match="MultivariateNormal"):
+        d.MultivariateNormal(gp.zeros(3, 2), gp.eye(2).expand(4, 2, 2))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from gpunn.errors import ArgumentError, ShapeError
+from gpunn.ops.arithmetic.comparison import isclose, isfinite
 from gpunn.ops.linalg.eigen import eigvalsh
 from gpunn.tensor import Tensor
 
@@ -30,7 +32,7 @@ class _Dependent(Constraint):
     """For a support that depends on the parameters of the distribution: nothing to check here."""
 
     def check(self, value: Tensor) -> Tensor:
-        raise ValueError("Cannot determine validity of dependent constraint")
+        raise ArgumentError("Cannot determine validity of dependent constraint")
 
 
 class _Boolean(Constraint):
@@ -104,8 +106,10 @@ class _PositiveDefinite(Constraint):
     event_dim = 2
 
     def check(self, value: Tensor) -> Tensor:
-        is_symmetric = (value - value.mT).abs().flatten(-2).amax(-1) <= 1e-6 * value.abs().flatten(-2).amax(-1)
-        return is_symmetric & (eigvalsh(value.detach()) > 0).all(-1)
+        is_symmetric = (isfinite(value) & isclose(value, value.mT, atol=1e-6)).flatten(-2).all(-1)
+        if not bool(is_symmetric.all()):
+            return is_symmetric
+        return (eigvalsh(value.detach()) > 0).all(-1)
 
 
 class independent(Constraint):  # noqa: N801 - PyTorch's name
@@ -129,7 +133,7 @@ class independent(Constraint):  # noqa: N801 - PyTorch's name
         result = self.base_constraint.check(value)
         kept = result.ndim - self.reinterpreted_batch_ndims
         if kept < 0:
-            raise ValueError(
+            raise ShapeError(
                 f"Expected value.dim() >= {self.event_dim} but got {value.dim()}: events have that many dimensions"
             )
         return result.reshape(*result.shape[:kept], -1).all(-1)

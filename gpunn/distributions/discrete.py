@@ -21,7 +21,35 @@ from gpunn.ops.shape.expand import broadcast_tensors
 from gpunn.tensor import Size, Tensor
 
 
-class Bernoulli(Distribution):
+class _Given(Distribution):
+    """A distribution that was given one of `probs` and `logits`; the other is computed from it."""
+
+    _given: str
+
+    @property
+    def param_shape(self) -> Size:
+        """The shape of the parameter."""
+        shape: Size = vars(self)[self._given].shape
+        return shape
+
+
+class _ZeroOne(Distribution):
+    """A distribution of zeros and ones, each 1 with its probability `probs`."""
+
+    probs: Any
+
+    @property
+    def mean(self) -> Tensor:
+        """p"""
+        return self.probs
+
+    @property
+    def variance(self) -> Tensor:
+        """p (1 - p)"""
+        return self.probs * (1 - self.probs)
+
+
+class Bernoulli(_Given, _ZeroOne):
     """1 with the probability `probs`, else 0; `logits` are log(p / (1 - p)). Exactly one of the two is given."""
 
     arg_constraints: ClassVar = {"probs": constraints.unit_interval, "logits": constraints.real}
@@ -44,31 +72,15 @@ class Bernoulli(Distribution):
         return probs_of(self.logits, is_binary=True)
 
     @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        shape: Size = vars(self)[self._given].shape
-        return shape
-
-    @property
     def support(self) -> constraints.Constraint:
         """0 and 1."""
         return constraints.boolean
-
-    @property
-    def mean(self) -> Tensor:
-        """p"""
-        return self.probs
 
     @property
     def mode(self) -> Tensor:
         """1 where p > 1/2, 0 below, NaN at 1/2."""
         mode = (self.probs >= 0.5).to(self.probs.dtype)
         return mode.masked_fill(self.probs == 0.5, float("nan"))
-
-    @property
-    def variance(self) -> Tensor:
-        """p (1 - p)"""
-        return self.probs * (1 - self.probs)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """0 or 1, of the type of the parameter."""
@@ -88,12 +100,10 @@ class Bernoulli(Distribution):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         """0 and 1: (2, *batch_shape), or (2, 1, …) unless `expand`."""
-        values = arange(2, dtype=self.probs.dtype, device=self.probs.device)
-        values = values.reshape(-1, *(1,) * len(self._batch_shape))
-        return values.expand(-1, *self._batch_shape) if expand else values
+        return _enumerated(arange(2, dtype=self.probs.dtype, device=self.probs.device), self._batch_shape, expand)
 
 
-class Categorical(Distribution):
+class Categorical(_Given):
     """The index of a class: probabilities `probs` (*, n), which are scaled to add up to 1, or `logits` (*, n).
 
     Exactly one of the two is given. Samples are int64 of shape sample_shape + (*).
@@ -120,12 +130,6 @@ class Categorical(Distribution):
     def probs(self) -> Tensor:
         """The probability of each class."""
         return probs_of(self.logits)
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        shape: Size = vars(self)[self._given].shape
-        return shape
 
     @property
     def support(self) -> constraints.Constraint:
@@ -171,12 +175,10 @@ class Categorical(Distribution):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         """All classes: (n, *batch_shape), or (n, 1, …) unless `expand`."""
-        values = arange(self._num_events, device=self.probs.device)
-        values = values.reshape(-1, *(1,) * len(self._batch_shape))
-        return values.expand(-1, *self._batch_shape) if expand else values
+        return _enumerated(arange(self._num_events, device=self.probs.device), self._batch_shape, expand)
 
 
-class OneHotCategorical(Distribution):
+class OneHotCategorical(_ZeroOne):
     """As Categorical, with a 1 in the place of the class among zeros: samples are sample_shape + (*, n)."""
 
     arg_constraints: ClassVar = {"probs": constraints.simplex, "logits": constraints.real_vector}
@@ -214,19 +216,9 @@ class OneHotCategorical(Distribution):
         return constraints.one_hot
 
     @property
-    def mean(self) -> Tensor:
-        """p"""
-        return self.probs
-
-    @property
     def mode(self) -> Tensor:
         """The most probable class."""
         return self._hot(self._categorical.mode)
-
-    @property
-    def variance(self) -> Tensor:
-        """p (1 - p)"""
-        return self.probs * (1 - self.probs)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """One 1 among zeros, of the type of the parameter."""
@@ -244,13 +236,18 @@ class OneHotCategorical(Distribution):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         """All classes: (n, *batch_shape, n), or (n, 1, …, n) unless `expand`."""
-        n = self._event_shape[0]
-        values = eye(n, dtype=self.probs.dtype, device=self.probs.device)
-        values = values.reshape(n, *(1,) * len(self._batch_shape), n)
-        return values.expand(n, *self._batch_shape, n) if expand else values
+        values = eye(self._event_shape[0], dtype=self.probs.dtype, device=self.probs.device)
+        return _enumerated(values, self._batch_shape, expand)
 
     def _hot(self, index: Tensor) -> Tensor:
         return one_hot(index, self._event_shape[0]).to(self.probs.dtype)
 
     def __repr__(self) -> str:
         return repr(self._categorical).replace("Categorical", "OneHotCategorical", 1)
+
+
+def _enumerated(values: Tensor, batch: Size, expand: bool) -> Tensor:
+    """The n values of a batch of distributions: (n, *batch, *event), or (n, 1, …, *event) unless `expand`."""
+    n, event = values.shape[0], values.shape[1:]
+    values = values.reshape(n, *(1,) * len(batch), *event)
+    return values.expand(n, *batch, *event) if expand else values

@@ -15,6 +15,7 @@ from gpunn.distributions.distribution import Distribution
 from gpunn.distributions.parameters import broadcast_all
 from gpunn.engine import no_grad
 from gpunn.errors import ShapeError, UnsupportedError
+from gpunn.ops.arithmetic.comparison import isfinite
 from gpunn.ops.arithmetic.exponential import xlogy
 from gpunn.ops.arithmetic.selection import where
 from gpunn.ops.arithmetic.special_functions import digamma, lgamma
@@ -32,12 +33,14 @@ def log_standard_gamma(concentration: Tensor) -> Tensor:
 
     For a >= 1, d = a - 1/3 and z standard normal, d v with v = (1 + z / √(9d))³ is accepted with the probability
     exp(z²/2 + d - d v + d log v) of the density's ratio, at least 0.95. For a < 1 it is that of a + 1 times u^(1/a).
+    Infinity and NaN stay what they are.
     Source: Marsaglia and Tsang, A simple method for generating gamma variables, 2000.
     """
     alpha = concentration.detach().double().reshape(-1)
     is_small = alpha < 1
     d = where(is_small, alpha + 1, alpha) - 1 / 3
-    result, waiting = zeros(d.shape, dtype=d.dtype, device=d.device), d > 0
+    waiting = isfinite(d)
+    result = where(waiting, 0.0, d)
     while bool(waiting.any()):
         own = d[waiting]
         z = randn(own.shape, dtype=own.dtype, device=own.device)

@@ -10,6 +10,7 @@ from gpunn import dtypes
 from gpunn.distributions import constraints
 from gpunn.distributions.distribution import Distribution
 from gpunn.distributions.parameters import broadcast_all
+from gpunn.errors import ArgumentError
 from gpunn.ops.arithmetic.special_functions import erf, erfinv
 from gpunn.ops.creation import zeros_like
 from gpunn.ops.sampling.elements import rand, randn
@@ -18,8 +19,24 @@ from gpunn.tensor import Size, Tensor
 LOG_2_PI: Final = math.log(2 * math.pi)
 
 
-class Normal(Distribution):
-    """The normal distribution of mean `loc` and standard deviation `scale`, numbers or tensors that broadcast."""
+class Symmetric(Distribution):
+    """A distribution with one peak, symmetric about `loc`."""
+
+    loc: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """loc"""
+        return self.loc
+
+    @property
+    def mode(self) -> Tensor:
+        """loc"""
+        return self.loc
+
+
+class LocationScale(Symmetric):
+    """A distribution of loc + scale z: `loc` and `scale` are numbers or tensors that broadcast."""
 
     arg_constraints: ClassVar = {"loc": constraints.real, "scale": constraints.positive}
     has_rsample = True
@@ -33,15 +50,9 @@ class Normal(Distribution):
         """All real numbers."""
         return constraints.real
 
-    @property
-    def mean(self) -> Tensor:
-        """loc"""
-        return self.loc
 
-    @property
-    def mode(self) -> Tensor:
-        """loc"""
-        return self.loc
+class Normal(LocationScale):
+    """The normal distribution of mean `loc` and standard deviation `scale`, numbers or tensors that broadcast."""
 
     @property
     def stddev(self) -> Tensor:
@@ -79,30 +90,8 @@ class Normal(Distribution):
         return 0.5 + 0.5 * LOG_2_PI + self.scale.log()
 
 
-class Laplace(Distribution):
+class Laplace(LocationScale):
     """The density exp(-|x - loc| / scale) / (2 scale); numbers or tensors that broadcast."""
-
-    arg_constraints: ClassVar = {"loc": constraints.real, "scale": constraints.positive}
-    has_rsample = True
-
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
-
-    @property
-    def support(self) -> constraints.Constraint:
-        """All real numbers."""
-        return constraints.real
-
-    @property
-    def mean(self) -> Tensor:
-        """loc"""
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        """loc"""
-        return self.loc
 
     @property
     def variance(self) -> Tensor:
@@ -156,7 +145,7 @@ class Uniform(Distribution):
 
     def _check_parameters(self) -> None:
         if not bool((self.low < self.high).all()):
-            raise ValueError(f"Uniform is not defined when low >= high, got {self!r}")
+            raise ArgumentError(f"Uniform is not defined when low >= high, got {self!r}")
 
     @property
     def support(self) -> constraints.Constraint:

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
-import numpy as np
-
 from gpunn.distributions import constraints
-from gpunn.distributions.distribution import Distribution
-from gpunn.distributions.location_scale import LOG_2_PI
+from gpunn.distributions.location_scale import LOG_2_PI, Symmetric
 from gpunn.distributions.parameters import one_of
 from gpunn.errors import ShapeError
+from gpunn.ops.arithmetic.promotion import broadcast_two
 from gpunn.ops.creation import eye
 from gpunn.ops.linalg.cholesky import cholesky
 from gpunn.ops.linalg.products import matmul
@@ -21,7 +19,7 @@ from gpunn.ops.sampling.elements import randn
 from gpunn.tensor import Size, Tensor
 
 
-class MultivariateNormal(Distribution):
+class MultivariateNormal(Symmetric):
     """Normal vectors of mean `loc` (*, n) with a covariance matrix Σ = L Lᵀ (*, n, n).
 
     Exactly one of `covariance_matrix` Σ, `precision_matrix` Σ⁻¹ and `scale_tril` L is given; all else comes from L.
@@ -33,7 +31,7 @@ class MultivariateNormal(Distribution):
         "precision_matrix": constraints.positive_definite,
         "scale_tril": constraints.lower_cholesky,
     }
-    event_dims: ClassVar = {"loc": 1, "covariance_matrix": 2, "precision_matrix": 2, "scale_tril": 2, "_lower": 2}
+    event_dims: ClassVar = {"loc": 1, "covariance_matrix": 2, "precision_matrix": 2, "scale_tril": 2}
     has_rsample = True
 
     def __init__(
@@ -54,7 +52,7 @@ class MultivariateNormal(Distribution):
             raise ShapeError("loc must be at least one-dimensional.")
         if matrix.dim() < 2:
             raise ShapeError(f"{name} must be at least two-dimensional, with optional leading batch dimensions")
-        batch = np.broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
+        batch = broadcast_two("MultivariateNormal", loc.shape[:-1], matrix.shape[:-2])
         vars(self)[name] = matrix.expand(*batch, *matrix.shape[-2:])
         self.loc = loc.expand(*batch, *loc.shape[-1:])
         super().__init__(batch, self.loc.shape[-1:], validate_args=validate_args)
@@ -90,16 +88,6 @@ class MultivariateNormal(Distribution):
     def support(self) -> constraints.Constraint:
         """All vectors."""
         return constraints.real_vector
-
-    @property
-    def mean(self) -> Tensor:
-        """loc"""
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        """loc"""
-        return self.loc
 
     @property
     def variance(self) -> Tensor:
