@@ -9,7 +9,7 @@ import numpy as np
 from gpunn.backend import Array, array_module
 from gpunn.errors import ArgumentError
 from gpunn.ops.activation.pointwise import Activation, activated, not_bool, number
-from gpunn.ops.arithmetic.elementwise import masked
+from gpunn.ops.arithmetic.elementwise import at_most, masked
 from gpunn.ops.arithmetic.promotion import floating
 from gpunn.ops.inplace import in_place
 
@@ -33,12 +33,12 @@ class ELU(Exponential):
     @staticmethod
     def value(x: Array, alpha: float, scale: float, rate: float) -> Array:
         xp = array_module(x)
-        return xp.where(x > 0, x * scale, alpha * xp.expm1(xp.minimum(x, 0) * rate))
+        return xp.where(x > 0, x * scale, alpha * xp.expm1(at_most(x, 0) * rate))
 
     @staticmethod
     def pull(grad: Array, x: Array, alpha: float, scale: float, rate: float) -> Array:
         xp = array_module(x)
-        return grad * xp.where(x > 0, scale, alpha * rate * xp.exp(xp.minimum(x, 0) * rate))
+        return grad * xp.where(x > 0, scale, alpha * rate * xp.exp(at_most(x, 0) * rate))
 
     @staticmethod
     def curvature(x: Tensor, alpha: float, scale: float, rate: float) -> Tensor:
@@ -71,7 +71,7 @@ class LogSigmoid(Exponential):
     @staticmethod
     def value(x: Array) -> Array:
         xp = array_module(x)
-        return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x)))
+        return at_most(x, 0) - xp.log1p(xp.exp(-xp.abs(x)))
 
     @staticmethod
     def pull(grad: Array, x: Array) -> Array:

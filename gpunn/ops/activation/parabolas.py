@@ -40,8 +40,7 @@ class Parabolas:
     def __call__(self, x: Array) -> Array:
         """f(x) of float32 numbers, in a new array; NaN of NaN."""
         value, slope, bend = self._coefficients
-        x = np.maximum(x, np.float32(self.low))
-        np.minimum(x, np.float32(self.high), out=x)
+        x = x.clip(self.low, self.high)
         y = x * np.float32(STEPS)
         np.rint(y, out=y)
         index = y.astype(np.intp)  # of NaN: any number, clipped below

@@ -10,7 +10,7 @@ from gpunn.engine import Function
 from gpunn.errors import ArgumentError, DtypeError
 from gpunn.kernels import elementwise
 from gpunn.ops.activation.pointwise import Activation, activated, checked, number
-from gpunn.ops.arithmetic.elementwise import masked, masked_array
+from gpunn.ops.arithmetic.elementwise import at_least, masked, masked_array
 from gpunn.ops.indexing.element import element
 from gpunn.ops.inplace import in_place
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def relu_numpy(x: Array) -> Array:
     """max(x, 0); NaN stays."""
-    return array_module(x).maximum(x, x.dtype.type(0))
+    return at_least(x, 0)
 
 
 class ReLU(Function):
@@ -112,8 +112,7 @@ class Hardswish(Piecewise):
 
     @staticmethod
     def value(x: Array) -> Array:
-        xp = array_module(x)
-        return xp.maximum(x, -3) * (xp.clip(x + 3, 0, 6) / 6)  # divided first: 6 x may overflow
+        return at_least(x, -3) * (array_module(x).clip(x + 3, 0, 6) / 6)  # divided first: 6 x may overflow
 
     @staticmethod
     def pull(grad: Array, x: Array) -> Array:

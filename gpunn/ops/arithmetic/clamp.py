@@ -9,8 +9,8 @@ import numpy as np
 from gpunn.backend import Array
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentError
-from gpunn.ops.arithmetic.elementwise import Elementwise, masked
-from gpunn.ops.arithmetic.promotion import Operand, common_dtype, only_tensors, promoted
+from gpunn.ops.arithmetic.elementwise import Elementwise, at_least, at_most, masked
+from gpunn.ops.arithmetic.promotion import NUMBERS, Operand, common_dtype, only_tensors, promoted
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -20,7 +20,7 @@ class ClampMin(Elementwise):
     saves: ClassVar = {0: (0, 1), 1: (0, 1)}
 
     def compute(self, xp: Any, x: Array, low: Any) -> Array:
-        return xp.maximum(x, low)
+        return at_least(x, low) if type(low) in NUMBERS else xp.maximum(x, low)
 
     def grad_a(self, grad: Tensor) -> Tensor:
         return masked(grad, self.saved(0) >= self.saved(1))
@@ -33,7 +33,7 @@ class ClampMax(Elementwise):
     saves: ClassVar = {0: (0, 1), 1: (0, 1)}
 
     def compute(self, xp: Any, x: Array, high: Any) -> Array:
-        return xp.minimum(x, high)
+        return at_most(x, high) if type(high) in NUMBERS else xp.minimum(x, high)
 
     def grad_a(self, grad: Tensor) -> Tensor:
         return masked(grad, self.saved(0) <= self.saved(1))
@@ -48,6 +48,8 @@ class Clamp(Elementwise):
     saves: ClassVar = {0: (0, 1, 2), 1: (0, 1, 2), 2: (0, 1, 2)}
 
     def compute(self, xp: Any, x: Array, low: Any, high: Any) -> Array:
+        if type(low) in NUMBERS and type(high) in NUMBERS:
+            return at_most(at_least(x, low), high)
         return xp.minimum(xp.maximum(x, low), high)
 
     def grad_a(self, grad: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import UnsupportedError
-from gpunn.ops.arithmetic.elementwise import masked, zeros_like
+from gpunn.ops.arithmetic.elementwise import at_least, at_most, masked, zeros_like
 from gpunn.ops.reduction.accumulate import widened
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class LogisticLoss(Function):
 def logistic_array(x: Array) -> Array:
     """log(1 + exp(-x)), without overflow."""
     xp = array_module(x)
-    return xp.maximum(-x, x.dtype.type(0)) + xp.log1p(xp.exp(-xp.abs(x)))
+    return at_least(-x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
 
 
 class Formula:
@@ -82,7 +82,7 @@ def _bent(x: Array, t: Array, a: float) -> Array:
     """(|x - t| - m / 2) m with m = min(|x - t|, a): a square up to a, and a line beyond."""
     xp = array_module(x)
     d = xp.abs(x - t)
-    m = xp.minimum(d, a)
+    m = at_most(d, a)
     d -= 0.5 * m
     d *= m
     return d
@@ -171,7 +171,7 @@ class HingeEmbedding(Formula):
 
     def value(self, x: Array, t: Array, p: Array | None) -> Array:
         xp, zero = array_module(x), x.dtype.type(0)
-        return xp.where(t == 1, zero, xp.maximum(self.a - x, zero)) + xp.where(t == -1, zero, x)
+        return xp.where(t == 1, zero, at_least(self.a - x, 0)) + xp.where(t == -1, zero, x)
 
     def dx(self, x: Any, t: Any, p: Any) -> Slope:
         return (t != -1).to(x.dtype) - ((t != 1) & (x <= self.a)).to(x.dtype)
@@ -198,7 +198,7 @@ class CosineEmbedding(Formula):
 
     def value(self, x: Array, t: Array, p: Array | None) -> Array:
         xp, zero = array_module(x), x.dtype.type(0)
-        return xp.where(t == 1, 1 - x, zero) + xp.where(t == -1, xp.maximum(x - self.a, zero), zero)
+        return xp.where(t == 1, 1 - x, zero) + xp.where(t == -1, at_least(x - self.a, 0), zero)
 
     def dx(self, x: Any, t: Any, p: Any) -> Slope:
         return ((t == -1) & (x >= self.a)).to(x.dtype) - (t == 1).to(x.dtype)
@@ -211,7 +211,7 @@ class Hinge(Formula):
     """max(0, a - t x)"""
 
     def value(self, x: Array, t: Array, p: Array | None) -> Array:
-        return array_module(x).maximum(self.a - t * x, x.dtype.type(0))
+        return at_least(self.a - t * x, 0)
 
     def dx(self, x: Any, t: Any, p: Any) -> Slope:
         return masked(-t, t * x <= self.a)

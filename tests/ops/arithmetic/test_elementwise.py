@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import gpunn as gp
 from gpunn.errors import UnsupportedError
-from gpunn.ops.arithmetic.elementwise import Elementwise, Unary, is_half, masked, zeros_like
+from gpunn.ops.arithmetic.elementwise import MANY, Elementwise, Unary, at_least, at_most, is_half, masked, zeros_like
 from tests.harness import check_op
 
 UNARY = [gp.neg, gp.abs, gp.exp, gp.tanh, gp.sigmoid, gp.sign, gp.floor, gp.square, gp.isnan, gp.logical_not]
@@ -122,3 +122,23 @@ def test_what_is_saved():
     x, y = gp.tensor([2.0], requires_grad=True), gp.tensor([3.0])
     for node, wanted in [((x + y).grad_fn, set()), ((x * y).grad_fn, {1}), ((x / y).grad_fn, {1})]:
         assert set(node._saved) == wanted
+
+
+@pytest.mark.parametrize("n", [8, MANY])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", gp.bfloat16.numpy, "int32"])
+def test_limits_by_a_number(dtype, n):
+    if dtype == "int32":
+        x = np.resize(np.array([-7, 0, 2, 3, 4, 2**31 - 1, -(2**31)], dtype), n)
+    else:
+        x = np.resize(np.array([np.nan, -np.nan, np.inf, -np.inf, -0.0, 2.5, 3, 4], np.float32), n).astype(dtype)
+    wide = x.astype(np.float64)
+    for found, expected in ((at_least(x, 3), np.maximum(wide, 3)), (at_most(x, 3), np.minimum(wide, 3))):
+        assert found.dtype == x.dtype
+        np.testing.assert_array_equal(found.astype(np.float64), expected)
+
+
+@pytest.mark.parametrize("n", [8, MANY])
+def test_a_limit_that_is_nan_leaves_nan(n):
+    x = gp.ones(n)
+    for y in (x.clamp(min=math.nan), x.clamp(max=math.nan), x.clamp(math.nan, 2.0), x.clamp(0.0, math.nan)):
+        assert y.isnan().all()
