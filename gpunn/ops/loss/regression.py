@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from gpunn import dtypes
@@ -11,7 +10,7 @@ from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeErro
 from gpunn.ops.arithmetic.power import square
 from gpunn.ops.arithmetic.promotion import promoted
 from gpunn.ops.arithmetic.sign import abs
-from gpunn.ops.creation import full_like
+from gpunn.ops.creation import full
 from gpunn.ops.loss.arguments import (
     floating_pair,
     must_be_floating,
@@ -20,9 +19,9 @@ from gpunn.ops.loss.arguments import (
     reduced,
     reduction_name,
     same_shape,
-    widened_tensor,
 )
 from gpunn.ops.loss.formulas import Absolute, Huber, Poisson, SmoothAbsolute, Squared
+from gpunn.ops.loss.gaussian import gaussian
 from gpunn.ops.loss.pointwise import pointwise
 from gpunn.ops.reduction.sums import sum
 from gpunn.ops.shape.conversion import cast
@@ -141,35 +140,33 @@ def gaussian_nll_loss(
 ) -> Tensor:
     """(log var + (input - target)² / var) / 2, with var no smaller than eps; `full` adds log(2π)/2.
 
-    `var` has the shape of input, or lacks its last dimension, or has size 1 there, or is a number. eps is a constant
+    `var` has the shape of input, or lacks its last dimension, or has size 1 in one, or is a number. eps is a constant
     for the gradient of var, too. ArgumentError for a negative variance; from a GPU when the host next waits for it.
     """
     op = "gaussian_nll_loss"
     how = reduction_name(op, reduction, None, None)
     a, b = floating_pair(op, input, target)
     must_be_numbers(op, input=input, target=target)
-    if not isinstance(var, Variable):
-        if not isinstance(var, (int, float)):
-            raise ArgumentTypeError(f"{op}: var must be a Tensor or a number, got {type(var).__name__}")
-        var = full_like(a, var)
-    variance = _variance(op, a.array.shape, var)
+    variance = _variance(op, a, var)
     dtype = dtypes.result_type(a, variance)
-    a, b, spread = widened_tensor(a), widened_tensor(b), widened_tensor(variance)
-    spread = spread + (spread.detach().clamp(min=eps) - spread.detach())  # at least eps, with the gradient of var
-    losses = 0.5 * (spread.log() + square(a - b) / spread)
-    return cast(reduced(losses + 0.5 * math.log(2 * math.pi) if full else losses, how), dtype)
+    return gaussian(cast(a, dtype), cast(b, dtype), cast(variance, dtype), full, eps, how)
 
 
-def _variance(op: str, shape: tuple[int, ...], var: Tensor) -> Tensor:
-    """`var`, checked, so that it broadcasts to `shape`."""
-    must_be_floating(op, var=var)
-    given = var.array.shape
-    if given != shape:
+def _variance(op: str, input: Tensor, var: Tensor | float) -> Tensor:
+    """`var`, checked, so that it broadcasts to `input`."""
+    shape = input.array.shape
+    if isinstance(var, Variable):
+        must_be_floating(op, var=var)
+        given = var.array.shape
         differ = [n for n, m in zip(given, shape, strict=False) if n != m]
-        if given == shape[:-1]:
+        if given == shape[:-1] != shape:
             var = var.unsqueeze(-1)
-        elif len(given) != len(shape) or differ != [1]:
+        elif given != shape and (len(given) != len(shape) or differ != [1]):
             raise ShapeError(f"{op}: var is of incorrect size: {given} for input {shape}; use var of that shape")
+    elif isinstance(var, (int, float)):
+        var = full((), var, dtype=input.dtype, device=input.device)
+    else:
+        raise ArgumentTypeError(f"{op}: var must be a Tensor or a number, got {type(var).__name__}")
     text = f"{op}: var has negative entry/entries; a variance is 0 or more: use var.abs()"
     check_range(text, var.array, or_nan=True)
     return var

@@ -10,6 +10,7 @@ import gpunn as gp
 from gpunn.ops.loss import totals
 from tests.kernels import test_ctc as ctc
 from tests.kernels import test_distance as distance
+from tests.kernels import test_gaussian_loss as gaussian_loss
 from tests.kernels import test_margins as margins
 from tests.kernels import test_pointwise_loss as pointwise_loss
 from tests.kernels import test_softmax as softmax
@@ -51,6 +52,7 @@ RUNS: dict[str, list[Run]] = {
     "loss/ctc.cu": [ctc.run],
     "distance.cu": distance.mutation_runs()["distance"],
     "gumbel.cu": margins.mutation_runs()["gumbel"],
+    "loss/gaussian.cu": gaussian_loss.mutation_runs(),
     "loss/margins.cu": margins.mutation_runs()["margins"],
     "loss/pointwise.cu": pointwise_loss.mutation_runs(),
     "loss/soft_targets.cu": _soft_targets(),
