@@ -18,6 +18,10 @@ from gpunn.ops.linalg.inverse import inv as inv
 from gpunn.ops.linalg.inverse import matrix_power as matrix_power
 from gpunn.ops.linalg.inverse import solve as solve
 from gpunn.ops.linalg.least_squares import lstsq as lstsq
+from gpunn.ops.linalg.lu import lu as lu
+from gpunn.ops.linalg.lu import lu_factor as lu_factor
+from gpunn.ops.linalg.lu import lu_factor_ex as lu_factor_ex
+from gpunn.ops.linalg.lu import lu_solve as lu_solve
 from gpunn.ops.linalg.norms import matrix_norm as matrix_norm
 from gpunn.ops.linalg.norms import norm as norm
 from gpunn.ops.linalg.norms import vector_norm as vector_norm

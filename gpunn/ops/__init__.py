@@ -210,7 +210,9 @@ from gpunn.ops.linalg.accumulate import addmv as addmv
 from gpunn.ops.linalg.accumulate import addr as addr
 from gpunn.ops.linalg.accumulate import baddbmm as baddbmm
 from gpunn.ops.linalg.bilinear import bilinear as bilinear
+from gpunn.ops.linalg.cholesky import cholesky_inverse as cholesky_inverse
 from gpunn.ops.linalg.cholesky import cholesky_of as cholesky  # noqa: F401
+from gpunn.ops.linalg.cholesky import cholesky_solve as cholesky_solve
 from gpunn.ops.linalg.contraction import tensordot as tensordot
 from gpunn.ops.linalg.covariance import corrcoef as corrcoef
 from gpunn.ops.linalg.covariance import cov as cov
@@ -223,6 +225,7 @@ from gpunn.ops.linalg.einsum import einsum as einsum
 from gpunn.ops.linalg.exponential import matrix_exp_of as matrix_exp  # noqa: F401
 from gpunn.ops.linalg.inverse import inverse as inverse
 from gpunn.ops.linalg.inverse import matrix_power as matrix_power
+from gpunn.ops.linalg.lu import lu_unpack as lu_unpack
 from gpunn.ops.linalg.products import bmm as bmm
 from gpunn.ops.linalg.products import dot as dot
 from gpunn.ops.linalg.products import ger as ger

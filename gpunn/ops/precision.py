@@ -132,7 +132,7 @@ TABLES: Final[dict[str, list[tuple[Policy, Table]]]] = {
         (
             LOWER,
             {
-                "linalg.accumulate": "addmv",
+                "linalg.accumulate": "addmv addr",
                 "linalg.chain": "multi_dot",
                 "linalg.einsum": "einsum",
                 "linalg.products": "mv",
@@ -196,10 +196,11 @@ TABLES: Final[dict[str, list[tuple[Policy, Table]]]] = {
             {
                 "distance": "cdist",
                 "indexing.diagonal": "trace",
-                "linalg.cholesky": "cholesky cholesky_of",
+                "linalg.cholesky": "cholesky cholesky_inverse cholesky_of cholesky_solve",
                 "linalg.eigen": "eigh eigvalsh",
                 "linalg.inverse": "inv inverse solve",
                 "linalg.least_squares": "lstsq",
+                "linalg.lu": "lu_solve",
                 "linalg.qr": "qr qr_of",
                 "linalg.rank": "cond matrix_rank",
                 "linalg.singular": "pinv pinverse svd svd_of svdvals",

@@ -53,6 +53,29 @@ class QAndR(NamedTuple):
     R: Tensor
 
 
+class Packed(NamedTuple):
+    """L and U of a matrix in one, and which rows were exchanged."""
+
+    LU: Tensor
+    pivots: Tensor
+
+
+class PackedInfo(NamedTuple):
+    """As Packed, with the place of the first 0 on the diagonal of U."""
+
+    LU: Tensor
+    pivots: Tensor
+    info: Tensor
+
+
+class Unpacked(NamedTuple):
+    """A permutation, a lower and an upper triangular matrix."""
+
+    P: Tensor
+    L: Tensor
+    U: Tensor
+
+
 class Singular(NamedTuple):
     """Left singular vectors in the columns, singular values in descending order, right vectors in the rows."""
 
@@ -188,5 +211,29 @@ class linalg_svd(Shown, Singular):  # noqa: N801 - PyTorch's name
 
 class svd(Shown, SingularV):  # noqa: N801 - PyTorch's name
     """Of `svd`."""
+
+    __slots__ = ()
+
+
+class linalg_lu(Shown, Unpacked):  # noqa: N801 - PyTorch's name
+    """Of `linalg.lu`."""
+
+    __slots__ = ()
+
+
+class linalg_lu_factor(Shown, Packed):  # noqa: N801 - PyTorch's name
+    """Of `linalg.lu_factor`."""
+
+    __slots__ = ()
+
+
+class linalg_lu_factor_ex(Shown, PackedInfo):  # noqa: N801 - PyTorch's name
+    """Of `linalg.lu_factor_ex`."""
+
+    __slots__ = ()
+
+
+class lu_unpack(Shown, Unpacked):  # noqa: N801 - PyTorch's name
+    """Of `lu_unpack`."""
 
     __slots__ = ()

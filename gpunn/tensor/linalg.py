@@ -47,6 +47,8 @@ class LinalgMethods(Variable):
     cov = covariance.cov
     corrcoef = covariance.corrcoef
     slogdet = determinant.slogdet_of
+    cholesky_solve = cholesky.cholesky_solve
+    cholesky_inverse = cholesky.cholesky_inverse
     cholesky = cholesky.cholesky_of
     qr = qr.qr_of
     svd = singular.svd_of

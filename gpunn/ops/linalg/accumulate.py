@@ -36,7 +36,6 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
     if all(array_of("addr", x).dtype.kind == "b" for x in (input, vec1, vec2)):
         product = bitwise_and(outer(vec1, vec2), bool(alpha))
         return bitwise_or(product, input) if beta else product
-    check_operands("addr", input, vec1, vec2)
     return _sum("addr", input, outer(vec1, vec2), beta, alpha)
 
 

@@ -32,25 +32,8 @@ class SolveTriangular(Function):
     def forward(self, a: Array, b: Array) -> Array:
         x = array_module(b).ascontiguousarray(b)
         x = x.copy() if x is b else x
-        self.solve(a, x)
+        solve_rows(a, x, self.upper, self.unit)
         return x
-
-    def solve(self, a: Array, x: Array) -> None:
-        """Put A⁻¹ x in the place of x, as LAPACK's trtrs does, but for its refusal of a 0 on the diagonal."""
-        n = a.shape[-1]
-        if n > SMALL:
-            half = n // 2
-            first, last = slice(half), slice(half, n)
-            done, rest = (last, first) if self.upper else (first, last)
-            self.solve(a[..., done, done], x[..., done, :])
-            x[..., rest, :] -= a[..., rest, done] @ x[..., done, :]
-            self.solve(a[..., rest, rest], x[..., rest, :])
-            return
-        for i in range(n - 1, -1, -1) if self.upper else range(n):
-            if not self.unit:
-                x[..., i, :] /= a[..., i, i, None]
-            rest = slice(i) if self.upper else slice(i + 1, n)
-            x[..., rest, :] -= a[..., rest, i, None] * x[..., i, None, :]
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         """With respect to B it is G = A⁻ᵀ grad, with respect to A it is the triangle of -G Xᵀ."""
@@ -60,6 +43,24 @@ class SolveTriangular(Function):
         triangle, inner = (triu, 1) if self.upper else (tril, -1)
         to_a = triangle(-matmul(to_b, self.saved_output().mT), inner if self.unit else 0)
         return to_a, to_b if self.needs[1] else None
+
+
+def solve_rows(a: Array, x: Array, upper: bool, unit: bool) -> None:
+    """Put A⁻¹ x in the place of x, as LAPACK's trtrs does, but for its refusal of a 0 on the diagonal."""
+    n = a.shape[-1]
+    if n > SMALL:
+        half = n // 2
+        first, last = slice(half), slice(half, n)
+        done, rest = (last, first) if upper else (first, last)
+        solve_rows(a[..., done, done], x[..., done, :], upper, unit)
+        x[..., rest, :] -= a[..., rest, done] @ x[..., done, :]
+        solve_rows(a[..., rest, rest], x[..., rest, :], upper, unit)
+        return
+    for i in range(n - 1, -1, -1) if upper else range(n):
+        if not unit:
+            x[..., i, :] /= a[..., i, i, None]
+        rest = slice(i) if upper else slice(i + 1, n)
+        x[..., rest, :] -= a[..., rest, i, None] * x[..., i, None, :]
 
 
 def solve_triangular(
@@ -89,12 +90,7 @@ def solve_triangular(
 
 def solved(op: str, a: Tensor, b: Tensor, upper: bool, left: bool = True, unit: bool = False) -> Tensor:
     """`solve_triangular` of matrices that fit each other but for the dimensions in front, which broadcast."""
-    shapes = a.array.shape, b.array.shape
-    try:
-        front = np.broadcast_shapes(*[shape[:-2] for shape in shapes])
-    except ValueError:
-        raise ShapeError(f"{op}: the batches of A and B do not broadcast: {shapes[0]} and {shapes[1]}") from None
-    wide_a, wide_b = (expand(x, (*front, *x.array.shape[-2:])) for x in (a, b))
+    wide_a, wide_b = same_batches(op, a, b)
     if left:
         return _solve(wide_a, wide_b, upper, unit)
     return _solve(wide_a.mT, wide_b.mT, not upper, unit).mT
@@ -103,3 +99,13 @@ def solved(op: str, a: Tensor, b: Tensor, upper: bool, left: bool = True, unit: 
 def _solve(a: Any, b: Any, upper: bool, unit: bool) -> Tensor:
     found: Tensor = SolveTriangular(upper, unit)(a, b)
     return found
+
+
+def same_batches(op: str, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """`a` and `b`, batches of matrices, with the same dimensions in front."""
+    shapes = a.array.shape, b.array.shape
+    try:
+        front = np.broadcast_shapes(*[shape[:-2] for shape in shapes])
+    except ValueError:
+        raise ShapeError(f"{op}: the batches of A and B do not broadcast: {shapes[0]} and {shapes[1]}") from None
+    return expand(a, (*front, *shapes[0][-2:])), expand(b, (*front, *shapes[1][-2:]))

@@ -10,7 +10,7 @@ from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, DtypeError, ShapeError
 from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.reduction.differences import diff
-from gpunn.ops.shape.dims import distinct_dims, one_dim
+from gpunn.ops.shape.dims import distinct_dims
 from gpunn.ops.shape.joining import cat
 from gpunn.ops.shape.slicing import slice_dim
 
@@ -34,10 +34,8 @@ def gradient(
         raise ArgumentError(f"gradient: only supports edge_order=1 and edge_order=2, got {edge_order}")
     if dim is None:
         axes = tuple(range(x.ndim))
-    elif hasattr(dim, "__index__"):
-        axes = (one_dim("gradient", dim, x.ndim),)
     else:
-        axes = distinct_dims("gradient", dim, x.ndim)  # type: ignore[arg-type]
+        axes = distinct_dims("gradient", (dim,) if isinstance(dim, int) else dim, x.ndim)
     several = _spacings(spacing, len(axes))
     for axis, apart in zip(axes, several, strict=True):
         _check(input, axis, apart, edge_order)

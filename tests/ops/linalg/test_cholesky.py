@@ -44,3 +44,42 @@ def test_not_positive_definite(bad, device):
         gp.linalg.cholesky(x)
     with pytest.raises(gp.linalg.LinAlgError, match=r"cholesky: The factorization .*\(3, 3\)"):
         x[1].cholesky()
+
+
+@pytest.mark.parametrize("upper", [True, False])
+def test_what_a_factor_solves(upper, device):
+    a = np.array([[4.0, 1, 0], [1, 3, 1], [0, 1, 2]])
+    factor = np.linalg.cholesky(a).T.copy() if upper else np.linalg.cholesky(a)
+    b = np.random.default_rng(0).standard_normal((2, 3, 2))
+
+    def whole(factor):
+        return factor.mT @ factor if upper else factor @ factor.mT
+
+    check_op(
+        lambda b, f: gp.cholesky_solve(b, f, upper),
+        lambda b, f: np.linalg.solve(np.broadcast_to(whole(f), (2, 3, 3)), b),
+        [b, factor],
+        device,
+        derivatives=0,
+    )
+    x, f = (gp.tensor(t, device=device, requires_grad=True) for t in (b, factor))
+    for found, wanted in (
+        (gp.cholesky_solve(x, f, upper), gp.linalg.solve(whole(f), x)),
+        (gp.cholesky_inverse(f, upper), gp.linalg.inv(whole(f))),
+    ):
+        np.testing.assert_allclose(found.detach().cpu().numpy(), wanted.detach().cpu().numpy(), atol=1e-12)
+        ours, theirs = (gp.autograd.grad((y**3).sum(), f, create_graph=True)[0] for y in (found, wanted))
+        np.testing.assert_allclose(ours.detach().cpu().numpy(), theirs.detach().cpu().numpy(), atol=1e-12)
+        again = [gp.autograd.grad((g**2).sum(), f)[0].cpu().numpy() for g in (ours, theirs)]
+        np.testing.assert_allclose(again[0], again[1], rtol=1e-9)
+
+
+def test_errors_of_what_a_factor_solves():
+    with pytest.raises(RuntimeError, match="needs 3 rows"):
+        gp.cholesky_solve(gp.ones(2, 1), gp.eye(3))
+    with pytest.raises(RuntimeError, match="square"):
+        gp.cholesky_inverse(gp.ones(2, 3))
+    with pytest.raises(gp.linalg.LinAlgError, match="singular"):
+        gp.cholesky_inverse(gp.zeros(2, 2))
+    with pytest.raises(RuntimeError, match="do not broadcast"):
+        gp.cholesky_solve(gp.ones(2, 3, 1), gp.ones(4, 3, 3))
