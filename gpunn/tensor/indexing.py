@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gpunn.engine import Variable
 from gpunn.ops.indexing import diagonal as diagonals
 from gpunn.ops.indexing import gather as gathering
@@ -14,9 +12,6 @@ from gpunn.ops.indexing import select, slices, triangle
 from gpunn.ops.indexing.getitem import getitem
 from gpunn.ops.indexing.setitem import setitem
 from gpunn.ops.inplace import in_place
-
-if TYPE_CHECKING:
-    pass
 
 
 class IndexingMethods(Variable):

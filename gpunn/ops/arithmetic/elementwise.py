@@ -167,7 +167,7 @@ def _is_clipped(x: Array) -> bool:
 
 
 def masked_array(x: Array, mask: Array) -> Array:
-    """The floating array `x` where the boolean array `mask` is true, else 0."""
+    """The array `x` where the boolean array `mask` is true, else 0, in place of NaN and infinity, too."""
     # The bits times 0 or 1: exact, and 15 times as fast as np.where on a random mask (2026-11, one core).
     return (x.view(f"i{x.dtype.itemsize}") * mask).view(x.dtype)
 

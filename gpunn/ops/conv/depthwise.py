@@ -18,7 +18,7 @@ import numpy as np
 from gpunn.backend import Array
 from gpunn.ops.conv.columns import Box, inside, sights
 from gpunn.ops.conv.geometry import Geometry
-from gpunn.ops.shape.conversion import contiguous_format, layout
+from gpunn.ops.shape.conversion import is_channels_last
 
 BLOCK = 2**21  # bytes of the copies: they stay in the cache of a core, or nearly
 RUN = 2**12  # positions that make a run long enough
@@ -57,7 +57,7 @@ def plan_of(x: Array, geo: Geometry, k: int) -> Plan | None:
     """
     if not 1 < geo.groups == x.shape[1] or k > 2 * geo.groups or 0 in (*x.shape, *geo.kernel, *geo.out):
         return None
-    if layout(x) is not contiguous_format:
+    if is_channels_last(x):
         return None
     most = BLOCK // (math.prod(geo.out[1:]) * max(4, x.dtype.itemsize))  # rows of all copies in a block
     halo = geo.dilation[0] * (geo.kernel[0] - 1)

@@ -10,9 +10,9 @@ from gpunn.ops.activation.piecewise import ReLUBackward, relu_numpy
 from gpunn.ops.conv import products
 from gpunn.ops.conv.geometry import Geometry
 from gpunn.ops.conv.kernels import input_gradient, output, weight_gradient
-from gpunn.ops.conv.memory import is_channels_last
 from gpunn.ops.conv.products import CPU, GPU
 from gpunn.ops.reduction.sums import Sum
+from gpunn.ops.shape.conversion import is_channels_last
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor

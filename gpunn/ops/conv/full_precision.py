@@ -15,8 +15,9 @@ import numpy as np
 from gpunn import kernels
 from gpunn.backend import Array, array_module
 from gpunn.ops.conv.geometry import LARGEST, Geometry, flattened, is_pointwise
-from gpunn.ops.conv.memory import empty, filter_distances, is_channels_last, numbers, run_of_memory
+from gpunn.ops.conv.memory import empty, filter_distances, numbers, run_of_memory
 from gpunn.ops.reduction.accumulate import is_half
+from gpunn.ops.shape.conversion import is_channels_last
 
 BLOCK: Final = 256
 WIDTH: Final = 64  # positions of a tile

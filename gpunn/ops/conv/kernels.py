@@ -9,9 +9,9 @@ from gpunn.backend import Array
 from gpunn.kernels import elementwise
 from gpunn.ops.conv import autotune, full_precision, pointwise, small_weight, tensor_cores
 from gpunn.ops.conv.geometry import Geometry, is_pointwise
-from gpunn.ops.conv.memory import is_channels_last
 from gpunn.ops.conv.tiles import Tile
 from gpunn.ops.conv.weight_choice import small_plan
+from gpunn.ops.shape.conversion import is_channels_last
 
 
 def output(x: Array, w: Array, bias: Array | None, geo: Geometry, relu: bool = False) -> Array:

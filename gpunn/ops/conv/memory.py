@@ -7,12 +7,6 @@ import math
 
 from gpunn.backend import Array, array_module
 from gpunn.ops.conv.geometry import Geometry
-from gpunn.ops.shape.conversion import contiguous_format, layout
-
-
-def is_channels_last(x: Array) -> bool:
-    """Whether the channels of `x` (N, C, *positions) lie side by side."""
-    return layout(x) is not contiguous_format
 
 
 def run_of_memory(x: Array, last: bool) -> Array:

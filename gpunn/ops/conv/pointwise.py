@@ -17,9 +17,10 @@ from gpunn import backend, kernels
 from gpunn.backend import Array, array_module
 from gpunn.ops.conv import full_precision, tiles
 from gpunn.ops.conv.geometry import LARGEST, Geometry
-from gpunn.ops.conv.memory import empty, is_channels_last, run_of_memory
+from gpunn.ops.conv.memory import empty, run_of_memory
 from gpunn.ops.conv.tensor_cores import CHUNK, machine_of, packed, packed_filter, padded, turned, weight_side
 from gpunn.ops.conv.tiles import ROW, Problem, Tile
+from gpunn.ops.shape.conversion import is_channels_last
 
 WEIGHT_FILE: Final = "conv/pointwise_weight"
 SIDES: Final = {64: (64, 64, 32, 32, 4, 128), 128: (128, 128, 64, 32, 3, 256)}  # tiles of the weight's gradient

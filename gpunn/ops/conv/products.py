@@ -31,7 +31,7 @@ from gpunn.ops.conv.columns import (
 )
 from gpunn.ops.conv.geometry import Geometry, mirrored
 from gpunn.ops.reduction.accumulate import is_half
-from gpunn.ops.shape.conversion import contiguous_format, layout
+from gpunn.ops.shape.conversion import is_channels_last
 
 
 class Budget(NamedTuple):
@@ -61,7 +61,7 @@ _keep_freed_memory()
 
 def output(x: Array, w: Array, bias: Array | None, geo: Geometry, budget: Budget) -> Array:
     """y (N, K, *out): the windows of `x` (N, C, *size), weighted with `w` (K, C / G, *kernel) and summed, plus bias."""
-    y = empty_images(x, (x.shape[0], w.shape[0], *geo.out), x.dtype, _channels_last(x) or _channels_last(w))
+    y = empty_images(x, (x.shape[0], w.shape[0], *geo.out), x.dtype, is_channels_last(x) or is_channels_last(w))
     _correlate(y, x, w, bias, geo, budget)
     return y
 
@@ -72,7 +72,7 @@ def _correlate(y: Array, x: Array, w: Array, bias: Array | None, geo: Geometry, 
     if plan is not None:
         depthwise.correlate(y, x, w, bias, geo, plan, _wide(x))
         return
-    channels_last = _channels_last(y)
+    channels_last = is_channels_last(y)
     layout = _layout(geo, x, x.shape[1], w.shape[0], channels_last, budget)
     weights = weight_matrices(w, geo, layout)
     offset = None if bias is None else bias.astype(layout.dtype).reshape(geo.groups, -1, 1)
@@ -114,7 +114,7 @@ def weight_gradient(g: Array, x: Array, geo: Geometry, budget: Budget) -> Array:
         sums = depthwise.weight_gradient(g, x, geo, plan, _wide(x))
         if np.isfinite(sums).all():
             return sums.astype(x.dtype, copy=False)
-    layout = _layout(geo, x, c, k, _channels_last(x), budget, adding=False)
+    layout = _layout(geo, x, c, k, is_channels_last(x), budget, adding=False)
     taps = geo.kernel[0] if layout.shifted else 1
     m = c // groups * math.prod(geo.kernel[layout.shifted :])
     total = xp.zeros((taps, groups, m, k // groups), layout.dtype)
@@ -134,10 +134,10 @@ def _cell(geo: Geometry, c: int, k: int, layout: Layout) -> int:
 def input_gradient(g: Array, w: Array, bias: Array | None, geo: Geometry, budget: Budget) -> Array:
     """dx (N, C, *size), given the gradient `g` (N, K, *out) of the output; plus `bias` (C,) in a transposed one."""
     k, c = w.shape[0], w.shape[1] * geo.groups
-    dx = empty_images(g, (g.shape[0], c, *geo.size), g.dtype, _channels_last(g) or _channels_last(w))
+    dx = empty_images(g, (g.shape[0], c, *geo.size), g.dtype, is_channels_last(g) or is_channels_last(w))
     if 0 in geo.size:  # the output of a transposed convolution whose padding takes all of it
         return dx
-    if max(geo.stride) == 1 and (_channels_last(dx) or _cost(geo, k, c) <= 3 * c * math.prod(geo.kernel)):
+    if max(geo.stride) == 1 and (is_channels_last(dx) or _cost(geo, k, c) <= 3 * c * math.prod(geo.kernel)):
         _correlate(dx, g, _flipped(w, geo.groups), bias, mirrored(geo), budget)
     else:
         _scatter(dx, g, w, bias, geo, budget)
@@ -147,7 +147,7 @@ def input_gradient(g: Array, w: Array, bias: Array | None, geo: Geometry, budget
 def _scatter(dx: Array, g: Array, w: Array, bias: Array | None, geo: Geometry, budget: Budget) -> None:
     """Fill `dx` with the gradients of the columns, summed over all windows that see an element (col2im), plus bias."""
     k, c = w.shape[0], dx.shape[1]
-    channels_last = _channels_last(dx)
+    channels_last = is_channels_last(dx)
     layout = Layout(_wide(g), _by_pixels(geo, c, k, channels_last), False)
     weights = weight_matrices(w, geo, layout)[0].mT  # (G, M, K / G)
     offset = 0 if bias is None else bias.astype(layout.dtype).reshape(-1, *[1] * len(geo.kernel))
@@ -223,10 +223,6 @@ def _cost(geo: Geometry, c: int, k: int, stretch: float = 1) -> float:
     `stretch`: how many rows are copied for each row of the output.
     """
     return 2 * c * math.prod(geo.kernel[1:]) * stretch + 3 * k * (geo.kernel[0] - 1)
-
-
-def _channels_last(x: Array) -> bool:
-    return layout(x) is not contiguous_format
 
 
 def _wide(x: Array) -> Any:

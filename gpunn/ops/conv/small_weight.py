@@ -21,8 +21,9 @@ from gpunn.backend import Array, array_module
 from gpunn.kernels.source import kernel_file
 from gpunn.ops.conv import full_precision
 from gpunn.ops.conv.geometry import Geometry
-from gpunn.ops.conv.memory import is_channels_last, numbers, run_of_memory
+from gpunn.ops.conv.memory import numbers, run_of_memory
 from gpunn.ops.reduction.accumulate import is_half
+from gpunn.ops.shape.conversion import is_channels_last
 
 FILE: Final = "conv/small_weight"
 BLOCK: Final = 256

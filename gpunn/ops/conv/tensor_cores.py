@@ -17,9 +17,10 @@ from gpunn.backend import Array, array_module
 from gpunn.kernels.settings import settings
 from gpunn.ops.conv import full_precision, tiles
 from gpunn.ops.conv.geometry import Geometry
-from gpunn.ops.conv.memory import filter_distances, is_channels_last, numbers, run_of_memory
+from gpunn.ops.conv.memory import filter_distances, numbers, run_of_memory
 from gpunn.ops.conv.tiles import Machine, Problem, Tile
 from gpunn.ops.reduction.accumulate import is_half
+from gpunn.ops.shape.conversion import is_channels_last
 
 CHUNK: Final = 16  # bytes that are copied at a time
 WEIGHT_STEP: Final = 32  # positions that weight_tensor takes at a time

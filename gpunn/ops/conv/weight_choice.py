@@ -14,10 +14,10 @@ from gpunn.backend import Array
 from gpunn.ops.conv import small_weight
 from gpunn.ops.conv.full_precision import is_depthwise, weight_tile
 from gpunn.ops.conv.geometry import LARGEST, Geometry, is_pointwise
-from gpunn.ops.conv.memory import is_channels_last
 from gpunn.ops.conv.small_weight import Plan
 from gpunn.ops.conv.tensor_cores import machine_of, padded, weight_side
 from gpunn.ops.conv.tiles import Machine
+from gpunn.ops.shape.conversion import is_channels_last
 
 EFFICIENCY: Final = 0.5  # of what a machine can do at most
 LOOK_UP: Final = 30  # instructions that find and move one element of a tile of weight_parts

@@ -10,6 +10,7 @@ from gpunn import kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ShapeError
+from gpunn.ops.arithmetic.elementwise import masked_array
 from gpunn.ops.indexing.rows_cuda import as_bits, contiguous
 from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.dims import one_int
@@ -27,7 +28,7 @@ class Tril(Function):
     is_upper = False
 
     def forward_numpy(self, x: Array) -> Array:
-        return self.kept(x, np.tri(x.shape[-2], x.shape[-1], k=self.diagonal, dtype=bool))
+        return masked_array(x, np.tri(x.shape[-2], x.shape[-1], k=self.diagonal, dtype=bool))
 
     def forward_cuda(self, x: Array) -> Array:
         x = contiguous(x)
@@ -35,11 +36,6 @@ class Tril(Function):
         args = (as_bits(y), as_bits(x), y.size, *x.shape[-2:], self.diagonal, self.is_upper)
         kernels.launch("indexing/choose", "triangle", y.size, args)
         return y
-
-    @staticmethod
-    def kept(x: Array, mask: Array) -> Array:
-        """`x` where `mask` is True, else 0 (also for NaN): the bits times 0 or 1, faster than np.where."""
-        return (x.view(f"i{x.dtype.itemsize}") * mask).view(x.dtype)
 
     def backward(self, grad: Tensor) -> Tensor:
         return Tril(self.diagonal)(grad)
@@ -51,7 +47,7 @@ class Triu(Tril):
     is_upper = True
 
     def forward_numpy(self, x: Array) -> Array:
-        return self.kept(x, ~np.tri(x.shape[-2], x.shape[-1], k=self.diagonal - 1, dtype=bool))
+        return masked_array(x, ~np.tri(x.shape[-2], x.shape[-1], k=self.diagonal - 1, dtype=bool))
 
     def backward(self, grad: Tensor) -> Tensor:
         return Triu(self.diagonal)(grad)

@@ -13,9 +13,10 @@ from gpunn.engine import Variable, bump
 from gpunn.errors import ArgumentError, GraphError, ShapeError
 from gpunn.ops.norm import batch_reference, launches
 from gpunn.ops.norm.arguments import check_dtypes, check_tensors, check_vectors, made_alike
-from gpunn.ops.norm.cut import as_given, channel_cut, in_memory_order, is_channels_last
+from gpunn.ops.norm.cut import as_given, channel_cut, in_memory_order
 from gpunn.ops.norm.launches import CENTERED, Residual, Running, Statistics
 from gpunn.ops.norm.standard import Norm, NormBackward
+from gpunn.ops.shape.conversion import is_channels_last
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gpunn.backend import Array, array_module
-from gpunn.ops.shape.conversion import contiguous_format, layout
+from gpunn.ops.shape.conversion import contiguous_format, is_channels_last, layout
 
 BLOCK = 2**19  # bytes that are worked on at a time, so that they stay in the cache
 CHAIN = 1024  # elements that BLAS may add up in float32
@@ -63,7 +63,7 @@ class Channels(NamedTuple):
 
 def by_channels(x: Array, like: Array | None = None) -> Channels:
     """The array `x` (N, C, *) with its channels told apart; laid out as `like`, if that is given."""
-    channels_last = layout(x if like is None else like) is not contiguous_format
+    channels_last = is_channels_last(x if like is None else like)
     shape, fold, inner = _plan(x.shape[0], x.shape[1], math.prod(x.shape[2:]), channels_last)
     if channels_last:
         x = x.transpose(0, *range(2, x.ndim), 1)

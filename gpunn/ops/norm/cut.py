@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from gpunn.backend import Array, array_module
-from gpunn.ops.shape.conversion import CHANNELS_LAST_ORDER, contiguous_format, layout
+from gpunn.ops.shape.conversion import CHANNELS_LAST_ORDER
 
 
 class Cut(NamedTuple):
@@ -56,11 +56,6 @@ def channel_cut(shape: tuple[int, ...], groups: int | None, channels_last: bool)
     if channels_last:
         return Cut(images, pixels, groups, members, 1)
     return Cut(images, 1, groups, members, pixels)
-
-
-def is_channels_last(x: Array) -> bool:
-    """Whether the channels of the array `x` (N, C, *) are its fastest axis, and there are no gaps."""
-    return layout(x) is not contiguous_format
 
 
 def in_memory_order(x: Array, channels_last: bool) -> Array:

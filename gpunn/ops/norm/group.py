@@ -14,9 +14,10 @@ from gpunn.errors import ArgumentError, GraphError, ShapeError
 from gpunn.ops.norm import batch_reference, launches
 from gpunn.ops.norm.arguments import check_dtypes, check_tensors, check_vectors, made_alike
 from gpunn.ops.norm.batch import batch_norm, running_for, tell
-from gpunn.ops.norm.cut import Cut, as_given, channel_cut, in_memory_order, is_channels_last
+from gpunn.ops.norm.cut import Cut, as_given, channel_cut, in_memory_order
 from gpunn.ops.norm.launches import CENTERED, Running
 from gpunn.ops.norm.standard import Norm
+from gpunn.ops.shape.conversion import is_channels_last
 from gpunn.ops.shape.dims import one_int
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError, ShapeError
 from gpunn.ops.norm.arguments import check_tensors
-from gpunn.ops.norm.cut import as_given, in_memory_order, is_channels_last
+from gpunn.ops.norm.cut import as_given, in_memory_order
 from gpunn.ops.norm.launches import compute_dtype
 from gpunn.ops.reduction.accumulate import widened
+from gpunn.ops.shape.conversion import is_channels_last
 from gpunn.ops.shape.dims import one_int
 
 if TYPE_CHECKING:

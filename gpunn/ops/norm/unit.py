@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gpunn.ops.norm.arguments import check_tensors
-from gpunn.ops.norm.cut import Cut, is_channels_last
+from gpunn.ops.norm.cut import Cut
 from gpunn.ops.norm.launches import UNIT
 from gpunn.ops.norm.standard import Norm
 from gpunn.ops.reduction.norms import norm
-from gpunn.ops.shape.conversion import CHANNELS_LAST_ORDER
+from gpunn.ops.shape.conversion import CHANNELS_LAST_ORDER, is_channels_last
 from gpunn.ops.shape.dims import one_dim
 
 if TYPE_CHECKING:

@@ -132,7 +132,7 @@ def windows_over(
     if not isinstance(input, Variable):
         raise ArgumentTypeError(f"{op}: input must be a Tensor, got {type(input).__name__}")
     settings = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
-    if stride is None or stride == ():
+    if stride is None or (isinstance(stride, tuple | list) and not stride):
         settings["stride"] = kernel
     numbers = [per_axis(op, name, given, rank) for name, given in settings.items()]
     return _placed(op, input.array.shape, *numbers, bool(ceil_mode))

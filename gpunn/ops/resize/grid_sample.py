@@ -18,7 +18,7 @@ from gpunn.ops.indexing import rows_numpy
 from gpunn.ops.indexing.gather import gather
 from gpunn.ops.reduction.accumulate import widened
 from gpunn.ops.resize.grid import MODES, OUTSIDE, Along, Sampling, along, each_tap, product, slopes, weights
-from gpunn.ops.shape.conversion import CHANNELS_LAST_ORDER, contiguous_format, layout
+from gpunn.ops.shape.conversion import CHANNELS_LAST_ORDER, contiguous_format, is_channels_last, layout
 from gpunn.ops.shape.views import View
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class GridSample(Function):
         return _from_rows(y, (*x.shape[:2], *grid.shape[1:-1]), x)
 
     def forward_cuda(self, x: Array, grid: Array) -> Array:
-        xp, is_last = array_module(x), layout(x) is not contiguous_format
+        xp, is_last = array_module(x), is_channels_last(x)
         (images, channels), out = x.shape[:2], grid.shape[1:-1]
         points = math.prod(out)
         y = xp.empty((images, *out, channels) if is_last else (images, channels, *out), x.dtype)
@@ -90,7 +90,7 @@ class GridSampleBackward(Function):
         return tuple(found)
 
     def forward_cuda(self, grad: Array, x: Array, grid: Array) -> tuple[Array, ...]:
-        xp, is_last = array_module(x), layout(x) is not contiguous_format
+        xp, is_last = array_module(x), is_channels_last(x)
         images, channels = x.shape[:2]
         places, points = math.prod(x.shape[2:]), math.prod(grid.shape[1:-1])
         source, points_of = _in_memory(x), xp.ascontiguousarray(grid)

@@ -117,6 +117,11 @@ def layout(x: Array) -> memory_format:
     return last if is_laid_out(x, last) else contiguous_format
 
 
+def is_channels_last(x: Array) -> bool:
+    """Whether the channels of the array `x` (N, C, *) are its fastest axis, and there are no gaps."""
+    return layout(x) is not contiguous_format
+
+
 def cast(x: Tensor, to: dtype) -> Tensor:
     """`x` with elements of dtype `to`; `x` itself if it has that dtype already."""
     return x if x.array.dtype == to.numpy else Cast(to)(x)

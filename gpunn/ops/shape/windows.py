@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gpunn.backend import Array, array_module, strided_view
 from gpunn.engine import Function
 from gpunn.errors import ShapeError
+from gpunn.ops.reduction.accumulate import widened
 from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.dims import ints, one_dim
 
@@ -39,7 +40,8 @@ class Windows(Function):
 class Overlaid(Function):
     """The sum of windows (…, windows, …, size), each at its place in zeros of `shape`: the gradient of Windows.
 
-    It adds up `step` elements of all windows at once, which do not overlap: ceil(size / step) additions, in order.
+    It adds up `step` elements of all windows at once, which do not overlap: ceil(size / step) additions, in order;
+    of half types in float32.
     """
 
     def __init__(self, shape: tuple[int, ...], axis: int, size: int, step: int) -> None:
@@ -47,16 +49,18 @@ class Overlaid(Function):
 
     def forward(self, y: Array) -> Array:
         xp = array_module(y)
-        parts = xp.moveaxis(y, self.axis, -2)  # (…, windows, size)
-        rest = parts.shape[:-2]
-        count, wide = parts.shape[-2], max(self.size, self.step)
-        total = xp.zeros((*rest, max(self.shape[self.axis], (count - 1) * self.step + wide) + self.step), y.dtype)
-        for start in range(0, self.size if count else 0, self.step):
-            width = min(self.step, self.size - start)
-            block = xp.zeros((*rest, count, self.step), y.dtype)
+        parts = widened(xp.moveaxis(y, self.axis, -2))  # (…, windows, size)
+        rest, count = parts.shape[:-2], parts.shape[-2]
+        step = self.step if count > 1 else max(self.size, 1)  # a single window has no other that is `step` away
+        length = max(self.shape[self.axis], (count - 1) * step + max(self.size, step)) + step
+        total = xp.zeros((*rest, length), parts.dtype)
+        for start in range(0, self.size if count else 0, step):
+            width = min(step, self.size - start)
+            block = xp.zeros((*rest, count, step), parts.dtype)
             block[..., :width] = parts[..., start : start + width]
-            total[..., start : start + count * self.step] += block.reshape(*rest, count * self.step)
-        return xp.ascontiguousarray(xp.moveaxis(total[..., : self.shape[self.axis]], -1, self.axis))
+            total[..., start : start + count * step] += block.reshape(*rest, count * step)
+        found = xp.moveaxis(total[..., : self.shape[self.axis]], -1, self.axis)
+        return xp.ascontiguousarray(found.astype(y.dtype, copy=False))
 
     def backward(self, grad: Tensor) -> Tensor:
         result: Tensor = Windows(self.axis, self.size, self.step)(grad)

@@ -62,3 +62,21 @@ def test_errors():
         x.unfold(1, 2, 0)
     with pytest.raises(IndexError, match="Dimension out of range"):
         x.unfold(2, 1, 1)
+
+
+@pytest.mark.parametrize("dtype", [gp.float16, gp.bfloat16])
+def test_gradients_of_half_types_add_up_in_float32(dtype, device):
+    grad = gp.randn(61, 40, dtype=dtype, device=device, generator=gp.Generator(device).manual_seed(1))
+    sums = []
+    for to in (dtype, gp.float32):
+        x = gp.zeros(100, dtype=to, device=device, requires_grad=True)
+        x.unfold(0, 40, 1).backward(grad.to(to))
+        sums.append(x.grad.to(dtype).tolist())
+    assert sums[0] == sums[1]
+
+
+def test_one_window_needs_no_memory_for_a_step(device):
+    x = gp.zeros(3, device=device, requires_grad=True)
+    y = x.unfold(0, 2, 1 << 50)
+    y.backward(gp.ones(1, 2, device=device))
+    assert y.shape == (1, 2) and x.grad.tolist() == [1.0, 1.0, 0.0]
