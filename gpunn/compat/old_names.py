@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from gpunn import dtypes
 from gpunn.backend import set_default_device
 from gpunn.dtypes import dtype
 from gpunn.errors import ArgumentError, ArgumentTypeError
-from gpunn.tensor import Tensor
+from gpunn.ops.creation import tensor
+from gpunn.tensor import Size, Tensor
 
 NAMES: Final = {
     "BoolTensor": dtypes.bool_,
@@ -34,6 +35,8 @@ class TypeOfTensors(type):
 
     def __call__(cls, *data: Any) -> Tensor:
         """Of a shape, `LongTensor(2, 3)`, with any numbers in it; or of values, `LongTensor([1, 2])`."""
+        if len(data) == 1 and isinstance(data[0], Sequence) and not isinstance(data[0], (str, Size)):
+            return tensor(data[0], dtype=cls.dtype, device=cls.device)  # not by way of float32, which rounds
         return Tensor(*data).to(device=cls.device, dtype=cls.dtype)
 
     def __instancecheck__(cls, instance: Any) -> bool:

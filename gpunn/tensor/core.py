@@ -57,6 +57,8 @@ class Tensor(
         """A default-float array of the values in nested lists, or uninitialised in the shape of the integers."""
         first = values[0]
         default = dtypes.get_default_dtype().numpy
+        if isinstance(first, Size) and len(values) == 1:
+            return np.empty(first, default)
         if isinstance(first, Variable):
             return first.array
         if isinstance(first, np.generic):  # what NumPy made of a 0-d array

@@ -20,6 +20,15 @@ def test_a_type_of_tensors_makes_tensors_of_its_dtype():
     assert [old_names.TOP[name]([1]).dtype for name in old_names.NAMES] == list(old_names.NAMES.values())
 
 
+def test_values_are_not_rounded_to_the_default_type_on_the_way():
+    assert LongTensor([[2**24 + 1, 2**60 + 1]]).tolist() == [[2**24 + 1, 2**60 + 1]]
+    assert old_names.TOP["DoubleTensor"]((0.1,)).tolist() == [0.1]
+
+
+def test_a_size_is_a_shape_and_no_values():
+    assert LongTensor(gp.zeros(2, 3).size()).shape == gp.Tensor(gp.zeros(2, 3).size()).shape == (2, 3)
+
+
 def test_tensors_are_instances_of_their_type():
     assert isinstance(gp.zeros(2), FloatTensor) and not isinstance(gp.zeros(2), LongTensor)
     assert not isinstance(1.0, FloatTensor) and not isinstance(gp.zeros(2), old_names.ON_GPU["FloatTensor"])
