@@ -6,12 +6,16 @@ import warnings
 
 from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype
-from gpunn.errors import ShapeError
+from gpunn.errors import ArgumentError, ShapeError
 from gpunn.nn import functional as F
 from gpunn.nn.module import Module
 from gpunn.nn.parameter import Parameter
 from gpunn.ops import full
 from gpunn.tensor import Tensor
+
+
+class LimitsError(ArgumentError, AssertionError):
+    """Limits in the wrong order: PyTorch raises AssertionError for them."""
 
 
 class _InPlace(Module):
@@ -38,7 +42,7 @@ class ReLU(_InPlace):
 
 
 class Hardtanh(_InPlace):
-    """x between min_val and max_val, the nearer one of them elsewhere."""
+    """x between min_val and max_val, the nearer one of them elsewhere. LimitsError unless min_val < max_val."""
 
     def __init__(
         self,
@@ -53,6 +57,8 @@ class Hardtanh(_InPlace):
             warnings.warn("Hardtanh: min_value and max_value are now min_val and max_val", FutureWarning, stacklevel=2)
             min_val = min_val if min_value is None else min_value
             max_val = max_val if max_value is None else max_value
+        if min_val >= max_val:
+            raise LimitsError(f"Hardtanh: max_val ({max_val}) must be greater than min_val ({min_val})")
         self.min_val = min_val
         self.max_val = max_val
 

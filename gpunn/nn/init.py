@@ -70,8 +70,10 @@ def trunc_normal_(
 ) -> Tensor:
     """Normal numbers that lie in [a, b]: mean + std Φ⁻¹(u), with u uniform in [Φ((a - mean)/std), Φ((b - mean)/std)).
 
-    Computed in float64; beyond 8 standard deviations from the mean its digits end.
+    Computed in float64; beyond 8 standard deviations from the mean its digits end. ArgumentError if a > b.
     """
+    if a > b:
+        raise ArgumentError(f"trunc_normal_: expected a range [a, b], got a={a} above b={b}")
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "

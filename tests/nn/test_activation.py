@@ -106,3 +106,10 @@ def test_hardtanh_knows_the_old_names_of_its_limits():
     with pytest.warns(FutureWarning, match="now min_val and max_val"):
         layer = nn.Hardtanh(min_value=-2.0, max_value=0.5)
     assert layer(gp.tensor([-3.0, 1.0])).tolist() == [-2.0, 0.5]
+
+
+@pytest.mark.parametrize("limits", [(1.0, -1.0), (0.5, 0.5)])
+def test_hardtanh_wants_its_limits_in_order(limits):
+    with pytest.raises(AssertionError, match="must be greater than min_val") as found:
+        nn.Hardtanh(*limits)
+    assert isinstance(found.value, ValueError)

@@ -238,6 +238,7 @@ FANS = r"Fan in and fan out can not be computed for tensor with fewer than 2 dim
         (init.orthogonal_, (3,), ShapeError, "orthogonal_: Only tensors with 2 or more dimensions"),
         (init.dirac_, (3, 3), ShapeError, "dirac_: Only tensors with 3, 4, or 5 dimensions are supported"),
         (lambda w: init.dirac_(w, 2), (3, 3, 3), ShapeError, "dim 0 must be divisible by groups, got 3 and 2"),
+        (lambda w: init.trunc_normal_(w, a=2.0, b=-2.0), (3,), ArgumentError, "got a=2.0 above b=-2.0"),
         (lambda w: init.kaiming_uniform_(w, mode="both"), (3, 3), ArgumentError, "Mode both not supported"),
         (lambda w: init.kaiming_normal_(w, nonlinearity="q"), (3, 3), ArgumentError, "Unsupported nonlinearity q"),
         (lambda w: init.kaiming_normal_(w, a=True), (3, 3), ArgumentError, "negative_slope True not a valid number"),

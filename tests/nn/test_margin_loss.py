@@ -44,3 +44,10 @@ def test_distance_of_triplets():
     assert [name for name, _ in layer.named_children()] == ["distance_function"]
     with pytest.raises(ValueError, match="expected margin to be greater than 0, got -1 instead"):
         nn.TripletMarginWithDistanceLoss(margin=-1)
+
+
+def test_what_multi_margin_loss_refuses_when_it_is_made():
+    with pytest.raises(ValueError, match="only p == 1 and p == 2 supported, got 3"):
+        nn.MultiMarginLoss(p=3)
+    with pytest.raises(ValueError, match="None or 1D tensor, got 2D"):
+        nn.MultiMarginLoss(weight=gp.ones(2, 2))

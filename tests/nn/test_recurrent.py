@@ -132,6 +132,11 @@ def test_names_and_text():
             DtypeError,
             "dtype gpunn.float32, got gpunn.float64",
         ),
+        (
+            lambda: nn.LSTM(3, 4)(gp.zeros(2, 3), (gp.zeros(1, 4),) * 3),
+            RuntimeError,
+            "expects two hidden states.*got 3",
+        ),
         (lambda: nn.RNNCell(3, 4, nonlinearity="sin")(gp.zeros(3)), ArgumentError, "Unknown nonlinearity"),
         (lambda: nn.GRUCell(3, 4)(gp.zeros(1, 2, 3)), ShapeError, "1D or 2D, got 3D"),
         (lambda: nn.GRUCell(3, 4)(gp.zeros(2)), ShapeError, "got 2 expected 3"),

@@ -213,6 +213,8 @@ class RNNBase(Module):
         if hx is None:
             return ()
         given = tuple(hx) if self.mode == "LSTM" else (hx,)
+        if self.mode == "LSTM" and len(given) != 2:
+            raise ArgumentError(f"lstm expects two hidden states, the pair (h, c); got {len(given)}")
         if any(t.ndim != rank for t in given):
             kind, names = ("batched", "unbatched")[rank == 2], ("hx", "hx and cx")[len(given) - 1]
             got = ", ".join(f"{t.ndim}-D" for t in given)
