@@ -26,6 +26,7 @@ class _Table(Module):
         given: Tensor | None,
         device: DeviceLike,
         of: dtype | None,
+        is_learned: bool = True,
     ) -> None:
         self.num_embeddings, self.embedding_dim = shape
         if padding_idx is not None and not -shape[0] <= padding_idx < shape[0]:
@@ -35,7 +36,7 @@ class _Table(Module):
             )
         self.padding_idx = None if padding_idx is None else padding_idx % shape[0]
         if given is None:
-            self.weight = Parameter(empty(shape, device=device, dtype=of))
+            self.weight = Parameter(empty(shape, device=device, dtype=of), is_learned)
             self.reset_parameters()
             return
         if tuple(given.shape) != shape:
@@ -43,7 +44,7 @@ class _Table(Module):
                 f"{type(self).__name__}: Shape of weight does not match num_embeddings and embedding_dim: got "
                 f"{tuple(given.shape)} for {shape}"
             )
-        self.weight = Parameter(given)
+        self.weight = Parameter(given, is_learned)
 
     def reset_parameters(self) -> None:
         """Draw the weight anew; the row of the padding is 0."""
@@ -80,8 +81,7 @@ class Embedding(_Table):
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
         self.sparse = sparse
-        self._build((num_embeddings, embedding_dim), padding_idx, _weight, device, dtype)
-        self.weight.requires_grad = not _freeze
+        self._build((num_embeddings, embedding_dim), padding_idx, _weight, device, dtype, not _freeze)
 
     def forward(self, input: Tensor) -> Tensor:
         """(*) of integers → (*, embedding_dim)"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from gpunn.errors import ShapeError
@@ -18,7 +19,7 @@ class _Pad(Module):
 
     def __init__(self, padding: Amounts) -> None:
         super().__init__()
-        self.padding = (padding,) * (2 * self.rank) if isinstance(padding, int) else tuple(padding)
+        self.padding = tuple(padding) if isinstance(padding, Iterable) else (padding,) * (2 * self.rank)
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, *size) or (C, *size) → the same with a size that has the padding on both sides."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from gpunn.nn import functional as F
@@ -245,4 +245,4 @@ class LPPool3d(_LPPool):
 
 
 def _tuple(size: Size, rank: int) -> tuple[int, ...]:
-    return (size,) * rank if isinstance(size, int) else tuple(size)
+    return tuple(size) if isinstance(size, Iterable) else (size,) * rank

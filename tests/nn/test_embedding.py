@@ -48,6 +48,12 @@ def test_from_pretrained():
     np.testing.assert_allclose(bag(gp.tensor([[1, 0]])).tolist(), [[2.5, 3.7, 4.65]], rtol=1e-6)
 
 
+def test_a_frozen_table_may_hold_integers():
+    layer = nn.Embedding.from_pretrained(gp.tensor([[1, 2], [3, 4]]))
+    assert layer(gp.tensor([1])).tolist() == [[3, 4]] and layer.weight.dtype is gp.int64
+    assert not nn.Embedding(3, 2, _freeze=True).weight.requires_grad
+
+
 def test_errors():
     with pytest.raises(ValueError, match="padding_idx must be within num_embeddings, -3 to 2, got 3"):
         nn.Embedding(3, 2, 3)

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 import gpunn as gp
@@ -20,3 +21,7 @@ def test_every_dimension(kind, rank, device):
         assert layer(x).tolist() == F.pad(x, amounts, MODES[kind], value).tolist()
         shown = f"padding={amounts}, value=2.5" if more else f"{amounts}"
         assert repr(layer) == f"{kind}Pad{rank}d({shown})"
+
+
+def test_the_amount_may_be_a_number_of_numpy():
+    assert nn.ZeroPad2d(np.int64(1))(gp.ones(1, 1, 1)).tolist() == nn.ZeroPad2d(1)(gp.ones(1, 1, 1)).tolist()

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 import gpunn as gp
@@ -70,3 +71,9 @@ def test_repr():
     assert repr(nn.AvgPool1d(2)) == "AvgPool1d(kernel_size=(2,), stride=(2,), padding=(0,))"
     assert repr(nn.MedianPool2d(3)) == "MedianPool2d(kernel_size=3, stride=3, padding=0, ceil_mode=False)"
     assert repr(nn.AvgPool2d((2, 1), 2, (1, 0))) == "AvgPool2d(kernel_size=(2, 1), stride=2, padding=(1, 0))"
+
+
+def test_sizes_may_be_numbers_of_numpy():
+    x = gp.randn(1, 4, 4)
+    assert nn.MaxPool2d(np.int64(2))(x).tolist() == nn.MaxPool2d(2)(x).tolist()
+    assert nn.AvgPool1d(np.int64(2))(x).tolist() == nn.AvgPool1d(2)(x).tolist()

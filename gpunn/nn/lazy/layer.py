@@ -85,13 +85,13 @@ class Lazy(Module):
         if getattr(self, self.counted) and not self.has_uninitialized_params():
             self.cls_to_become.reset_parameters(self)
 
-    def forward(self, input: Tensor, *rest: Any) -> Any:
+    def forward(self, input: Tensor, *rest: Any, **options: Any) -> Any:
         """Become the usual layer, and go on as it does."""
         self.initialize_parameters(input)
         if not getattr(self, self.counted):  # the state dict came first
             setattr(self, self.counted, self._count(input))
         self.__class__ = self.cls_to_become
-        return self.forward(input, *rest)
+        return self.forward(input, *rest, **options)
 
     def _own_state(self) -> Iterator[tuple[str, Tensor]]:
         missing = {name for name, _ in self._missing()}

@@ -25,6 +25,7 @@ def test_an_image_without_a_batch():
 
 def test_output_size_is_passed_on():
     assert nn.LazyConvTranspose1d(2, 3, stride=2)(gp.ones(1, 3, 4), [10]).shape == (1, 2, 10)
+    assert nn.LazyConvTranspose1d(2, 3, stride=2)(gp.ones(1, 3, 4), output_size=[10]).shape == (1, 2, 10)
 
 
 def test_another_rank_is_refused():
