@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import collections.abc
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from gpunn import dtypes, ops
 from gpunn.errors import ArgumentTypeError, ShapeError
 from gpunn.tensor import Tensor
+
+TEXT: Final = "SUaO"  # the kinds of NumPy's types that hold texts and objects, no numbers
 
 
 def default_collate(batch: Any) -> Any:
@@ -18,9 +20,9 @@ def default_collate(batch: Any) -> Any:
     first = batch[0]
     if isinstance(first, Tensor):
         return ops.stack(list(batch), 0)
-    if isinstance(first, np.ndarray):
+    if isinstance(first, np.ndarray) and first.dtype.kind not in TEXT:
         return ops.as_tensor(np.stack(batch))
-    if isinstance(first, np.generic):
+    if isinstance(first, np.generic) and first.dtype.kind not in TEXT:
         return ops.as_tensor(np.asarray(batch))
     if isinstance(first, (bool, int, float)):
         return ops.tensor(batch, dtype=dtypes.float64 if isinstance(first, float) else None)
@@ -32,7 +34,7 @@ def default_collate(batch: Any) -> Any:
         return _collate_columns(first, batch)
     raise ArgumentTypeError(
         "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; "
-        f"found {type(first).__name__}; pass a collate_fn"
+        f"found {first.dtype if isinstance(first, np.ndarray) else type(first).__name__}; pass a collate_fn"
     )
 
 
@@ -45,8 +47,10 @@ def _collate_columns(first: Any, batch: Any) -> Any:
 
 
 def default_convert(data: Any) -> Any:
-    """One sample with its NumPy arrays as tensors; everything else as it is."""
+    """One sample with its NumPy arrays as tensors, but for those of texts and objects; everything else as it is."""
     if isinstance(data, (np.ndarray, np.generic)):
+        if data.dtype.kind in TEXT:
+            return data
         return ops.as_tensor(np.asarray(data))
     if isinstance(data, (Tensor, str, bytes)):
         return data

@@ -108,6 +108,11 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Genera
             sizes[i % len(sizes)] += 1
     else:
         sizes = [int(n) for n in lengths]
+        if sizes != list(lengths):
+            raise ArgumentError(
+                f"random_split: expected whole numbers that add up to {total}, or fractions that add up to 1, got "
+                f"{list(lengths)}"
+            )
     if any(size < 0 for size in sizes):
         raise ArgumentError(f"random_split: lengths must not be negative, got {list(lengths)}")
     if sum(sizes) != total:

@@ -154,7 +154,7 @@ class _BatchFetcher:
         self.collate, self.dataset = collate, dataset
 
     def __call__(self, indices: Any) -> Any:
-        is_plain = type(self.dataset).__getitem__ is TensorDataset.__getitem__
+        is_plain = getattr(type(self.dataset), "__getitem__", None) is TensorDataset.__getitem__
         if is_plain and self.collate is default_collate:
             return self.dataset.batch(indices)
         many = getattr(self.dataset, "__getitems__", None)

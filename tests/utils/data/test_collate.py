@@ -49,3 +49,11 @@ def test_convert():
     )
     assert isinstance(found["a"], gp.Tensor) and isinstance(found["b"][0], gp.Tensor) and found["b"][1] == "s"
     assert isinstance(found["p"].x, gp.Tensor) and found["p"].y is None and found["t"].tolist() == [1.0]
+
+
+def test_texts_of_numpy_stay_texts():
+    assert default_collate([np.str_("a"), np.str_("b")]) == ["a", "b"]
+    words, things = np.array(["a"]), np.array([None])
+    assert default_convert(words) is words and default_convert(things) is things
+    with pytest.raises(TypeError, match="found <U1"):
+        default_collate([words])

@@ -129,3 +129,14 @@ def test_options_are_checked(options, error, text):
 def test_a_stream_takes_no_order():
     with pytest.raises(ValueError, match="IterableDataset"):
         DataLoader(Stream(), shuffle=True)
+
+
+def test_a_dataset_may_give_many_at_once_and_none_alone():
+    class Many:
+        def __len__(self):
+            return 4
+
+        def __getitems__(self, indices):
+            return [float(i) for i in indices]
+
+    assert [batch.tolist() for batch in DataLoader(Many(), 2)] == [[0.0, 1.0], [2.0, 3.0]]
