@@ -48,7 +48,9 @@ class device:  # noqa: N801 - PyTorch's name
             raise ArgumentError(f'device: expected "cpu", "cuda" or "cuda:N", got {type!r}')
         if colon and index is not None:
             raise ArgumentError(f"device: {type!r} has an index already, got index={index} too")
-        self.type, self.index = name, int(number) if colon else index
+        if isinstance(index, bool) or not (index is None or hasattr(index, "__index__")):
+            raise ArgumentTypeError(f"device: the index must be an int, got {index!r}")
+        self.type, self.index = name, int(number) if colon else None if index is None else int(index)
         if self.index is not None and self.index < 0:
             raise ArgumentError(f"device: the index must be 0 or more, got {self.index}")
 

@@ -154,7 +154,7 @@ class finfo:  # noqa: N801 - PyTorch's name
     """Limits of a floating type: bits, eps, max, min, tiny, smallest_normal, resolution."""
 
     def __init__(self, type: dtype | None = None) -> None:
-        d = type or _default
+        d = _default if type is None else as_dtype(type)
         if not d.is_floating_point:
             raise ArgumentTypeError(f"finfo: expected a floating dtype, got {d!r}; use iinfo")
         info: Any = ml_dtypes.finfo(d.numpy)  # type: ignore[no-untyped-call]
@@ -173,10 +173,11 @@ class iinfo:  # noqa: N801 - PyTorch's name
     """Limits of an integer type: bits, min, max."""
 
     def __init__(self, type: dtype) -> None:
-        if type.category != INTEGER:
-            raise ArgumentTypeError(f"iinfo: expected an integer dtype, got {type!r}; use finfo")
-        info = np.iinfo(type.numpy)
-        self.dtype = type.name
+        d = as_dtype(type)
+        if d.category != INTEGER:
+            raise ArgumentTypeError(f"iinfo: expected an integer dtype, got {d!r}; use finfo")
+        info = np.iinfo(d.numpy)
+        self.dtype = d.name
         self.bits, self.min, self.max = int(info.bits), int(info.min), int(info.max)
 
     def __repr__(self) -> str:

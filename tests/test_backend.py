@@ -36,6 +36,10 @@ def test_bad_device_names(given):
 def test_bad_device_types():
     with pytest.raises(TypeError, match="expected a name"):
         gp.device(1.5)
+    for index in (True, 1.5, "1"):
+        with pytest.raises(TypeError, match="the index must be an int"):
+            gp.device("cuda", index)
+    assert gp.device("cuda", np.int64(1)) == gp.device("cuda:1")
 
 
 def test_default_device_and_context():

@@ -109,6 +109,10 @@ def test_limits():
     assert gp.finfo().max == np.finfo(np.float32).max and gp.finfo(gp.float64).eps == 2.0**-52
     assert gp.finfo(gp.bfloat16).bits == 16 and gp.finfo(gp.bfloat16).eps == 2.0**-7
     assert gp.iinfo(gp.uint8).max == 255 and gp.iinfo(gp.int16).min == -(2**15)
+    assert gp.finfo(float).dtype == "float64" and gp.iinfo(int).bits == 64
+    for limits in (gp.finfo, gp.iinfo):
+        with pytest.raises(TypeError, match="expected a dtype"):
+            limits("no")
     with pytest.raises(TypeError, match="use iinfo"):
         gp.finfo(gp.int32)
     with pytest.raises(TypeError, match="use finfo"):
