@@ -93,6 +93,7 @@ from gpunn.ops.arithmetic.power import pow as pow
 from gpunn.ops.arithmetic.power import rsqrt as rsqrt
 from gpunn.ops.arithmetic.power import sqrt as sqrt
 from gpunn.ops.arithmetic.power import square as square
+from gpunn.ops.arithmetic.probabilities import mvlgamma as mvlgamma
 from gpunn.ops.arithmetic.real import conj as conj
 from gpunn.ops.arithmetic.real import conj_physical as conj_physical
 from gpunn.ops.arithmetic.real import imag as imag

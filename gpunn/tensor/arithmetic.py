@@ -18,6 +18,7 @@ from gpunn.ops.arithmetic import (
     hyperbolic,
     logical,
     power,
+    probabilities,
     real,
     rounding,
     selection,
@@ -160,6 +161,9 @@ class ArithmeticMethods(Variable):
     lgamma_ = in_place(special_functions.lgamma)
     digamma = special_functions.digamma
     digamma_ = in_place(special_functions.digamma)
+
+    mvlgamma = probabilities.mvlgamma
+    mvlgamma_ = in_place(probabilities.mvlgamma)
 
     neg = negative = signs.neg
     neg_ = negative_ = in_place(signs.neg)
