@@ -12,6 +12,7 @@ from gpunn import dtypes, kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable, is_grad_enabled, no_grad
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
+from gpunn.ops import euclidean
 from gpunn.ops.arithmetic.elementwise import masked, zeros_like
 from gpunn.ops.arithmetic.promotion import broadcast_shape
 from gpunn.ops.linalg.products import check_operands, matmul
@@ -110,7 +111,7 @@ class Distances(Function):
 
 
 class DistancesBackward(Function):
-    """The gradients that `of` needs, by kernels if rows have at most `longest` numbers, else as `of` composes them.
+    """The gradients that `of` needs, on a GPU by one kernel if rows have at most `longest` numbers, else by products.
 
     Its own derivative is never asked for: where the graph goes on, `of` composes them, too.
     """
@@ -126,7 +127,7 @@ class DistancesBackward(Function):
     def forward_cuda(self, grad: Array, a: Array, b: Array, out: Array) -> tuple[Array, ...]:
         cupy = array_module(a)
         if a.shape[-1] > self.longest:
-            return self.forward_numpy(grad, a, b, out)
+            return euclidean.gradients(grad, a, b, out, self.of.needs)
         a, b, grad, out = (cupy.ascontiguousarray(x) for x in (a, b, grad, out))
         n, m = out.shape[-2:]
         found = []
@@ -143,7 +144,8 @@ class DistancesBackward(Function):
 class ProductDistances(Function):
     """Euclidean distances √(|a|² - 2 a·b + |b|²) by one product of matrices: nothing of n · m · d elements.
 
-    Where vectors are close, the sum cancels: it is taken around the middle of b, on the CPU in float64.
+    Where vectors are close, the sum cancels: it is taken around the middle of b, on a GPU about that, and on the CPU in
+    float64.
     """
 
     saves: ClassVar = {0: (0, 1), 1: (0, 1)}
@@ -151,21 +153,16 @@ class ProductDistances(Function):
     p = 2.0
 
     def forward_numpy(self, a: Array, b: Array) -> Array:
-        return self.measured(a.astype(np.float64), b.astype(np.float64)).astype(a.dtype)
+        center = middle(b)
+        wide, other = (x.astype(np.float64) - center for x in (a, b))
+        squares = wide @ other.mT
+        squares *= -2
+        squares += (wide * wide).sum(axis=-1)[..., :, None]
+        squares += (other * other).sum(axis=-1)[..., None, :]
+        return np.sqrt(np.maximum(squares, 0)).astype(a.dtype)
 
     def forward_cuda(self, a: Array, b: Array) -> Array:
-        return self.measured(widened(a), widened(b)).astype(a.dtype)
-
-    @staticmethod
-    def measured(a: Array, b: Array) -> Array:
-        """The distances, in the type of the operands."""
-        xp, center = array_module(a), middle(b)
-        a, b = a - center, b - center
-        squares = a @ b.mT
-        squares *= -2
-        squares += (a * a).sum(axis=-1)[..., :, None]
-        squares += (b * b).sum(axis=-1)[..., None, :]
-        return xp.sqrt(xp.maximum(squares, 0))
+        return euclidean.distances(a, b)
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         """With g = grad / distance: the sum over j of g_ij (a_i - b_j), and over i of g_ij (b_j - a_i)."""

@@ -10,6 +10,7 @@ import gpunn as gp
 from gpunn.ops.loss import totals
 from tests.kernels import test_ctc as ctc
 from tests.kernels import test_distance as distance
+from tests.kernels import test_euclidean as euclidean
 from tests.kernels import test_gaussian_loss as gaussian_loss
 from tests.kernels import test_margins as margins
 from tests.kernels import test_pointwise_loss as pointwise_loss
@@ -51,6 +52,7 @@ RUNS: dict[str, list[Run]] = {
     "loss/cross_entropy.cu": _cross_entropy(),
     "loss/ctc.cu": [ctc.run],
     "distance.cu": distance.mutation_runs()["distance"],
+    "euclidean.cu": euclidean.mutation_runs(),
     "gumbel.cu": margins.mutation_runs()["gumbel"],
     "loss/gaussian.cu": gaussian_loss.mutation_runs(),
     "loss/margins.cu": margins.mutation_runs()["margins"],
