@@ -10,8 +10,9 @@ import numpy as np
 from gpunn import dtypes, engine
 from gpunn.backend import Array, array_module
 from gpunn.errors import ArgumentError, DtypeError
-from gpunn.ops.arithmetic.elementwise import Elementwise, Unary, is_half
+from gpunn.ops.arithmetic.elementwise import Elementwise, Unary
 from gpunn.ops.arithmetic.promotion import NUMBERS, Operand, only_tensors, promoted
+from gpunn.ops.reduction.accumulate import is_half
 from gpunn.ops.shape.conversion import cast
 
 if TYPE_CHECKING:

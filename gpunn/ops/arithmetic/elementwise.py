@@ -12,6 +12,7 @@ from gpunn.engine import Function, Variable
 from gpunn.errors import UnsupportedError
 from gpunn.kernels import elementwise
 from gpunn.ops.arithmetic.promotion import NUMBERS
+from gpunn.ops.reduction.accumulate import is_half
 from gpunn.ops.shape.expand import sum_to_size
 
 if TYPE_CHECKING:
@@ -180,8 +181,3 @@ def masked(x: Tensor, mask: Tensor) -> Tensor:
 def zeros_like(x: Tensor) -> Tensor:
     """Zeros with the shape, dtype and device of `x`, without history: the gradient of a step function."""
     return Variable.result_type(array_module(x.array).zeros_like(x.array))
-
-
-def is_half(x: Array) -> bool:
-    """Whether `x` has a floating type of 16 bits: float16 or bfloat16."""
-    return x.dtype.itemsize == 2 and x.dtype.kind in "fV"

@@ -17,8 +17,7 @@ from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, IndexRangeError, ShapeError
 from gpunn.ops.attention import composed, launches, reference
 from gpunn.ops.attention.rule import Rule
-from gpunn.ops.reduction.accumulate import is_half
-from gpunn.ops.shape.conversion import cast
+from gpunn.ops.shape.conversion import cast, widened_tensor
 from gpunn.ops.shape.views import reshape
 
 if TYPE_CHECKING:
@@ -72,9 +71,9 @@ class AttentionBackward(Function):
 
     def backward(self, *given: Tensor) -> tuple[Tensor | None, ...]:
         inputs = [self.saved(i) for i in range(5)]
-        dy, q, k, v, mask = [_wide(x) for x in inputs]
+        dy, q, k, v, mask = [widened_tensor(x) for x in inputs]
         next_given = iter(given)
-        g, h, f = [_wide(next(next_given)) if wanted else None for wanted in self.wanted]
+        g, h, f = [widened_tensor(next(next_given)) if wanted else None for wanted in self.wanted]
         found = composed.second((g, h, f), dy, q, k, v, mask, self.rule)
         typed = [None if d is None else cast(d, dtypes.of(x.array)) for d, x in zip(found, inputs, strict=False)]
         return (*typed, None, None, None)
@@ -127,7 +126,7 @@ def _with_mask_gradient(q: Any, k: Any, v: Any, mask: Any, rule: Rule) -> Any:
     """Attention as a composition, which has a gradient for the mask."""
     dtype, group = dtypes.of(q.array), q.array.shape[1] // max(1, k.array.shape[1])
     k, v = [composed.repeated(x, group) for x in (k, v)]
-    q, k, v, mask = [_wide(x) for x in (q, k, v, mask)]
+    q, k, v, mask = [widened_tensor(x) for x in (q, k, v, mask)]
     return cast(composed.attention(q, k, v, mask, rule), dtype)
 
 
@@ -221,9 +220,3 @@ def _in_heads(x: Any, batch: tuple[int, ...]) -> Any:
         x = x.expand(shape)
     heads = batch[-1] if batch else 1
     return reshape(x, (math.prod(batch[:-1]), heads, *shape[-2:]))
-
-
-def _wide(x: Any) -> Any:
-    """A tensor of a half type as float32; anything else as it is."""
-    tensor: Any = x
-    return cast(tensor, dtypes.float32) if isinstance(x, Variable) and is_half(x.array) else tensor

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from gpunn import dtypes
 from gpunn.errors import ShapeError
-from gpunn.ops.arithmetic.elementwise import is_half
 from gpunn.ops.linalg.products import MatMul, check_operands
+from gpunn.ops.reduction.accumulate import is_half
 from gpunn.ops.shape.conversion import cast, contiguous
 from gpunn.ops.shape.permutation import Permute
 from gpunn.ops.shape.views import View

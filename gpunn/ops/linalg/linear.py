@@ -11,7 +11,6 @@ from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ShapeError
 from gpunn.ops.activation.piecewise import ReLUBackward, relu, relu_numpy
-from gpunn.ops.arithmetic.elementwise import is_half
 from gpunn.ops.linalg import gemm
 from gpunn.ops.linalg.products import (
     MatMul,
@@ -21,6 +20,7 @@ from gpunn.ops.linalg.products import (
     product_cuda,
     product_numpy,
 )
+from gpunn.ops.reduction.accumulate import is_half
 from gpunn.ops.shape.expand import Expand
 from gpunn.ops.shape.views import View
 

@@ -16,8 +16,8 @@ from gpunn import dtypes
 from gpunn.backend import Array, as_array
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentTypeError, DtypeError, ShapeError, UnsupportedError
-from gpunn.ops.arithmetic.elementwise import is_half
 from gpunn.ops.linalg import gemm
+from gpunn.ops.reduction.accumulate import is_half
 from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.expand import sum_to_size
 from gpunn.ops.shape.views import View

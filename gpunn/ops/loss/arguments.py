@@ -8,9 +8,7 @@ from gpunn import dtypes
 from gpunn.engine import Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
 from gpunn.ops.arithmetic.promotion import promoted
-from gpunn.ops.reduction.accumulate import is_half
 from gpunn.ops.reduction.sums import mean, sum
-from gpunn.ops.shape.conversion import cast
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -79,8 +77,3 @@ def must_be_numbers(op: str, **arguments: Any) -> None:
     for name, value in arguments.items():
         if value.dtype is dtypes.bool_:
             raise DtypeError(f"{op}: {name} must be of numbers, got gpunn.bool; use {name}.float()")
-
-
-def widened_tensor(x: Any) -> Any:
-    """`x` in float32 if it is of a half type: what is composed of several operations is rounded once, at the end."""
-    return cast(x, dtypes.float32) if is_half(x.array) else x

@@ -10,11 +10,10 @@ import numpy as np
 from gpunn import kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable, is_grad_enabled, no_grad
-from gpunn.ops.loss.arguments import widened_tensor
 from gpunn.ops.loss.pointwise import BLOCK, BLOCKS, EACH
 from gpunn.ops.loss.totals import total
 from gpunn.ops.reduction.accumulate import accumulated, widened
-from gpunn.ops.shape.conversion import cast
+from gpunn.ops.shape.conversion import cast, widened_tensor
 from gpunn.ops.shape.expand import sum_to_size
 
 if TYPE_CHECKING:

@@ -17,13 +17,12 @@ from gpunn.ops.loss.arguments import (
     reduced,
     reduction_name,
     same_shape,
-    widened_tensor,
 )
 from gpunn.ops.loss.formulas import CosineEmbedding, Hinge, HingeEmbedding, LogisticLoss, Logits, SoftMargin
 from gpunn.ops.loss.pointwise import pointwise
 from gpunn.ops.loss.rows import MultilabelMargin, MultiMargin
 from gpunn.ops.reduction.sums import mean
-from gpunn.ops.shape.conversion import cast
+from gpunn.ops.shape.conversion import cast, widened_tensor
 from gpunn.ops.similarity import Cosine
 
 if TYPE_CHECKING:

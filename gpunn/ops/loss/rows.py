@@ -17,12 +17,12 @@ from gpunn.ops.arithmetic.elementwise import masked
 from gpunn.ops.composed import gradients
 from gpunn.ops.indexing.bounds import check_bounds
 from gpunn.ops.indexing.gather import gather
-from gpunn.ops.loss.arguments import reduced, widened_tensor
+from gpunn.ops.loss.arguments import reduced
 from gpunn.ops.loss.classification import scaled
 from gpunn.ops.loss.totals import total
 from gpunn.ops.reduction.accumulate import widened
 from gpunn.ops.reduction.sums import sum
-from gpunn.ops.shape.conversion import cast
+from gpunn.ops.shape.conversion import cast, widened_tensor
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor

@@ -16,11 +16,10 @@ from gpunn.ops.loss.arguments import (
     reduced,
     reduction_name,
     same_shape,
-    widened_tensor,
 )
 from gpunn.ops.loss.formulas import Hinge
 from gpunn.ops.loss.pointwise import pointwise
-from gpunn.ops.shape.conversion import cast
+from gpunn.ops.shape.conversion import cast, widened_tensor
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor

@@ -11,9 +11,8 @@ from gpunn.engine import Function, Variable
 from gpunn.ops.norm import launches, reference
 from gpunn.ops.norm.cut import REDUCED, SHARED, Cut, as_given, in_memory_order
 from gpunn.ops.norm.launches import CENTERED, UNIT, Statistics
-from gpunn.ops.reduction.accumulate import is_half
 from gpunn.ops.reduction.sums import mean, sum
-from gpunn.ops.shape.conversion import cast
+from gpunn.ops.shape.conversion import cast, widened_tensor
 from gpunn.ops.shape.views import reshape
 
 if TYPE_CHECKING:
@@ -128,9 +127,9 @@ class NormBackward(Function):
         factors = (cut.inner, cut.members, 1)
         next_given = iter(given)
         to_x, to_weight, to_bias = [next(next_given) if wanted else None for wanted in self.wanted[:3]]
-        to_x, dy, x = [None if v is None else reshape(_wide(v), cut) for v in (to_x, dy, x)]
+        to_x, dy, x = [None if v is None else reshape(widened_tensor(v), cut) for v in (to_x, dy, x)]
         weight, to_weight, to_bias = [
-            None if v is None else reshape(_wide(v), factors) for v in (weight, to_weight, to_bias)
+            None if v is None else reshape(widened_tensor(v), factors) for v in (weight, to_weight, to_bias)
         ]
         scale, normal, over, share = self.pieces(cut, x, kept)
         d_dy: Any = 0
@@ -170,12 +169,6 @@ class NormBackward(Function):
         deviation = x - mean(x, REDUCED, keepdim=True) if self.kind == CENTERED else x
         scale = (mean(deviation * deviation, REDUCED, keepdim=True) + self.eps).rsqrt()
         return scale, deviation * scale, lambda v: mean(v, REDUCED, keepdim=True), 1
-
-
-def _wide(x: Any) -> Any:
-    """A tensor of a half type as float32; anything else as it is."""
-    tensor: Any = x
-    return cast(tensor, dtypes.float32) if isinstance(x, Variable) and is_half(x.array) else x
 
 
 def _like(result: Any, x: Any) -> Any:

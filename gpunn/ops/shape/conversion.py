@@ -9,6 +9,7 @@ from gpunn.backend import Array, DeviceLike
 from gpunn.dtypes import dtype
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError, ArgumentTypeError
+from gpunn.ops.reduction.accumulate import is_half
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -125,6 +126,12 @@ def is_channels_last(x: Array) -> bool:
 def cast(x: Tensor, to: dtype) -> Tensor:
     """`x` with elements of dtype `to`; `x` itself if it has that dtype already."""
     return x if x.array.dtype == to.numpy else Cast(to)(x)
+
+
+def widened_tensor(x: Any) -> Any:
+    """A tensor of a half type in float32, so that what is composed of several operations is rounded once, at the end;
+    anything else as it is."""
+    return cast(x, dtypes.float32) if isinstance(x, Variable) and is_half(x.array) else x  # type: ignore[arg-type]
 
 
 def to_device(x: Tensor, where: DeviceLike) -> Tensor:

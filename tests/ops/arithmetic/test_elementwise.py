@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import gpunn as gp
 from gpunn.errors import UnsupportedError
-from gpunn.ops.arithmetic.elementwise import MANY, Elementwise, Unary, at_least, at_most, is_half, masked, zeros_like
+from gpunn.ops.arithmetic.elementwise import MANY, Elementwise, Unary, at_least, at_most, masked, zeros_like
 from tests.harness import check_op
 
 UNARY = [gp.neg, gp.abs, gp.exp, gp.tanh, gp.sigmoid, gp.sign, gp.floor, gp.square, gp.isnan, gp.logical_not]
@@ -76,12 +76,6 @@ def test_zeros_like(device):
     x = gp.tensor([[1.0, 2.0]], dtype=gp.bfloat16, device=device, requires_grad=True)
     y = zeros_like(x)
     assert (y.dtype, y.tolist(), y.requires_grad, y.device) == (x.dtype, [[0, 0]], False, x.device)
-
-
-def test_is_half():
-    assert [is_half(gp.tensor([1]).to(d).array) for d in gp.dtypes.ALL] == [
-        d in (gp.float16, gp.bfloat16) for d in gp.dtypes.ALL
-    ]
 
 
 class Difference(Elementwise):

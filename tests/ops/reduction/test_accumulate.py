@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import gpunn as gp
 from gpunn import backend
-from gpunn.ops.reduction.accumulate import BLOCK, accumulated, line_dots, moments, reduced_size, total, widened
+from gpunn.ops.reduction.accumulate import BLOCK, accumulated, is_half, line_dots, moments, reduced_size, total, widened
 
 LAYOUTS = {
     "contiguous": lambda x: x,
@@ -123,3 +123,9 @@ def test_line_dots(length):
 def test_line_dots_of_equal_numbers_lose_no_digits():
     x = np.full(10**6, 0.1, np.float32)
     np.testing.assert_allclose(line_dots(x, x), 10**6 * np.float64(np.float32(0.1)) ** 2, rtol=2e-6)
+
+
+def test_is_half():
+    assert [is_half(gp.tensor([1]).to(d).array) for d in gp.dtypes.ALL] == [
+        d in (gp.float16, gp.bfloat16) for d in gp.dtypes.ALL
+    ]

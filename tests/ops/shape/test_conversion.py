@@ -14,6 +14,7 @@ from gpunn.ops.shape.conversion import (
     layout,
     memory_order,
     to_device,
+    widened_tensor,
 )
 from tests.harness import check_op
 from tests.ops.shape.test_views import counted, is_view
@@ -145,3 +146,13 @@ def test_detach_shares_memory_and_counts_changes_but_has_no_history():
     y.fill_(3)
     assert x.tolist() == [3, 3] and x._version == [1]
     assert np.shares_memory(x.array, y.array)
+
+
+def test_tensors_of_half_types_are_widened_with_their_history(device):
+    for dtype in (gp.float16, gp.bfloat16):
+        x = gp.ones(2, dtype=dtype, device=device, requires_grad=True)
+        wide = widened_tensor(x)
+        wide.sum().backward()
+        assert wide.dtype is gp.float32 and x.grad.dtype is dtype
+    for other in (gp.ones(2, dtype=gp.float64), gp.ones(2, dtype=gp.int16), None, 1.5):
+        assert widened_tensor(other) is other
