@@ -76,6 +76,10 @@ class ModuleMoving(ModuleTree):
         """Everything on a GPU; returns self."""
         return self.to("cuda" if device is None else backend.device(device))
 
+    def share_memory(self) -> Self:
+        """Everything in memory that forked processes share, as `Tensor.share_memory_`; returns self."""
+        return self._apply(lambda tensor: tensor.share_memory_())
+
     def type(self, dst_type: Any) -> Self:
         """Everything in another dtype, also what is not floating; returns self."""
         target = dtypes.as_dtype(dst_type)

@@ -293,6 +293,7 @@ from gpunn.ops.reduction.uniqueness import unique as unique
 from gpunn.ops.reduction.uniqueness import unique_consecutive as unique_consecutive
 from gpunn.ops.sampling.choice import multinomial as multinomial
 from gpunn.ops.sampling.choice import randperm as randperm
+from gpunn.ops.sampling.counts import poisson as poisson
 from gpunn.ops.sampling.elements import bernoulli as bernoulli
 from gpunn.ops.sampling.elements import normal as normal
 from gpunn.ops.sampling.elements import rand as rand

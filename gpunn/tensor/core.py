@@ -23,6 +23,7 @@ from gpunn.tensor.display import DisplayMethods
 from gpunn.tensor.facts import FactMethods
 from gpunn.tensor.indexing import IndexingMethods
 from gpunn.tensor.linalg import LinalgMethods
+from gpunn.tensor.memory import MemoryMethods
 from gpunn.tensor.protocols import ProtocolMethods
 from gpunn.tensor.reduction import ReductionMethods
 from gpunn.tensor.shape import ShapeMethods
@@ -40,6 +41,7 @@ class Tensor(
     CreationMethods,
     DisplayMethods,
     FactMethods,
+    MemoryMethods,
     ProtocolMethods,
     Variable,
 ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from gpunn import backend, dtypes, engine, random
 from gpunn.backend import Array, DeviceLike
 from gpunn.dtypes import dtype
 from gpunn.engine import Variable
-from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
+from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError, UnsupportedError
 from gpunn.ops import creation
 from gpunn.ops.arithmetic.promotion import Number, broadcast_shape
 from gpunn.ops.indexing.element import element
@@ -138,6 +139,39 @@ class CreationMethods(Variable):
             raise DtypeError(f"exponential_: dtype must be a floating point but you specified {self.array.dtype}")
         u = widened(_drawn(self, "exponential_", random.uniform, generator))
         return _overwritten(self, -backend.array_module(u).log1p(-u) / lambd, "exponential_")
+
+    def cauchy_(self, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+        """Numbers from the Cauchy distribution, of density σ / π / ((x - median)² + σ²)."""
+        if not sigma > 0:
+            raise ArgumentError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
+        if self.array.dtype.kind not in "fV":
+            raise DtypeError(
+                "cauchy_: Cauchy distribution is a continuous probability distribution. dtype must be a floating point "
+                f"but you specified {self.array.dtype}"
+            )
+        u = widened(_drawn(self, "cauchy_", random.uniform, generator))
+        values = backend.array_module(u).tan((u - 0.5) * math.pi) * sigma + median
+        return _overwritten(self, values, "cauchy_")
+
+    def log_normal_(self, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None) -> Tensor:
+        """exp(z), z from the normal distribution of the given mean and standard deviation."""
+        if not std > 0:
+            raise ArgumentError(f"log_normal_ expects std > 0.0, but found std={std}")
+        z = widened(_drawn(self, "log_normal_", random.normal, generator))
+        return _overwritten(self, backend.array_module(z).exp(z * std + mean), "log_normal_")
+
+    def geometric_(self, p: float, *, generator: Generator | None = None) -> Tensor:
+        """How many trials the first success takes, 1, 2, …, if each has the probability `p`: (1 - p)^(k - 1) p."""
+        if not 0 < p < 1:
+            raise ArgumentError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+        array = self.array
+        if array.dtype.kind == "b":
+            raise UnsupportedError("geometric_: not implemented for bool; use a number type")
+        engine.check_in_place(self, "geometric_")
+        where = backend.device_of(array)
+        u = draw.draw("geometric_", random.uniform, array.shape, dtypes.float64, where, generator)
+        xp = backend.array_module(u)
+        return _overwritten(self, xp.maximum(xp.ceil(xp.log1p(-u) / math.log1p(-p)), 1.0), "geometric_")
 
     def bernoulli_(self, p: float | Tensor = 0.5, *, generator: Generator | None = None) -> Tensor:
         """1 with probability `p`, a number or a tensor that broadcasts to the shape of this one, else 0."""

@@ -27,7 +27,7 @@ METHODS = {
     "Module.ipu": "there are no such devices here",
     "Module.mtia": "there are no such devices here",
     "Module.xpu": "there are no such devices here",
-    "*.share_memory": "tensors in memory of several processes are not promised",
+    "Adagrad.share_memory": "the tensors of its state have share_memory_ themselves",
     "Module.register_backward_hook": "it also takes prepend, as the newer forms do",
     "Module.to": "the keywords have names",
     "*.check_forward_args": "a step inside PyTorch's layer",

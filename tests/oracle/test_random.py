@@ -30,6 +30,7 @@ class Draw(NamedTuple):
 
 
 INF = float("inf")
+E, V = np.exp(0.505), np.expm1(0.01) * np.exp(1.01)  # of exp(z), z of mean 0.5 and variance 0.01
 DRAWS = [
     Draw("rand", lambda t: t.rand(200, 200), 0.5, 1 / 12, 0, 1),
     Draw("rand", lambda t: t.rand((N,), dtype=t.float64), 0.5, 1 / 12, 0, 1),
@@ -55,6 +56,14 @@ DRAWS = [
     Draw("Tensor.random_", lambda t: t.empty(N, dtype=t.uint8).random_(), 127.5, 65535 / 12, 0, 255),
     Draw("Tensor.bernoulli_", lambda t: t.empty(N).bernoulli_(0.3), 0.3, 0.21, 0, 1),
     Draw("Tensor.bernoulli_", lambda t: t.empty(N).bernoulli_(t.full((N,), 0.3)), 0.3, 0.21, 0, 1),
+    Draw("Tensor.geometric_", lambda t: t.empty(N).geometric_(0.3), 1 / 0.3, 0.7 / 0.09, 1, INF),
+    Draw("Tensor.geometric_", lambda t: t.empty(N, dtype=t.int16).geometric_(0.8), 1.25, 0.3125, 1, INF),
+    Draw("Tensor.log_normal_", lambda t: t.empty(N).log_normal_(0.5, 0.1), E, V, 0, INF),
+    Draw("Tensor.cauchy_", lambda t: t.empty(N).cauchy_(1, 2).sub(1).div(2).atan(), 0, np.pi**2 / 12, -1.6, 1.6),
+    Draw("poisson", lambda t: t.poisson(t.full((N,), 0.3)), 0.3, 0.3, 0, INF),
+    Draw("poisson", lambda t: t.poisson(t.full((N,), 9.9, dtype=t.float64)), 9.9, 9.9, 0, INF),
+    Draw("poisson", lambda t: t.poisson(t.full((200, 200), 10.0)), 10, 10, 0, INF),
+    Draw("poisson", lambda t: t.poisson(t.full((N,), 1000.0)), 1000, 1000, 0, INF),
     Draw("nn.functional.dropout", lambda t: t.nn.functional.dropout(t.ones(N), 0.2), 1, 0.25, 0, 1.25),
 ]
 

@@ -109,6 +109,20 @@ class TestRandom:
         x = gp.zeros(MANY, device=device).exponential_(0.5, generator=seeded()).cpu().array
         assert x.min() >= 0 and distance(x, lambda v: -np.expm1(-0.5 * v)) < 1.95
 
+    def test_cauchy(self, device):
+        x = gp.zeros(MANY, device=device).cauchy_(1, 2, generator=seeded()).cpu().array
+        assert distance((x - 1) / 2, lambda v: np.arctan(v) / np.pi + 0.5) < 1.95
+
+    def test_log_normal(self, device):
+        x = gp.zeros(MANY, device=device).log_normal_(3, 2, generator=seeded()).cpu().array
+        assert distance((np.log(x) - 3) / 2, NORMAL_CDF) < 1.95
+
+    def test_geometric(self, device):
+        x = gp.zeros(MANY, dtype=gp.int32, device=device).geometric_(0.25, generator=seeded()).cpu().array
+        for k in range(1, 8):
+            assert (x == k).mean() == pytest.approx(0.75 ** (k - 1) * 0.25, abs=0.01)
+        assert x.min() == 1
+
     def test_bernoulli(self, device):
         x = gp.zeros(MANY // 4, 4, device=device)
         assert x.bernoulli_(0.25, generator=seeded()).mean().item() == pytest.approx(0.25, abs=0.01)
@@ -133,7 +147,7 @@ class TestRandom:
     @pytest.mark.parametrize("dtype", [gp.bfloat16, gp.float64])
     def test_0d(self, dtype, device):
         x = gp.tensor(0.5, dtype=dtype, device=device)
-        for draw in (x.uniform_, x.normal_, x.exponential_, x.random_, x.bernoulli_):
+        for draw in (x.uniform_, x.normal_, x.exponential_, x.random_, x.bernoulli_, x.cauchy_, x.log_normal_):
             y = draw()
             assert y is x and y.shape == () and y.dtype is dtype and not isinstance(y.array, np.generic)
 
@@ -156,6 +170,11 @@ class TestRandom:
             (lambda x: x.uniform_(3, 2), RuntimeError, "found from=3 > to=2"),
             (lambda x: x.normal_(0, -1), RuntimeError, "std -1"),
             (lambda x: x.exponential_(0), RuntimeError, "lambda > 0.0, but found lambda=0"),
+            (lambda x: x.cauchy_(0, 0), RuntimeError, "sigma > 0.0, but found sigma=0"),
+            (lambda x: x.int().cauchy_(), RuntimeError, "must be a floating point"),
+            (lambda x: x.log_normal_(0, 0), RuntimeError, "std > 0.0, but found std=0"),
+            (lambda x: x.geometric_(1), RuntimeError, "in \\(0, 1\\), but got p=1"),
+            (lambda x: x.bool().geometric_(0.5), NotImplementedError, "not implemented for bool"),
             (lambda x: x.bernoulli_(2), RuntimeError, "but got p=2"),
             (lambda x: x.bernoulli_(gp.ones(2)), RuntimeError, "must match the size"),
             (lambda x: x.bernoulli_(gp.ones(1, 3)), RuntimeError, "does not broadcast"),
