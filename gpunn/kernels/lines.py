@@ -70,3 +70,10 @@ def along(x: Array, axis: int) -> Lines:
         inner *= size
     length = x.shape[axis]
     return Lines(array, order, array.size // length if length else 0, length, inner)
+
+
+def in_order(x: Array, axis: int) -> Lines:
+    """The lines of `x` along `axis`, one after the other as the other axes go; a copy if they lie otherwise."""
+    found = along(x, axis)
+    rest = [other for other in found.order if other != axis]
+    return found if rest == sorted(rest) else along(array_module(x).ascontiguousarray(x), axis)

@@ -49,7 +49,7 @@ class Cosine(Function):
         return cosine.astype(a.dtype).squeeze(self.axis)
 
     def forward_cuda(self, a: Array, b: Array) -> Array:
-        cupy, along = array_module(a), _lines(a, self.axis)
+        cupy, along = array_module(a), lines.in_order(a, self.axis)
         y = cupy.empty(a.shape[: self.axis] + a.shape[self.axis + 1 :], a.dtype)
         kept = cupy.empty((3, y.size), np.float64)
         if not a.size:
@@ -100,19 +100,12 @@ class CosineBackward(Function):
         return dx.astype(a.dtype, copy=False)
 
     def forward_cuda(self, grad: Array, a: Array, b: Array) -> tuple[Array, Array]:
-        cupy, along = array_module(a), _lines(a, self.of.axis)
+        cupy, along = array_module(a), lines.in_order(a, self.of.axis)
         da, db = (cupy.empty(along.array.shape, a.dtype) for _ in range(2))
         arrays = (da, db, self.of.kept, cupy.ascontiguousarray(grad), along.array, along.like(b))
         args = (*arrays, *along.sizes, along.team, self.of.eps)
         kernels.launch(FILE, "cosine_backward", along.threads, args, {"BLOCK": along.block})
         return along.back(da), along.back(db)
-
-
-def _lines(x: Array, axis: int) -> lines.Lines:
-    """The lines of `x` along `axis`, in the order of the results."""
-    along = lines.along(x, axis)
-    rest = [other for other in along.order if other != axis]
-    return along if rest == sorted(rest) else lines.along(array_module(x).ascontiguousarray(x), axis)
 
 
 def _scale(x: Array, axis: int) -> Array:

@@ -52,3 +52,12 @@ def test_gaps_are_closed():
 def test_teams(shape, axis, team, block, threads):
     found = lines.along(np.zeros(shape), axis)
     assert (found.team, found.block, found.threads) == (team, block, threads)
+
+
+@pytest.mark.parametrize(("axes", "is_copied"), [((0, 1, 2), False), ((1, 0, 2), False), ((2, 0, 1), True)])
+def test_lines_in_the_order_of_the_other_axes(axes, is_copied):
+    x = np.arange(24.0).reshape([(2, 3, 4)[axis] for axis in axes]).transpose(np.argsort(axes))
+    found = lines.in_order(x, 1)
+    assert [axis for axis in found.order if axis != 1] == [0, 2]
+    assert np.shares_memory(found.array, x) is not is_copied
+    np.testing.assert_array_equal(found.back(found.array), x)

@@ -9,7 +9,8 @@ from gpunn.engine import is_grad_enabled
 from gpunn.engine.function import device_mismatch
 from gpunn.errors import ArgumentError, DtypeError, GraphError, ShapeError
 from gpunn.ops.loss.arguments import must_be_tensors, reduction_name
-from gpunn.ops.loss.classification import CrossEntropy, Labels, NLLLoss
+from gpunn.ops.loss.classification import CrossEntropy, NLLLoss
+from gpunn.ops.loss.labels import Labels
 from gpunn.ops.loss.soft_targets import SoftCrossEntropy
 from gpunn.ops.reduction.sums import sum
 from gpunn.ops.shape.conversion import cast

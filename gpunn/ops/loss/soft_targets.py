@@ -49,10 +49,7 @@ class SoftCrossEntropy(Function):
 
     def forward_cuda(self, x: Array, target: Array, weight: Array | None) -> Array:
         cupy, needs = array_module(x), self.needs[0]
-        along = lines.along(x, 1)
-        rest = [axis for axis in along.order if axis != 1]
-        if rest != sorted(rest):  # rows in the order of the losses
-            along = lines.along(cupy.ascontiguousarray(x), 1)
+        along = lines.in_order(x, 1)
         n = self._rows(x)
         rows = cupy.empty((2, n), np.float64)
         unscaled = cupy.empty_like(along.array) if needs else along.array
