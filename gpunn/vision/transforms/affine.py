@@ -151,6 +151,9 @@ def _inverses(
     rotation = np.radians(each(op, "angle", angle, count))
     sx, sy = (np.radians(each(op, "shear", s, count)) for s in shears * (2 // len(shears)))
     size = each(op, "scale", scale, count)
+    if not np.isfinite([right, down, rotation, sx, sy, size]).all():
+        given = f"{angle!r}, {translate!r}, {scale!r} and {shear!r}"
+        raise ArgumentError(f"{op}: angle, translate, scale and shear must be finite, got {given}")
     if not (size > 0).all():
         raise ArgumentError(f"{op}: scale must be positive, got {scale!r}")
     # The inverse of: rotation · shear · scale, about the center (torchvision's _get_inverse_affine_matrix).
@@ -184,5 +187,5 @@ def _turned(
     moved = matrices.copy()
     moved[:, 2] += (width - 1) / 2 - matrices[:, :2] @ middle
     moved[:, 5] += (height - 1) / 2 - matrices[:, 3:5] @ middle
-    values = for_channels(op, "fill", fill, channels)
+    values = for_channels(op, "fill", 0.0 if fill is None else fill, channels)
     return apply(_Affine(moved, values, size, name == "bilinear", fill is not None), img)

@@ -36,11 +36,7 @@ def images(op: str, img: Any) -> tuple[int, int, int, int]:
 
 def each(op: str, name: str, given: Numbers, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     """The parameter `name` as one number for each of `count` images."""
-    value = backend.asnumpy(given.array) if isinstance(given, Tensor) else given
-    try:
-        found = np.asarray(value, np.float64)
-    except (TypeError, ValueError):
-        raise ArgumentTypeError(f"{op}: {name} must be a number or one for each image, got {given!r}") from None
+    found = _numbers(op, name, given, "image")
     if found.shape not in ((), (1,), (count,)):
         raise ShapeError(f"{op}: {name} must be a number or {count}, one for each image, got shape {found.shape}")
     return np.broadcast_to(found.reshape(-1), (count,))
@@ -56,10 +52,23 @@ def whole_numbers(op: str, name: str, given: Numbers, count: int) -> np.ndarray[
 
 def for_channels(op: str, name: str, given: Any, channels: int) -> np.ndarray[Any, Any]:
     """A number for each channel, from one for all or one for each."""
-    numbers = np.asarray(0.0 if given is None else given, np.float64)
+    numbers = _numbers(op, name, given, "channel")
     if numbers.shape not in ((), (1,), (channels,)):
         raise ArgumentError(f"{op}: {name} must be a number or one for each of {channels} channels, got {given!r}")
     return np.broadcast_to(numbers.reshape(-1), (channels,))
+
+
+def _numbers(op: str, name: str, given: Any, whose: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """`given` as float64; None, of which NumPy would make NaN, and texts are no numbers."""
+    value = backend.asnumpy(given.array) if isinstance(given, Tensor) else given
+    try:
+        if any(
+            [part is None or isinstance(part, str) for part in (value if isinstance(value, list | tuple) else [value])]
+        ):
+            raise TypeError
+        return np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(f"{op}: {name} must be a number or one for each {whose}, got {given!r}") from None
 
 
 def compute_type(x: Array) -> Any:

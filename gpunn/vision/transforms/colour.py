@@ -150,8 +150,8 @@ def _factors(op: str, name: str, img: Tensor, given: Numbers) -> np.ndarray[Any,
     if channels not in (1, 3):
         raise ShapeError(f"{op}: img must have 1 or 3 channels, got {channels} of shape {img.array.shape}")
     factors = each(op, name, given, count)
-    if not (factors >= 0).all():
-        raise ArgumentError(f"{op}: {name} must not be negative, got {given!r}")
+    if not ((factors >= 0) & (factors < np.inf)).all():
+        raise ArgumentError(f"{op}: {name} must be finite and must not be negative, got {given!r}")
     return factors
 
 

@@ -13,12 +13,12 @@ import numpy as np
 from gpunn import kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
-from gpunn.errors import ArgumentError, ShapeError
+from gpunn.errors import ArgumentError, DtypeError, ShapeError
 from gpunn.nn import functional
 from gpunn.ops import tensor as new_tensor
 from gpunn.ops.resize.pad import Edge, PadBackward
 from gpunn.tensor import Tensor
-from gpunn.vision.transforms.batch import apply, brightest, compute_type, each, images, rounded, table
+from gpunn.vision.transforms.batch import apply, brightest, compute_type, each, for_channels, images, rounded, table
 
 FILE: Final = "image/filter"  # of the kernels
 
@@ -125,14 +125,14 @@ def gaussian_blur(img: Tensor, kernel_size: int | Sequence[int], sigma: Any = No
 def normalize(tensor: Tensor, mean: Sequence[float], std: Sequence[float], inplace: bool = False) -> Tensor:
     """(x - mean) / std for each channel, also for gradients.
 
-    Bytes are divided by 255 first, and become float32 in the same step.
+    Bytes are divided by 255 first, and become float32 in the same step, so that they cannot change `inplace`.
     """
     _, channels, _, _ = images("normalize", tensor)
-    numbers = [np.asarray(given, np.float64).reshape(-1) for given in (mean, std)]
-    if any([len(given) not in (1, channels) for given in numbers]):
-        raise ShapeError(f"normalize: mean and std must be one number or {channels}, got {mean!r} and {std!r}")
+    if inplace and tensor.array.dtype == np.uint8:
+        raise DtypeError("normalize: bytes become float32, which inplace=True cannot; use inplace=False")
+    numbers = [for_channels("normalize", name, given, channels) for name, given in (("mean", mean), ("std", std))]
     if (numbers[1] == 0).any():
         raise ArgumentError(f"normalize: std must not be zero, got {std!r}")
-    transform = _Normalize(*[np.broadcast_to(given, (channels,)) for given in numbers])
+    transform = _Normalize(*numbers)
     result: Tensor = transform(tensor) if tensor.dim() == 4 else transform(tensor[None])[0]
     return tensor.copy_(result) if inplace else result

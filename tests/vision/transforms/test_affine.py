@@ -118,6 +118,9 @@ def test_nothing(device):
     [
         (lambda t: T.rotate(t, 3, "cubic"), ArgumentError, "interpolation must be"),
         (lambda t: T.affine(t, 3, (0, 0), 0.0, 0), ArgumentError, "scale must be positive"),
+        (lambda t: T.rotate(t, float("nan")), ArgumentError, "must be finite, got"),
+        (lambda t: T.affine(t, 0, (float("inf"), 0), 1.0, 0), ArgumentError, "must be finite, got"),
+        (lambda t: T.rotate(t, None), ArgumentTypeError, "angle must be a number or one for each image, got None"),
         (lambda t: T.rotate(t, 3, fill=(1, 2)), ArgumentError, "each of 3 channels"),
         (lambda t: T.rotate(t, 3, "bicubic"), ArgumentError, "nearest, bilinear for tensors"),
         (lambda t: T.affine(t, 3, 1, 1.0, 0), ArgumentTypeError, r"translate must be \(right, down\)"),

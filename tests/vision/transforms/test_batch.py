@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import gpunn as gp
-from gpunn.errors import ShapeError
+from gpunn.errors import ArgumentTypeError, ShapeError
 from gpunn.vision.transforms import batch
 
 
@@ -16,3 +16,11 @@ def test_a_number_or_one_for_each_image(device):
 def test_bytes_are_rounded_halves_up():
     values = np.array([-1, 0.5, 1.49, 254.5, 300], np.float32)
     assert batch.rounded(values, np.dtype(np.uint8)).tolist() == [0, 1, 1, 255, 255]
+
+
+@pytest.mark.parametrize("given", [None, "1", [None], ["1"], object()])
+def test_what_is_no_number(given):
+    with pytest.raises(ArgumentTypeError, match="angle must be a number or one for each image"):
+        batch.each("rotate", "angle", given, 1)
+    with pytest.raises(ArgumentTypeError, match="fill must be a number or one for each channel"):
+        batch.for_channels("rotate", "fill", given, 1)

@@ -127,6 +127,9 @@ def test_errors():
     t = pictures()[1]
     with pytest.raises(ArgumentError, match="must not be negative"):
         T.adjust_brightness(t, -1)
+    for factor in (np.inf, np.nan):
+        with pytest.raises(ArgumentError, match="must be finite"):
+            T.adjust_contrast(t, factor)
     with pytest.raises(ArgumentError, match="hue_factor must be from"):
         T.adjust_hue(t, 0.6)
     with pytest.raises(ShapeError, match="1 or 3 channels"):

@@ -76,7 +76,11 @@ def test_errors():
         T.gaussian_blur(t, 11)
     with pytest.raises(ArgumentError, match="sigma must be positive"):
         T.gaussian_blur(t, 3, 0.0)
-    with pytest.raises(ShapeError, match="one number or 3"):
+    with pytest.raises(ArgumentError, match="mean must be a number or one for each of 3 channels"):
         T.normalize(t, [1, 2], [1, 2])
+    with pytest.raises(TypeError, match="mean must be a number or one for each channel, got None"):
+        T.normalize(t, None, [1])
+    with pytest.raises(TypeError, match="bytes become float32, which inplace=True cannot"):
+        T.normalize(pictures(dtype="uint8")[1], [0.5], [0.5], inplace=True)
     with pytest.raises(ArgumentError, match="must not be zero"):
         T.normalize(t, [1], [0])
