@@ -8,6 +8,7 @@ changed in between is looked at by `before`, and what is sent from the host is s
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -20,7 +21,7 @@ import numpy as np
 from gpunn.errors import GpunnError
 
 Array = Any
-_PACKAGE = str(Path(__file__).resolve().parent)
+_PACKAGE = f"{Path(__file__).resolve().parent}{os.sep}"
 
 
 class CaptureError(GpunnError, RuntimeError):

@@ -1,6 +1,7 @@
 """What is noted while a step runs, and what acts differently while it is recorded."""
 
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -84,3 +85,12 @@ def test_a_graph_does_not_seed():
         with pytest.raises(CaptureError, match="outside"):
             generator.set_state_array(random.Generator().get_state_array())
     assert generator.initial_seed() == 3
+
+
+def test_a_program_beside_the_package_is_the_users():
+    def program():
+        return capture.users_line()
+
+    beside = f"{Path(capture.__file__).parent}_train.py"
+    program.__code__ = program.__code__.replace(co_filename=beside)
+    assert f'File "{beside}"' in program()

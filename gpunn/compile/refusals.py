@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sysconfig
 from pathlib import Path
 from types import TracebackType
 
 from gpunn.capture import CaptureError, StaleError, line_at
 
-_PACKAGE = str(Path(__file__).resolve().parent.parent)
+_PACKAGE = f"{Path(__file__).resolve().parent.parent}{os.sep}"
 _WRAPPERS = ("call", "__call__", "named", "wrapped")  # say nothing about what is called
-_LIBRARIES = (_PACKAGE, *{sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")})
+_LIBRARIES = (_PACKAGE, *{sysconfig.get_paths()[name] + os.sep for name in ("stdlib", "purelib", "platlib")})
 
 FIXES = (
     (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import traceback
 from contextvars import ContextVar
@@ -15,7 +16,7 @@ from gpunn.errors import AnomalyError
 if TYPE_CHECKING:
     from gpunn.engine.graph import Node
 
-_PACKAGE = str(Path(__file__).resolve().parent.parent)
+_PACKAGE = f"{Path(__file__).resolve().parent.parent}{os.sep}"
 
 
 class Settings(NamedTuple):

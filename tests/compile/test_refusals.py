@@ -1,5 +1,7 @@
 """What cannot be captured: the error names the line, the operation and the fix."""
 
+from pathlib import Path
+
 import pytest
 
 import gpunn as gp
@@ -82,3 +84,16 @@ def test_refusals_are_told_apart():
     for error in (ValueError("captured"), RuntimeError("out of memory")):
         assert not refusals.is_refusal(error)
         assert refusals.explained(error) is error
+
+
+def test_a_program_beside_the_package_is_the_users(emulated):
+    def program(x):
+        return x.tolist()
+
+    beside = f"{Path(gp.__file__).parent}_train.py"
+    program.__code__ = program.__code__.replace(co_filename=beside)
+    run, x = gp.compile(program), gp.ones(2, device="cuda")
+    for _ in range(WARM_UPS):
+        run(x)
+    with pytest.raises(CaptureError, match=f'^File "{beside}"'):
+        run(x)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 import gpunn as gp
@@ -85,3 +87,12 @@ def test_what_can_hold_no_nan():
     assert not anomaly.has_nan(n.array) and anomaly.layer_path(()) == ""
     with gp.autograd.detect_anomaly(), pytest.raises(gp.errors.AnomalyError, match=r"input 0: shape \(1,\), min -1"):
         x.sqrt()
+
+
+def test_a_program_beside_the_package_is_the_users():
+    def program():
+        return anomaly.here().line
+
+    beside = f"{Path(gp.__file__).parent}_train.py"
+    program.__code__ = program.__code__.replace(co_filename=beside)
+    assert f'File "{beside}"' in program()
