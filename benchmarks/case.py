@@ -201,8 +201,8 @@ class Case:
 
     @property
     def reason(self) -> str:
-        """Why PyTorch is much faster, as far as anybody knows."""
-        return self.note or SOFTWARE.get(self.dtype, "nobody has looked into it")
+        """Why PyTorch is much faster; "" if that is not known: then `ceilings.told` says what was measured."""
+        return self.note or SOFTWARE.get(self.dtype, "")
 
     @property
     def bytes(self) -> int:

@@ -191,3 +191,12 @@ def bound(case: Case, timing: Timing, top: Ceilings, is_gpu: bool) -> str:
         return "launch"
     reached = share(case, timing, top)
     return "" if reached is None else reached[1]
+
+
+def told(bounded_by: str, reached: float | None) -> str:
+    """What was measured of a case that is slow and has no note: what bounds it, and how near it comes to that."""
+    if bounded_by == "launch":
+        return "no note; measured: its calls take the time, not the work in them"
+    if not bounded_by or reached is None:
+        return "no note, and nothing is counted that would tell"
+    return f"no note; measured: bound by {bounded_by}, {reached:.0%} of what this machine does at best"

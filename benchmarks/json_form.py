@@ -72,7 +72,8 @@ def _entry(result: Result, name: str, t: Timing, report: Report) -> dict[str, An
         entry |= _of_the_gpu(result, name, t)
     if name in result.sweep:
         entry["ms_by_batch"] = {str(batch): 1e3 * seconds for batch, seconds in result.sweep[name].items()}
-    entry["reason"] = case.reason
+    if case.reason:
+        entry["reason"] = case.reason
     return entry
 
 

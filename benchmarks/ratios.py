@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .ceilings import told
 from .compare import seconds
 from .report import SLOW
 from .tables import geometric_mean, markdown, number
@@ -36,8 +37,13 @@ def page(found: dict[str, Any], source: str) -> str:
     slow = [name for name in both if ratios[name] < SLOW]
     if slow:
         lines += ["", f"Below {SLOW:g}, and why:", ""]
-        lines += [f"- {name}: {both[name]['cpu'].get('reason', 'nobody has looked into it')}" for name in slow]
+        lines += [f"- {name}: {_reason(both[name]['cpu'])}" for name in slow]
     return "\n".join(lines) + "\n"
+
+
+def _reason(entry: dict[str, Any]) -> str:
+    found: str = entry.get("reason") or told(entry.get("bound", ""), entry.get("share_of_ceiling"))
+    return found
 
 
 def _means(both: dict[str, dict[str, dict[str, Any]]], ratios: dict[str, float]) -> list[str]:

@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import Any
 
-from .ceilings import Ceilings
+from .ceilings import Ceilings, bound, share, told
 from .measure import Result
 from .rows import RIVALS, by_batch, ratio, table
 from .tables import WIDTH, geometric_mean, number
@@ -108,7 +108,7 @@ def notes(report: Report) -> str:
     for result in report.results:
         found = ratio(result, "cpu", "torch")
         if found is not None and found < SLOW:
-            slow[f"{result.case.title}, {found:.2f}"] = result.case.reason
+            slow[f"{result.case.title}, {found:.2f}"] = result.case.reason or _measured(result, report)
     faults = {f"{r.case.title} in {name}": fault for r in report.results for name, fault in r.faults.items()}
     parts = []
     for title, said in ((f"below {SLOW:g} of PyTorch's speed on the CPU:", slow), ("failed:", faults)):
@@ -121,6 +121,15 @@ def notes(report: Report) -> str:
         told += " suffer less than times; --cpu-time leaves the waiting out."
         parts.append(textwrap.fill(told, WIDTH, subsequent_indent="  "))
     return "\n\n".join(parts)
+
+
+def _measured(result: Result, report: Report) -> str:
+    """What the times on the CPU say of a case without a note."""
+    top = report.ceilings.get("cpu")
+    if top is None:
+        return told("", None)
+    reached = share(result.case, result.times["cpu"], top)
+    return told(bound(result.case, result.times["cpu"], top, is_gpu=False), None if reached is None else reached[0])
 
 
 def _note(key: str, said: str) -> list[str]:

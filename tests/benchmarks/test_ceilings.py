@@ -5,7 +5,7 @@ import pytest
 import gpunn
 from benchmarks import ceilings as module
 from benchmarks.case import Case, Place
-from benchmarks.ceilings import Ceilings, Meter, Probe, bound, probes, share
+from benchmarks.ceilings import Ceilings, Meter, Probe, bound, probes, share, told
 from benchmarks.clock import Sample
 from benchmarks.measure import Timing
 from gpunn import emulator
@@ -159,3 +159,9 @@ def test_the_bound(t, is_gpu, by):
 
 def test_cases_of_calls_are_bound_by_calls():
     assert bound(case(calls=1), timing(1.0), TOP, is_gpu=False) == "launch"
+
+
+def test_what_the_measurement_tells_of_a_case_without_a_note():
+    assert told("launch", 0.5) == "no note; measured: its calls take the time, not the work in them"
+    assert told("", None) == told("memory", None) == "no note, and nothing is counted that would tell"
+    assert told("compute", 0.126) == "no note; measured: bound by compute, 13% of what this machine does at best"

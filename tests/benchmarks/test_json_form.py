@@ -47,7 +47,6 @@ def test_what_is_written():
         "bound": "compute",
         "share_of_ceiling": pytest.approx(0.2),
         "ms_by_batch": {"1": 500.0, "2": 1000.0, "4": 2000.0},
-        "reason": "nobody has looked into it",
     }
     gpu = by_name["matmul/cuda"]
     assert (gpu["enqueue_us"], gpu["transfer_in_ms"], gpu["transfer_out_ms"]) == (200.0, 4.0, 0.5)

@@ -25,14 +25,17 @@ def test_ratios_means_and_reasons():
         entry("y", "cpu", 8.0, reason="because"),
         entry("y", "torch", 1.0),
         entry("z", "cpu", 8.0),
+        entry("v", "cpu", 9.0, bound="memory", share_of_ceiling=0.25),
+        entry("v", "torch", 1.0),
     ]
     text = page({"context": CONTEXT, "benchmarks": entries}, "a.json")
     assert "A B, 1 thread each; PyTorch 2.0, NumPy 2.4 with openblas; gpunn abc; 2026-01-02." in text
     assert "--json a.json" in text
-    assert "| ops/a | 2 | 0.25 | 0.12 y |" in text
+    assert "| ops/a | 3 | 0.19 | 0.11 v |" in text
     assert "| x | 2.00 | 1.00 | 0.50 | 1e-07 |" in text and "| y | 8.00 | 1.00 | 0.12 | - |" in text
     assert "| z |" not in text
-    assert text.endswith("Below 0.2, and why:\n\n- y: because\n")
+    measured = "no note; measured: bound by memory, 25% of what this machine does at best"
+    assert text.endswith(f"Below 0.2, and why:\n\n- y: because\n- v: {measured}\n")
 
 
 def test_nanoseconds_are_shown_as_milliseconds():

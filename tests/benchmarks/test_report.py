@@ -3,10 +3,10 @@
 import pytest
 
 from benchmarks.case import Case
-from benchmarks.ceilings import Ceilings
+from benchmarks.ceilings import Ceilings, share
 from benchmarks.measure import Result, Timing
 from benchmarks.report import header, kernels, notes, summary, text
-from tests.benchmarks.made_up import ADD, CALLS, MATMUL, MISSING, STEP, full, report, result
+from tests.benchmarks.made_up import ADD, CALLS, MATMUL, MISSING, STEP, TOPS, full, report, result
 
 CONTEXT = {
     "date": "2026-01-02",
@@ -91,8 +91,10 @@ def test_slow_cases_have_a_reason():
     slow, why = result(ADD, "cpu"), Case("exp", None, note="one core")
     slow.times["torch"] = Timing(0.002, 0.002, 0.002, 1)
     other = Result(why, slow.times)
-    lines = notes(report([slow, other])).splitlines()
-    assert lines[1:3] == ["  add, 0.10: nobody has looked into it", "  exp, 0.10: one core"]
+    lines = notes(report([slow, other], tops={})).splitlines()
+    assert lines[1:3] == ["  add, 0.10: no note, and nothing is counted that would tell", "  exp, 0.10: one core"]
+    reached = share(ADD, slow.times["cpu"], TOPS["cpu"])[0]
+    assert f"bound by memory, {reached:.0%} of what this" in notes(report([slow])).splitlines()[1]
     assert notes(report([result(ADD, "cpu", "torch")])) == ""
 
 
