@@ -12,7 +12,7 @@ from gpunn import backend, dtypes, engine
 from gpunn.backend import device
 from gpunn.dtypes import dtype
 from gpunn.engine import Variable
-from gpunn.errors import ArgumentTypeError, GraphError
+from gpunn.errors import ArgumentTypeError, DtypeError, GraphError
 from gpunn.ops.shape.conversion import detach
 from gpunn.random import Generator
 from gpunn.tensor.activation import ActivationMethods
@@ -135,6 +135,8 @@ class Tensor(
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise ArgumentTypeError(f"data: expected a Tensor, got {type(value).__name__}")
+        if self.requires_grad and not value.is_floating_point():
+            raise DtypeError(f"data: a tensor that requires gradients must be of a floating dtype, got {value.dtype}")
         self.array = value.array
 
     def _is_view(self) -> bool:

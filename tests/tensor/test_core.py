@@ -102,3 +102,14 @@ def test_views_say_that_they_are_views():
     assert x[1:]._is_view()
     assert x[1:]._base is x
     assert not (x + 1)._is_view()
+
+
+def test_data_of_what_requires_gradients_is_floating(device):
+    x = gp.ones(2, device=device, requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"must be of a floating dtype, got gpunn\.int64"):
+        x.data = gp.ones(3, dtype=gp.int64, device=device)
+    x.data = gp.ones(3, dtype=gp.float64, device=device)
+    assert x.dtype is gp.float64 and x.shape == (3,)
+    y = gp.ones(2, device=device)
+    y.data = gp.ones(3, dtype=gp.int64, device=device)
+    assert y.dtype is gp.int64
