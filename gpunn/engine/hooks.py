@@ -30,10 +30,13 @@ class Hooks(dict[int, Any]):
 
     __slots__ = ("__weakref__",)
 
-    def add(self, hook: Any) -> RemovableHandle:
-        """Put `hook` at the end."""
+    def add(self, hook: Any, prepend: bool = False) -> RemovableHandle:
+        """Put `hook` at the end, or before all others."""
         handle = RemovableHandle(self)
         self[handle.id] = hook
+        if prepend:
+            for key in list(self)[:-1]:
+                self[key] = self.pop(key)  # move it behind the new one
         return handle
 
 

@@ -26,12 +26,7 @@ class ModuleHooks:
     _hooks: dict[str, Hooks]
 
     def _add_hook(self, kind: str, hook: Hook, prepend: bool = False) -> RemovableHandle:
-        hooks = self._hooks.setdefault(kind, Hooks())
-        handle = hooks.add(hook)
-        if prepend:
-            for key in list(hooks)[:-1]:
-                hooks[key] = hooks.pop(key)  # move it behind the new one
-        return handle
+        return self._hooks.setdefault(kind, Hooks()).add(hook, prepend)
 
     def _hooks_of(self, kind: str) -> list[tuple[int, Hook]]:
         return list(self._hooks.get(kind, {}).items())

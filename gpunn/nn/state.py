@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from gpunn import engine
-from gpunn.errors import ArgumentTypeError, GpunnError
+from gpunn.errors import ArgumentTypeError, GpunnError, GraphError
 from gpunn.nn.hooks import ModuleHooks
 from gpunn.nn.parameter import Parameter
 from gpunn.nn.tree import ModuleTree
@@ -73,8 +73,19 @@ class ModuleState(ModuleHooks, ModuleTree):
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         for name, tensor in self._own_state():
             destination[prefix + name] = tensor if keep_vars else tensor.detach()
-        if hasattr(self, "get_extra_state"):
+        if type(self).get_extra_state is not ModuleState.get_extra_state:
             destination[prefix + EXTRA_STATE] = self.get_extra_state()
+
+    def get_extra_state(self) -> Any:
+        """What the state dict holds beside tensors, under "_extra_state": for modules that have such a method."""
+        raise GraphError(
+            f"{type(self).__name__}.get_extra_state: there is none; define it, and set_extra_state, to have more in "
+            "the state dict"
+        )
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take over what `get_extra_state` has given, when a state dict is loaded: for modules that have it."""
+        raise GraphError(f"{type(self).__name__}.set_extra_state: there is none; define it beside get_extra_state")
 
     def _own_state(self) -> Iterator[tuple[str, Tensor]]:
         for name, tensor in itertools.chain(self._parameters.items(), self._buffers.items()):
@@ -130,7 +141,7 @@ class ModuleState(ModuleHooks, ModuleTree):
                 plan.append(functools.partial(self._load, name, state_dict[key], local_metadata["assign"]))
             else:
                 error_msgs.append(problem)
-        if hasattr(self, "set_extra_state"):
+        if type(self).set_extra_state is not ModuleState.set_extra_state:
             if prefix + EXTRA_STATE in state_dict:
                 plan.append(functools.partial(self.set_extra_state, state_dict[prefix + EXTRA_STATE]))
             else:
@@ -152,7 +163,7 @@ class ModuleState(ModuleHooks, ModuleTree):
 
     def _state_keys(self, path: str) -> list[str]:
         names = [name for name, _ in self._own_state()]
-        if hasattr(self, "set_extra_state"):
+        if type(self).set_extra_state is not ModuleState.set_extra_state:
             names.append(EXTRA_STATE)
         return [f"{path}.{name}" if path else name for name in names]
 

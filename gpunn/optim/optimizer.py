@@ -9,10 +9,11 @@ from typing import Any, ClassVar, TypeAlias
 
 from gpunn import capture, dtypes, engine
 from gpunn.backend import Array, array_module, cache_pieces, device_of, placed_on
-from gpunn.engine import Hooks, RemovableHandle, bump, quietly
-from gpunn.errors import ArgumentError, ArgumentTypeError, GraphError, ShapeError, UnsupportedError
+from gpunn.engine import Hooks, bump, quietly
+from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError, UnsupportedError
 from gpunn.ops.creation import tensor
 from gpunn.optim import one_launch
+from gpunn.optim.hooks import OptimizerHooks
 from gpunn.optim.one_launch import Job, OneLaunch
 from gpunn.optim.options import options_of
 from gpunn.optim.parameters import are_alike, check_params, fitted, listed
@@ -22,7 +23,7 @@ from gpunn.tensor import Tensor
 Params: TypeAlias = "Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]"
 
 
-class Optimizer:
+class Optimizer(OptimizerHooks):
     """Changes parameters along their gradients. Subclasses give `update`, which changes one parameter.
 
     `param_groups` is a list of dicts: "params" and the options that hold for them. `state` maps each parameter to a
@@ -142,14 +143,9 @@ class Optimizer:
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient. `closure`, if given, computes the loss first; it is returned."""
         args: tuple[Any, ...] = (self,) if closure is None else (self, closure)
-        kwargs: dict[str, Any] = {}
-        for hook in list(self._hooks.get("pre", {}).values()):
-            found = hook(self, args, kwargs)
-            if found is not None and not (isinstance(found, tuple) and len(found) == 2):
-                raise GraphError(f"step: a pre-hook must return None or a tuple (args, kwargs), but got {found!r}")
-            args, kwargs = (args, kwargs) if found is None else found
+        args, kwargs = self._arguments_after_hooks(args)
         loss = self._step(*args[1:], **kwargs)
-        for hook in list(self._hooks.get("post", {}).values()):
+        for hook in self._hooks_of("post"):
             hook(self, args, kwargs)
         return loss
 
@@ -234,14 +230,17 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """{"state": {number: tensors}, "param_groups": options with parameters as numbers}."""
+        for hook in self._hooks_of("state_dict_pre"):
+            hook(self)
         numbers = {id(p): i for i, p in enumerate(self._all_params())}
         groups = [{**{k: v for k, v in g.items() if k != "params"}, "params": [numbers[id(p)] for p in g["params"]]}
                   for g in self.param_groups]  # fmt: skip
         state = {numbers[id(p)]: dict(s) for p, s in self.state.items() if id(p) in numbers}
-        return {"state": dict(sorted(state.items())), "param_groups": groups}
+        return self._replaced("state_dict", {"state": dict(sorted(state.items())), "param_groups": groups})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over options and state from what `state_dict` gave; nothing changes if they do not fit."""
+        state_dict = self._replaced("load_pre", dict(state_dict))
         groups = state_dict["param_groups"]
         if len(groups) != len(self.param_groups):
             raise ArgumentError(
@@ -260,20 +259,11 @@ class Optimizer:
         options = [copy.deepcopy({k: v for k, v in g.items() if k != "params"}) for g in groups]
         self.param_groups = [{**mine, **theirs} for mine, theirs in zip(self.param_groups, options, strict=True)]
         self.state = defaultdict(dict, state)
+        for hook in self._hooks_of("load_post"):
+            hook(self)
 
     def _all_params(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]
-
-    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(optimizer, args, kwargs)` before each step; it may return another (args, kwargs).
-
-        `args` is (optimizer,) or (optimizer, closure).
-        """
-        return self._hooks.setdefault("pre", Hooks()).add(hook)
-
-    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(optimizer, args, kwargs)` after each step."""
-        return self._hooks.setdefault("post", Hooks()).add(hook)
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]

@@ -86,3 +86,10 @@ def test_errors_of_hooks_after_accumulation():
     x.register_post_accumulate_grad_hook(lambda p: 5)
     with pytest.raises(TypeError, match="must return None"):
         (x * 2).backward()
+
+
+def test_a_hook_before_all_others():
+    hooks = Hooks()
+    for name in "abc":
+        hooks.add(name, prepend=name != "b")
+    assert list(hooks.values()) == ["c", "a", "b"]

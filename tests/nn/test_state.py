@@ -237,3 +237,11 @@ def test_arguments_in_order():
         assert layer.state_dict(found, "a.", True) is found
     assert list(found) == ["a.weight", "a.bias"]
     assert found["a.weight"] is layer.weight
+
+
+def test_modules_without_extra_state_say_so():
+    layer = nn.Linear(2, 2)
+    assert "_extra_state" not in layer.state_dict()
+    for call in (layer.get_extra_state, lambda: layer.set_extra_state(1)):
+        with pytest.raises(RuntimeError, match="there is none"):
+            call()
