@@ -31,10 +31,14 @@ class Cholesky(Function):
 
     def forward_numpy(self, a: Array) -> Array:
         with told_by_lapack(self.op, a, PROBLEM, self.is_indefinite):
-            return np.linalg.cholesky(a)
+            lower = np.linalg.cholesky(a)
+        return self.checked(a, lower)
 
     def forward_cuda(self, a: Array) -> Array:
-        lower = array_module(a).linalg.cholesky(a)
+        return self.checked(a, array_module(a).linalg.cholesky(a))
+
+    def checked(self, a: Array, lower: Array) -> Array:
+        """`lower` unless there is a NaN on its diagonal, which cuSOLVER leaves without a word, and LAPACK for NaN."""
         bad = ~(lower.diagonal(0, -2, -1) > 0).all(axis=-1)
         if bad.any():
             raise failure(self.op, a, PROBLEM, bad)

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -83,3 +85,14 @@ def test_errors_of_what_a_factor_solves():
         gp.cholesky_inverse(gp.zeros(2, 2))
     with pytest.raises(RuntimeError, match="do not broadcast"):
         gp.cholesky_solve(gp.ones(2, 3, 1), gp.ones(4, 3, 3))
+
+
+def test_nan_has_no_factor(device):
+    good = gp.eye(2, device=device)
+    for place in ((0, 0), (1, 0), (1, 1)):
+        bad = good.clone()
+        bad[place] = math.nan
+        with pytest.raises(RuntimeError, match="not positive-definite"):
+            gp.linalg.cholesky(gp.stack([good, bad]))
+    good[0, 1] = math.nan  # in the triangle that is not read
+    assert gp.linalg.cholesky(good).tolist() == [[1.0, 0.0], [0.0, 1.0]]
