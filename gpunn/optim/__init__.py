@@ -2,6 +2,7 @@
 
 from gpunn.optim import lr_scheduler as lr_scheduler
 from gpunn.optim import swa_utils as swa_utils
+from gpunn.optim.adafactor import Adafactor as Adafactor
 from gpunn.optim.adam import Adam as Adam
 from gpunn.optim.adam import AdamW as AdamW
 from gpunn.optim.adam_variants import Adamax as Adamax
@@ -12,6 +13,7 @@ from gpunn.optim.adaptive import Adagrad as Adagrad
 from gpunn.optim.adaptive import RMSprop as RMSprop
 from gpunn.optim.asgd import ASGD as ASGD
 from gpunn.optim.lbfgs import LBFGS as LBFGS
+from gpunn.optim.muon import Muon as Muon
 from gpunn.optim.optimizer import Optimizer as Optimizer
 from gpunn.optim.rprop import Rprop as Rprop
 from gpunn.optim.sgd import SGD as SGD

@@ -229,3 +229,22 @@ def error(ours: Any, case: Any) -> str | None:
             optimizer.step()
 
     return checks.must_raise(act, case.error_type(case.error_regex), twins)
+
+
+@pytest.mark.parametrize("settings", [{}, {"nesterov": False}, {"lr": 0.1, "adjust_lr_fn": "match_rms_adamw"}], ids=str)
+@pytest.mark.parametrize("shape", [(4, 4), (9, 3), (3, 16)])
+def test_muon(settings: dict[str, Any], shape: tuple[int, int]) -> None:
+    """Its directions are rounded to bfloat16 after each product, and products are added up in other orders."""
+    paths = []
+    for lib in (torch, gp):
+        torch.manual_seed(0)
+        start, targets = torch.randn(shape, dtype=FLOAT64), torch.randn((5, *shape), dtype=FLOAT64)
+        p, goals = (start, targets) if lib is torch else [x.to(Twins.device) for x in Twins().of([start, targets])]
+        p = p.detach().clone().requires_grad_()
+        optimizer = lib.optim.Muon([p], **settings)
+        for goal in goals:
+            optimizer.zero_grad()
+            ((p - goal) ** 2).sum().backward()
+            optimizer.step()
+        paths.append(np.array([p.tolist(), optimizer.state[p]["momentum_buffer"].tolist()]))
+    np.testing.assert_allclose(paths[1], paths[0], atol=0.03 * settings.get("lr", 1e-3))
