@@ -159,7 +159,7 @@ def _differentiable(result: Any) -> list[Any]:
     """The tensors in `result` that require gradients, each with a node of its own even if it is an argument."""
     found: list[Any] = []
     _mapped(result, found.append)
-    return [x.expand(*x.shape) for x in found if x.requires_grad]
+    return [x.expand(x.shape) for x in found if x.requires_grad]
 
 
 def _mapped(result: Any, change: Callable[[Tensor], Any]) -> Any:

@@ -238,3 +238,9 @@ def test_determinism_check():
     with pytest.raises(ValueError, match="only supported when use_reentrant=False"):
         checkpoint(gp.exp, x, use_reentrant=True, debug=True)
     same(checkpoint(gp.exp, x, debug=True, early_stop=False), x.exp())
+
+
+def test_a_loss_of_no_dimensions(device):
+    x = gp.tensor([1.0, 2.0], device=device, requires_grad=True)
+    checkpoint(lambda t: (t * t).sum(), x).backward()
+    assert x.grad.tolist() == [2, 4]
