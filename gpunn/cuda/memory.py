@@ -26,7 +26,9 @@ def mem_get_info(device: DeviceLike = None) -> tuple[int, int]:
 
 
 def memory_allocated(device: DeviceLike = None) -> int:
-    """Bytes that tensors hold on a GPU."""
+    """Bytes that tensors hold on a GPU; 0 where there is none, as of the next three."""
+    if not is_available():
+        return 0
     cupy = backend.cuda_module()
     with cupy.cuda.Device(number(device)):
         return int(cupy.get_default_memory_pool().used_bytes())
@@ -34,6 +36,8 @@ def memory_allocated(device: DeviceLike = None) -> int:
 
 def memory_reserved(device: DeviceLike = None) -> int:
     """Bytes that CuPy's memory pool has taken from a GPU."""
+    if not is_available():
+        return 0
     cupy = backend.cuda_module()
     with cupy.cuda.Device(number(device)):
         return int(cupy.get_default_memory_pool().total_bytes())
@@ -45,11 +49,13 @@ def max_memory_allocated(device: DeviceLike = None) -> int:
     Allocations are counted, of this thread, from the first call of either function on, which costs each about a
     microsecond. For the time before, the answer is what the pool has taken: a bound from above.
     """
-    return _watched(number(device))[0]
+    return _watched(number(device))[0] if is_available() else 0
 
 
 def max_memory_reserved(device: DeviceLike = None) -> int:
     """The most bytes that CuPy's memory pool had from a GPU at once, since `reset_peak_memory_stats`."""
+    if not is_available():
+        return 0
     at = number(device)
     return max(_reserved.get(at, 0), memory_reserved(at))
 
@@ -74,7 +80,12 @@ def empty_cache() -> None:
 
 
 def memory_stats(device: DeviceLike = None) -> dict[str, int]:
-    """Bytes under PyTorch's keys: "allocated_bytes.all.current", its ".peak", and the same of "reserved_bytes"."""
+    """Bytes under PyTorch's keys: "allocated_bytes.all.current", its ".peak", and the same of "reserved_bytes".
+
+    {} where there is no GPU.
+    """
+    if not is_available():
+        return {}
     at = number(device)
     return {
         "allocated_bytes.all.current": memory_allocated(at),

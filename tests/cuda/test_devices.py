@@ -53,17 +53,20 @@ def test_names_are_bytes_or_text(monkeypatch):
     assert cuda.get_device_name() == "GPU 0"
 
 
+NOTHING_WITHOUT = [  # a GPU: as in PyTorch, whose programs print them wherever they run
+    cuda.memory_allocated,
+    cuda.memory_reserved,
+    cuda.max_memory_allocated,
+    cuda.max_memory_reserved,
+    cuda.memory_stats,
+]
 ABOUT_A_DEVICE = [
     cuda.set_device,
     cuda.get_device_name,
     cuda.synchronize,
     cuda.mem_get_info,
-    cuda.memory_allocated,
-    cuda.memory_reserved,
-    cuda.max_memory_allocated,
-    cuda.max_memory_reserved,
+    *NOTHING_WITHOUT,
     cuda.reset_peak_memory_stats,
-    cuda.memory_stats,
     cuda.memory_summary,
     lambda device: cuda.set_per_process_memory_fraction(0.5, device),
     cuda.get_device_capability,
@@ -165,11 +168,16 @@ def test_without_a_gpu_there_is_nothing_to_use():
     assert cuda.get_rng_state_all() == []
     cuda.empty_cache()
     cuda.manual_seed(3)
+    assert [function("cuda:0") for function in NOTHING_WITHOUT] == [0, 0, 0, 0, {}]
 
 
 @pytest.mark.usefixtures("no_gpu")
 @pytest.mark.parametrize(
-    "function", [*[lambda f=f: f("cuda:0") for f in ABOUT_A_DEVICE], cuda.current_device, cuda.init]
+    "function",
+    [
+        *[lambda f=f: f("cuda:0") for f in ABOUT_A_DEVICE if f not in NOTHING_WITHOUT],
+        *(cuda.current_device, cuda.init),
+    ],
 )
 def test_without_a_gpu_the_error_says_how_to_get_one(function):
     with pytest.raises(DeviceError, match=r'device "cuda" is not available: CuPy is not installed.*pip install'):
