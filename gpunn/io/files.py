@@ -33,6 +33,7 @@ MapLocation: TypeAlias = "backend.DeviceLike | dict[str, str] | Callable[[Tensor
 
 FORMAT = 1
 _KEY, _CHECKSUM, _SUFFIX = "gpunn", "gpunn_crc32", ".gpunn-tmp"
+_OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # its magic number, pickled
 _DTYPES: dict[str, Any] = {
     "BOOL": np.bool_, "U8": np.uint8, "I8": np.int8, "I16": np.int16, "I32": np.int32, "I64": np.int64,
     "F16": np.float16, "BF16": ml_dtypes.bfloat16, "F32": np.float32, "F64": np.float64,
@@ -115,6 +116,11 @@ def _ordered(content: bytes) -> tuple[bytes, memoryview]:
 
 
 def _load_safetensors(content: bytes, place: Callable[[Tensor, str], Tensor], trusting: bool) -> Any:
+    if content.startswith(_OLD_TORCH):
+        raise FileFormatError(
+            "load: a file in PyTorch's form of before 1.6, which is pickle only; write it anew with PyTorch: "
+            "torch.save(torch.load(path), path)"
+        )
     try:
         entries: Any = deserialize(content)  # type: ignore[no-untyped-call]
     except Exception as error:  # the library's own error class, which is not a subclass of anything narrower

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import pickle
 import platform
 import signal
 import stat
@@ -185,6 +186,11 @@ def test_forged_structures(text, complaint):
 def test_other_files(content):
     with pytest.raises(FileFormatError, match="not a file that"):
         load(content)
+
+
+def test_pytorchs_form_of_old_is_told_apart():
+    with pytest.raises(FileFormatError, match=r"form of before 1\.6, which is pickle only"):
+        load(pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2) + b"more")
 
 
 @pytest.mark.parametrize("name", ["fsync", "replace", "write"])

@@ -105,7 +105,10 @@ class WeightedRandomSampler(Sampler[int]):
             raise ArgumentError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
         if not isinstance(replacement, bool):
             raise ArgumentError(f"replacement should be a boolean value, but got replacement={replacement}")
-        self.weights = np.asarray([float(w) for w in weights], np.float64)
+        try:
+            self.weights = np.asarray([float(w) for w in weights], np.float64)
+        except (TypeError, ValueError):
+            self.weights = np.zeros(0)  # rows, texts or None among them
         if (self.weights < 0).any() or not 0 < self.weights.sum() < np.inf:
             raise ArgumentError("weights should be a 1d sequence of finite, non-negative numbers, not all zero")
         if not replacement and num_samples > int((self.weights > 0).sum()):

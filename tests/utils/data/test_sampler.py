@@ -78,6 +78,7 @@ def test_batches():
         (lambda: WeightedRandomSampler([1.0, 0.0], 2, replacement=False), "cannot draw 2"),
         (lambda: WeightedRandomSampler([float("inf"), 1.0], 1), "finite"),
         (lambda: WeightedRandomSampler([float("nan"), 1.0], 1), "finite"),
+        (lambda: WeightedRandomSampler([[1.0, 2.0]], 1), "1d sequence"),
         (lambda: list(RandomSampler([], num_samples=3)), "empty dataset"),
         (lambda: list(RandomSampler([], True, 3)), "empty dataset"),
         (lambda: BatchSampler(range(3), 0, False), "batch_size"),
