@@ -115,6 +115,14 @@ CASES: dict[str, Case] = {
     "logsumexp": (gp.logsumexp, lambda: [x(4, 6), 1]),
     "norm": (gp.norm, lambda: [x(4, 6), 2, 1]),
     "dist": (gp.dist, lambda: [x(4, 6), x(4, 6)]),
+    **{
+        f"{name}-{size}": (lambda a, name=name: getattr(gp, name)(a, 0), lambda size=size: [x(size, 4)])
+        for name in ("sum", "mean", "var", "std")
+        for size in (6, 5000)
+    },
+    "sum-all": (gp.sum, lambda: [x(2, 3, 4)]),
+    "sum-channels": (lambda a: a.sum((0, 2, 3)), lambda: [x(40, 4, 5, 5)]),
+    "add-bias": (gp.add, lambda: [x(5000, 4), x(4)]),
     "tril": (gp.tril, lambda: [x(4, 6)]),
     "index": (lambda a, i: a[i], lambda: [x(4, 6), labels(4, 5)]),
     "gather": (gp.gather, lambda: [x(4, 6), 1, labels(6, 4, 2)]),

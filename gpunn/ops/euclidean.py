@@ -35,7 +35,7 @@ def gradients(grad: Array, a: Array, b: Array, y: Array, needs: tuple[bool, ...]
     if needs[0]:
         found.append(_gradient(left, shares @ right, sums, a))
     if needs[1]:
-        batches, n, m = math.prod(y.shape[:-2]), *y.shape[-2:]
+        batches, (n, m) = math.prod(y.shape[:-2]), y.shape[-2:]
         sums = cupy.empty((*y.shape[:-2], m), left.dtype)
         threads = batches * -(-m // WARP) * 8 * WARP
         kernels.launch(FILE, "euclidean_column_sums", threads, (sums, shares, batches, n, m))

@@ -8,9 +8,11 @@ import numpy as np
 
 from gpunn import dtypes
 from gpunn.backend import Array, array_module
+from gpunn.engine import Function, is_grad_enabled
 from gpunn.errors import ArgumentTypeError, DtypeError
 from gpunn.ops.reduction.accumulate import moments, reduced_size
 from gpunn.ops.reduction.arguments import Dims, array_of, numpy_names
+from gpunn.ops.reduction.line_sums import deviation, deviation_gradient
 from gpunn.ops.reduction.subgradient import ratio
 from gpunn.ops.reduction.sums import Mean, Reduction
 from gpunn.ops.shape.dims import several_dims
@@ -30,6 +32,7 @@ class Moments(Reduction):
         super().__init__(axes, keepdim)
         self.correction = correction
         self.moments_of = moments
+        self.mean: Array | None = None  # of a GPU
 
     def forward_numpy(self, x: Array) -> Any:
         self.moments_of = _moments_in_range  # on the CPU PyTorch adds up in float64, on a GPU in float32
@@ -42,11 +45,33 @@ class Moments(Reduction):
         var = squares / np.float64(max(0.0, self.freedom))
         return (var, mean) if self.keepdim else (var.squeeze(self.axes), mean.squeeze(self.axes))
 
-    def grad_of_var(self, grad: Tensor) -> Tensor:
-        """grad · 2 (x - mean) / (n - correction), infinite where the variance is."""
+    def on_gpu(self, x: Array, is_root: bool) -> tuple[Array, Array]:
+        """The variance, or its root, and the mean, by kernels; the mean is kept for the gradient."""
+        self.shape, self.freedom = x.shape, reduced_size(x.shape, self.axes) - self.correction
+        first, self.mean = deviation(x, self.axes, self.freedom, is_root)
+        return (first, self.mean) if self.keepdim else (first.squeeze(self.axes), self.mean.squeeze(self.axes))
+
+    def slope(self, grad: Tensor, root: Tensor | None = None) -> Tensor:
+        """grad · 2 (x - mean) / (n - correction), infinite where the variance is; if `root` is given, whose gradient
+        `grad` is then, divided by 2 root, and 0 where that is 0."""
         x = self.saved(0)
-        deviation = x - Mean(self.axes, keepdim=True)(x)
-        return self.spread(grad) * (deviation * (2 / self.freedom if self.freedom else np.inf))
+        if self.mean is not None and not is_grad_enabled():
+            result: Tensor = DeviationGradient(self.axes, self.freedom, self.mean)(grad, x, root)
+            return result
+        if root is not None:
+            grad = ratio(grad, root * 2)
+        difference = x - Mean(self.axes, keepdim=True)(x)
+        return self.spread(grad) * (difference * (2 / self.freedom if self.freedom else np.inf))
+
+
+class DeviationGradient(Function):
+    """What `Moments.slope` says, by a kernel. Its own derivative is never asked for."""
+
+    def __init__(self, axes: tuple[int, ...], freedom: float, mean: Array) -> None:
+        self.axes, self.freedom, self.mean = axes, freedom, mean
+
+    def forward_cuda(self, grad: Array, x: Array, root: Array | None) -> Array:
+        return deviation_gradient(grad, x, root, self.mean, self.axes, self.freedom)
 
 
 class Var(Moments):
@@ -55,8 +80,11 @@ class Var(Moments):
     def reduce(self, x: Array) -> Array:
         return self.var_and_mean(x)[0].astype(x.dtype)
 
+    def forward_cuda(self, x: Array) -> Array:
+        return self.on_gpu(x, is_root=False)[0] if x.size else self.forward(x)
+
     def backward(self, grad: Tensor) -> Tensor:
-        return self.grad_of_var(grad)
+        return self.slope(grad)
 
 
 class Std(Moments):
@@ -67,18 +95,29 @@ class Std(Moments):
     def reduce(self, x: Array) -> Array:
         return array_module(x).sqrt(self.var_and_mean(x)[0]).astype(x.dtype)
 
+    def forward_cuda(self, x: Array) -> Array:
+        return self.on_gpu(x, is_root=True)[0] if x.size else self.forward(x)
+
     def backward(self, grad: Tensor) -> Tensor:
-        return self.grad_of_var(ratio(grad, self.saved_output() * 2))
+        return self.slope(grad, self.saved_output())
 
 
 class VarMean(Moments):
     """The variance and the mean, from one pass over both."""
 
     takes_none = True
+    is_root = False
 
     def reduce(self, x: Array) -> tuple[Array, Array]:
         var, mean = self.var_and_mean(x)
-        return var.astype(x.dtype), mean.astype(x.dtype)
+        first = array_module(x).sqrt(var) if self.is_root else var
+        return first.astype(x.dtype), mean.astype(x.dtype)
+
+    def forward_cuda(self, x: Array) -> Any:
+        if not x.size:
+            return self.forward(x)
+        first, mean = self.on_gpu(x, self.is_root)
+        return first, mean.astype(x.dtype)
 
     def backward(self, grad: Tensor | None, grad_mean: Tensor | None) -> tuple[Tensor | None]:
         total = None if grad is None else self.grad_of_first(grad)
@@ -89,20 +128,17 @@ class VarMean(Moments):
 
     def grad_of_first(self, grad: Tensor) -> Tensor:
         """The gradient of the input from that of the first output."""
-        return self.grad_of_var(grad)
+        return self.slope(grad)
 
 
 class StdMean(VarMean):
     """The standard deviation and the mean."""
 
     saves_output = True
-
-    def reduce(self, x: Array) -> tuple[Array, Array]:
-        var, mean = self.var_and_mean(x)
-        return array_module(x).sqrt(var).astype(x.dtype), mean.astype(x.dtype)
+    is_root = True
 
     def grad_of_first(self, grad: Tensor) -> Tensor:
-        return self.grad_of_var(ratio(grad, self.saved_output() * 2))
+        return self.slope(grad, self.saved_output())
 
 
 @numpy_names

@@ -12,6 +12,7 @@ from gpunn.errors import DtypeError, UnsupportedError
 from gpunn.ops.arithmetic.elementwise import masked
 from gpunn.ops.reduction.accumulate import accumulated, reduced_size, total, widened
 from gpunn.ops.reduction.arguments import Dims, array_of, numpy_names
+from gpunn.ops.reduction.line_sums import sums
 from gpunn.ops.shape.conversion import cast
 from gpunn.ops.shape.dims import several_dims
 
@@ -65,6 +66,10 @@ class Sum(Reduction):
     def reduce(self, x: Array) -> Array:
         return total(x, self.axes, self.keepdim, None if self.dtype is None else self.dtype.numpy)
 
+    def forward_cuda(self, x: Array) -> Array:
+        self.shape = x.shape
+        return sums(x, self.axes, self.keepdim) if x.dtype.kind in "fV" else self.reduce(x)
+
     def backward(self, grad: Tensor) -> Tensor:
         return self.spread(grad)
 
@@ -89,6 +94,10 @@ class Mean(Reduction):
     def reduce(self, x: Array) -> Array:
         self.count = reduced_size(x.shape, self.axes)
         return (accumulated(x, self.axes, self.keepdim) / self.count).astype(x.dtype, copy=False)
+
+    def forward_cuda(self, x: Array) -> Array:
+        self.shape, self.count = x.shape, reduced_size(x.shape, self.axes)
+        return sums(x, self.axes, self.keepdim, float(self.count))
 
     def backward(self, grad: Tensor) -> Tensor:
         return self.spread(grad / self.count) if self.count else self.spread(grad)

@@ -13,6 +13,7 @@ from gpunn.errors import ArgumentTypeError, ShapeError
 from gpunn.ops.arithmetic.promotion import broadcast_shape
 from gpunn.ops.reduction.accumulate import total
 from gpunn.ops.reduction.arguments import array_of
+from gpunn.ops.reduction.line_sums import sums
 from gpunn.ops.shape.dims import ints
 
 if TYPE_CHECKING:
@@ -43,11 +44,18 @@ class SumToSize(Function):
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
 
-    def forward(self, x: Array) -> Array:
+    def forward_numpy(self, x: Array) -> Array:
+        return total(x, self.axes(x), dtype=x.dtype).reshape(self.shape)
+
+    def forward_cuda(self, x: Array) -> Array:
+        return sums(x, self.axes(x)).reshape(self.shape) if x.dtype.kind in "fV" else self.forward_numpy(x)
+
+    def axes(self, x: Array) -> tuple[int, ...]:
+        """Those to add up."""
         self.was = x.shape
         added = x.ndim - len(self.shape)
         stretched = [d + added for d, n in enumerate(self.shape) if n == 1 and x.shape[d + added] != 1]
-        return total(x, (*range(added), *stretched), dtype=x.dtype).reshape(self.shape)
+        return *range(added), *stretched
 
     def backward(self, grad: Tensor) -> Tensor:
         return Expand(self.was)(grad)

@@ -9,6 +9,7 @@ import numpy as np
 from gpunn.kernels import source
 from tests.emulator.launching import Kernels
 from tests.kernels import test_reduce as reduce
+from tests.kernels import test_sums as sums
 from tests.kernels.mutation_runs.run import Run
 
 
@@ -29,4 +30,5 @@ def _reductions() -> Any:
 
 RUNS: dict[str, list[Run]] = {
     "reduce.cuh": [_reductions],
+    "reduction/sums.cu": sums.mutation_runs(),
 }
