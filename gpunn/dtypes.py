@@ -85,6 +85,11 @@ def of(array: Any) -> dtype:
         raise DtypeError(f"gpunn has no dtype for arrays of {array.dtype}; it has {', '.join(_BY_NAME)}") from None
 
 
+def given_or_default(given: Any) -> dtype:
+    """`given` as a gpunn dtype; the default type of floating numbers for None."""
+    return get_default_dtype() if given is None else as_dtype(given)
+
+
 def as_dtype(given: Any) -> dtype:
     """`given` (a gpunn dtype, a NumPy dtype, or Python's bool, int, float) as a gpunn dtype."""
     if isinstance(given, dtype):

@@ -125,3 +125,12 @@ def test_limits_show_their_numbers():
         "finfo(resolution=0.001, min=-65504, max=65504, eps=0.000976562, smallest_normal=6.10352e-05, "
         "tiny=6.10352e-05, dtype=float16)"
     )
+
+
+def test_given_or_default():
+    assert dtypes.given_or_default(None) is gp.float32 and dtypes.given_or_default(np.int8) is gp.int8
+    gp.set_default_dtype(gp.float64)
+    try:
+        assert dtypes.given_or_default(None) is gp.float64
+    finally:
+        gp.set_default_dtype(gp.float32)

@@ -72,7 +72,7 @@ def empty(
     """A tensor of the given size, whose elements are whatever was in that memory."""
     shape = new_shape("empty", sizes, size)
     order = layout_order("empty", len(shape), memory_format)
-    array = new_array(shape, _dtype(dtype), backend.as_device(device), order=order)
+    array = new_array(shape, dtypes.given_or_default(dtype), backend.as_device(device), order=order)
     return Variable.result_type(array, requires_grad)
 
 
@@ -85,7 +85,7 @@ def zeros(
     requires_grad: bool = False,
 ) -> Tensor:
     """A tensor of the given size, full of zeros."""
-    array = new_array(new_shape("zeros", sizes, size), _dtype(dtype), backend.as_device(device), 0)
+    array = new_array(new_shape("zeros", sizes, size), dtypes.given_or_default(dtype), backend.as_device(device), 0)
     return Variable.result_type(array, requires_grad)
 
 
@@ -98,7 +98,7 @@ def ones(
     requires_grad: bool = False,
 ) -> Tensor:
     """A tensor of the given size, full of ones."""
-    array = new_array(new_shape("ones", sizes, size), _dtype(dtype), backend.as_device(device), 1)
+    array = new_array(new_shape("ones", sizes, size), dtypes.given_or_default(dtype), backend.as_device(device), 1)
     return Variable.result_type(array, requires_grad)
 
 
@@ -211,7 +211,7 @@ def eye(
             raise ArgumentError(f"eye: {name} must be greater or equal to 0, got {length}")
     where = backend.as_device(device)
     with backend.placed_on(where):
-        array = backend.module_of(where).eye(rows, columns, dtype=_dtype(dtype).numpy)
+        array = backend.module_of(where).eye(rows, columns, dtype=dtypes.given_or_default(dtype).numpy)
     return Variable.result_type(array, requires_grad)
 
 
@@ -229,7 +229,3 @@ def scalar(op: str, value: Any) -> Any:
 def _held(op: str, value: Any, to: dtype) -> Number:
     """`value` as `to` holds it."""
     return element(op, value, np.empty(0, to.numpy))
-
-
-def _dtype(given: dtype | None) -> dtype:
-    return dtypes.get_default_dtype() if given is None else dtypes.as_dtype(given)

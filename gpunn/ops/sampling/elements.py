@@ -36,7 +36,7 @@ def rand(
     requires_grad: bool = False,
 ) -> Tensor:
     """Numbers from the uniform distribution on [0, 1)."""
-    shape, to = new_shape("rand", sizes, size), _dtype(dtype)
+    shape, to = new_shape("rand", sizes, size), dtypes.given_or_default(dtype)
     array = draw("rand", random.uniform, shape, to, backend.as_device(device), generator)
     return Variable.result_type(array, requires_grad)
 
@@ -51,7 +51,7 @@ def randn(
     requires_grad: bool = False,
 ) -> Tensor:
     """Numbers from the normal distribution of mean 0 and variance 1."""
-    shape, to = new_shape("randn", sizes, size), _dtype(dtype)
+    shape, to = new_shape("randn", sizes, size), dtypes.given_or_default(dtype)
     array = draw("randn", random.normal, shape, to, backend.as_device(device), generator)
     return Variable.result_type(array, requires_grad)
 
@@ -168,7 +168,7 @@ def normal(
     check_std("normal", std)
     tensors: list[Any] = [x for x in (mean, std) if isinstance(x, Variable)]
     if not tensors:
-        shape, to = new_shape("normal", () if size is None else (size,)), _dtype(dtype)
+        shape, to = new_shape("normal", () if size is None else (size,)), dtypes.given_or_default(dtype)
         z = draw("normal", random.normal, shape, to, backend.as_device(device), generator)
         return Variable.result_type(_shifted(z, std, mean), requires_grad)
     if size is not None:
@@ -201,7 +201,3 @@ def _limits(op: str, low: Any, high: Any) -> tuple[int, int]:
     if first >= last:
         raise ArgumentError(f"{op} expects 'from' to be less than 'to', but got from={first} >= to={last}")
     return first, last
-
-
-def _dtype(given: dtype | None) -> dtype:
-    return dtypes.get_default_dtype() if given is None else dtypes.as_dtype(given)

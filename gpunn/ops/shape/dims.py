@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from gpunn.errors import ArgumentError, ArgumentTypeError, IndexRangeError, ShapeError
+
+TOO_MANY: Final = 1 << 60  # elements: of 8 bytes each, no address reaches them
 
 
 def one_dim(op: str, dim: int, rank: int) -> int:
@@ -70,6 +72,8 @@ def new_shape(op: str, sizes: tuple[Any, ...], size: Any = None) -> tuple[int, .
     shape = ints(op, "size", size)
     if shape and min(shape) < 0:
         raise ShapeError(f"{op}: Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
+    if max((*shape, math.prod(shape))) >= TOO_MANY:
+        raise ShapeError(f"{op}: Storage size calculation overflowed with sizes={list(shape)}")
     return shape
 
 

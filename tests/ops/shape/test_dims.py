@@ -81,3 +81,10 @@ def test_inferred_shape(shape, numel, wanted):
 def test_inferred_shape_errors(shape, numel, words):
     with pytest.raises(ShapeError, match=words):
         inferred_shape("f", shape, numel)
+
+
+@pytest.mark.parametrize("size", [(1 << 60,), (1 << 63, 0), (1 << 40, 1 << 20)])
+@pytest.mark.parametrize("make", [gp.zeros, gp.empty, gp.rand])
+def test_sizes_that_no_memory_holds(make, size):
+    with pytest.raises(ShapeError, match="Storage size calculation overflowed"):
+        make(size)
