@@ -169,6 +169,9 @@ def nan_to_num(
 ) -> Tensor:
     """`input` with `nan` for NaN, `posinf` and `neginf` (None: the largest numbers) for the infinities."""
     only_tensors("nan_to_num", input)
+    for number in (nan, posinf, neginf):
+        if not (number is None or isinstance(number, (int, float, np.generic))):
+            raise ArgumentTypeError(f"nan_to_num: expected numbers or None, got {type(number).__name__}")
     if input.array.dtype.kind not in "fV":
         return input.clone()
     limits = dtypes.finfo(input.dtype)

@@ -189,3 +189,11 @@ def test_where_takes_no_number_that_the_integers_cannot_hold(device):
     for arguments in ((x, 200), (200, x), (x, -129), (2**70, 1)):
         with pytest.raises(ValueError, match="without overflow"):
             gp.where(condition, *arguments)
+
+
+def test_nan_becomes_a_number_and_no_tensor(device):
+    for x in (gp.tensor(1.0, device=device), gp.tensor([1], device=device)):
+        with pytest.raises(ArgumentTypeError, match="expected numbers or None, got Tensor"):
+            gp.nan_to_num(x, gp.tensor(0.0, device=device))
+    x = gp.tensor([math.nan, math.inf], device=device)
+    assert gp.nan_to_num(x, np.float32(2), True).tolist() == [2.0, 1.0]
