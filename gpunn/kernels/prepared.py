@@ -35,9 +35,15 @@ class Prepared:
 
     __slots__ = ("_allowed", "_block", "_function", "_numbers")
 
-    def __init__(self, function: Any, block: int, numbers: tuple[tuple[int, Callable[[Any], Any]], ...]) -> None:
+    def __init__(
+        self,
+        function: Any,
+        allowed: dict[int, int],
+        block: int,
+        numbers: tuple[tuple[int, Callable[[Any], Any]], ...],
+    ) -> None:
         self._function, self._block, self._numbers = function, (block,), numbers
-        self._allowed: dict[int, int] = {}  # by the number of a GPU: the dynamic shared memory that was asked for
+        self._allowed = allowed
 
     def run(self, threads: int, args: Sequence[Any], shared: int) -> None:
         """Launch a grid of at least `threads` threads, but not more than `MAX_BLOCKS` blocks, on the current stream."""
@@ -68,9 +74,20 @@ def prepare(stem: str, name: str, args: Sequence[Any], constants: Mapping[str, i
     for parameter, arg in zip(kernel.parameters, args, strict=True):
         _check(file, kernel, parameter, arg, bound)
     configuration = file.complete(bound)
-    function = compiled(backend.cuda_module(), stem, tuple(configuration.items())).get_function(name)
+    function, allowed = function_of(backend.cuda_module(), stem, tuple(configuration.items()), name)
     numbers = tuple((i, _NUMBERS[p.type]) for i, p in enumerate(kernel.parameters) if p.kind == "number")
-    return Prepared(function, int(configuration["BLOCK"]), numbers)
+    return Prepared(function, allowed, int(configuration["BLOCK"]), numbers)
+
+
+@cache
+def function_of(
+    cupy: Any, stem: str, configuration: tuple[tuple[str, str], ...], name: str
+) -> tuple[Any, dict[int, int]]:
+    """A kernel of that module, and by the number of a GPU the dynamic shared memory that it was asked to allow.
+
+    One for launches with all types of numbers: CUDA keeps one limit for a kernel, which a second object would lower.
+    """
+    return compiled(cupy, stem, configuration).get_function(name), {}
 
 
 @cache

@@ -133,6 +133,7 @@ def _forget() -> None:
     """Nothing that was compiled or parsed stays."""
     source.kernel_file.cache_clear()
     prepared.compiled.cache_clear()
+    prepared.function_of.cache_clear()
     kernels._prepared.clear()
     bounds._faults.clear()
 

@@ -61,9 +61,11 @@ def played(monkeypatch):
         monkeypatch.setattr(prepared, "kernel_file", lambda stem: parse(stem, TEXT))
         monkeypatch.setattr(kernels, "_prepared", {})
         monkeypatch.setattr(cupy, "RawModule", recorder, raising=False)
-        prepared.compiled.cache_clear()
+        for made in (prepared.compiled, prepared.function_of):
+            made.cache_clear()
         yield cupy, recorder
-        prepared.compiled.cache_clear()
+        for made in (prepared.compiled, prepared.function_of):
+            made.cache_clear()
 
 
 def arguments(cupy, dtype="float32", index="int64"):
@@ -151,6 +153,17 @@ def test_what_does_not_fit_is_refused(played, position, value, words):
     with pytest.raises((KernelArgumentError, ArgumentError), match=words):
         kernels.launch("test", "take", 1, args, {"BLOCK": 256})
     assert recorder.launches == []
+
+
+def test_launches_with_other_types_of_numbers_do_not_lower_the_limit_of_shared_memory(played):
+    cupy, recorder = played
+    for count, size in ((10, 60_000), (np.int64(10), 50_000), (np.int32(10), 70_000)):
+        args = arguments(cupy)
+        args[5] = count
+        kernels.launch("test", "take", 1, args, {"BLOCK": 256}, size)
+    assert len(kernels._prepared) == 3
+    runs = {id(launch[-1]): launch[-1] for launch in recorder.launches}
+    assert [run.asked for run in runs.values()] == [[60_000, 70_000]]
 
 
 def test_a_number_too_large_for_its_type(played):
