@@ -75,7 +75,8 @@ class UninitializedParameter(Parameter):
 
     def materialize(self, shape: Sequence[int]) -> None:
         """Become a Parameter of `shape`, with any numbers in it."""
-        self.array = backend.array_module(self.array).empty(tuple(shape), self.array.dtype)
+        with backend.placed_on(backend.device_of(self.array)):
+            self.array = backend.array_module(self.array).empty(tuple(shape), self.array.dtype)
         self.__class__ = Parameter  # type: ignore[assignment]
 
     def __repr__(self) -> str:

@@ -4,7 +4,7 @@ import pickle
 import pytest
 
 import gpunn as gp
-from gpunn import nn
+from gpunn import backend, emulator, nn
 from gpunn.errors import ArgumentTypeError, DtypeError, GraphError
 
 
@@ -116,3 +116,13 @@ def test_a_buffer_is_a_tensor_of_the_same_memory():
     assert type(buffer + 1) is gp.Tensor and nn.Buffer().shape == (0,)
     with pytest.raises(TypeError, match="Buffer: expected a Tensor, got list"):
         nn.Buffer([1])
+
+
+def test_a_parameter_gets_its_memory_where_it_is(monkeypatch):
+    """Also if another GPU is the current one."""
+    with emulator.enable():
+        parameter = nn.UninitializedParameter(device="cuda")
+        places, placed_on = [], backend.placed_on
+        monkeypatch.setattr(backend, "placed_on", lambda where: places.append(str(where)) or placed_on(where))
+        parameter.materialize((2, 3))
+        assert places == ["cuda:0"] and parameter.shape == (2, 3)
