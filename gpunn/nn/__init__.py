@@ -38,6 +38,7 @@ from gpunn.nn.adaptive_pool import AdaptiveAvgPool3d as AdaptiveAvgPool3d
 from gpunn.nn.adaptive_pool import AdaptiveMaxPool1d as AdaptiveMaxPool1d
 from gpunn.nn.adaptive_pool import AdaptiveMaxPool2d as AdaptiveMaxPool2d
 from gpunn.nn.adaptive_pool import AdaptiveMaxPool3d as AdaptiveMaxPool3d
+from gpunn.nn.adaptive_softmax import AdaptiveLogSoftmaxWithLoss as AdaptiveLogSoftmaxWithLoss
 from gpunn.nn.attention import MultiheadAttention as MultiheadAttention
 from gpunn.nn.container.modules import ModuleDict as ModuleDict
 from gpunn.nn.container.modules import ModuleList as ModuleList

@@ -11,7 +11,8 @@ import functools
 import math
 import warnings
 from collections.abc import Callable
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, ParamSpec
 
 import numpy as np
 
@@ -22,7 +23,23 @@ from gpunn.ops.arithmetic.special import erfinv
 from gpunn.random import Generator
 from gpunn.tensor import Tensor
 
+P = ParamSpec("P")
+skipped: ContextVar[bool] = ContextVar("skipped", default=False)  # in `nn.utils.skip_init`
 _LINEAR = ("linear", *(f"conv{t}{d}d" for t in ("", "_transpose") for d in (1, 2, 3)), "sigmoid")
+
+
+def _first_values(function: Callable[P, Tensor]) -> Callable[P, Tensor]:
+    """`function`, which fills the tensor that is its first argument, outside the graph, unless that is `skipped`."""
+
+    @functools.wraps(function)
+    def filled(*args: P.args, **kwargs: P.kwargs) -> Tensor:
+        if skipped.get():
+            tensor: Any = args[0] if args else kwargs["tensor"]
+            return tensor
+        with engine.no_grad():
+            return function(*args, **kwargs)
+
+    return filled
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -47,19 +64,19 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     raise ArgumentError(f"calculate_gain: Unsupported nonlinearity {nonlinearity}")
 
 
-@engine.no_grad()
+@_first_values
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform numbers in [a, b)."""
     return tensor.uniform_(a, b, generator=generator)
 
 
-@engine.no_grad()
+@_first_values
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal numbers."""
     return tensor.normal_(mean, std, generator=generator)
 
 
-@engine.no_grad()
+@_first_values
 def trunc_normal_(
     tensor: Tensor,
     mean: float = 0.0,
@@ -88,32 +105,32 @@ def trunc_normal_(
     return _filled("trunc_normal_", tensor, xp.clip(x, a, b))
 
 
-@engine.no_grad()
+@_first_values
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """The number `val` everywhere."""
     return tensor.fill_(val)
 
 
-@engine.no_grad()
+@_first_values
 def ones_(tensor: Tensor) -> Tensor:
     """Ones."""
     return tensor.fill_(1.0)
 
 
-@engine.no_grad()
+@_first_values
 def zeros_(tensor: Tensor) -> Tensor:
     """Zeros."""
     return tensor.zero_()
 
 
-@engine.no_grad()
+@_first_values
 def eye_(tensor: Tensor) -> Tensor:
     """Ones on the diagonal of a matrix, zeros elsewhere: a linear layer passes on as many inputs as it can."""
     _matrix("eye_", tensor)
     return _filled("eye_", tensor, np.eye(*tensor.shape))
 
 
-@engine.no_grad()
+@_first_values
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """A one in the middle of the kernel from channel i to channel i: a convolution passes on the channels it can.
 
@@ -190,7 +207,7 @@ def lecun_normal_(tensor: Tensor, generator: Generator | None = None) -> Tensor:
     return normal_(tensor, 0.0, 1.0 / math.sqrt(max(_fans(tensor)[0], 1)), generator)
 
 
-@engine.no_grad()
+@_first_values
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
     """`gain` times a random matrix with orthonormal rows or columns, whichever are fewer; dimensions after the first
     count as one.
@@ -214,7 +231,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     return _filled("orthogonal_", tensor, (q.T if rows < columns else q).reshape(shape))
 
 
-@engine.no_grad()
+@_first_values
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
     """Normal numbers, but zero in the fraction `sparsity` of each column of a matrix, rounded up.
 
