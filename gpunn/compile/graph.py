@@ -122,7 +122,7 @@ class _Output:
 
 def _finished(x: Tensor | _Output, back: dict[int, Tensor]) -> Tensor:
     """A tensor of the result: a copy of what the launch has left, or the caller's own for the graph's copy of it."""
-    return Tensor(x.array.copy()) if isinstance(x, _Output) else back.get(id(x), x)
+    return Tensor(x.array.copy(order="K")) if isinstance(x, _Output) else back.get(id(x), x)
 
 
 def _copied(x: Tensor) -> Tensor:

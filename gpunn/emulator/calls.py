@@ -212,6 +212,8 @@ def _recorded(name: str, compute: Call, result: Any, args: Any, kwargs: Any, hos
         recording.refuse(f"cupy.{name}: calling cuBLAS or cuSOLVER API during stream capture is unsupported")
     if name in catalogue.SORTING:  # cupy#9126; #9497 asks thrust not to wait, which thrust need not heed
         recording.refuse(f"cupy.{name}: sorting waits for the device")
+    if name in catalogue.JOINING and _needs_a_table(hosts[0]):
+        recording.refuse(f"cupy.{name}: the current stream is capturing, so H2D transfers are disallowed")
     given = (*args, *kwargs.values())
     wrapped = wrap_results(result, given, name)
     is_given = type(wrapped) is Storage.array_type and any(wrapped is arg for arg in given)
@@ -221,6 +223,12 @@ def _recorded(name: str, compute: Call, result: Any, args: Any, kwargs: Any, hos
     numbers = recording.numbers_in((*hosts, *named.values()))
     recording.note_result(name, lambda: compute(*hosts, **named), results, numbers)
     return wrapped
+
+
+def _needs_a_table(arrays: Any) -> bool:
+    """Whether CuPy joins `arrays` in one launch, with a table of their addresses from the host (14.2: _concatenate)."""
+    is_small = sum(a.nbytes for a in arrays) < 2 * 1024**2 * len(arrays)
+    return len(arrays) > 8 and is_small and len({a.dtype for a in arrays}) == 1
 
 
 def _with_manners(name: str, compute: Call) -> Call:

@@ -133,6 +133,8 @@ REFUSED = [
     (lambda x: xp.asarray(np.ones(3)), "copy from the host"),
     (lambda x: x.set(np.ones(3)), "copy from the host"),
     (lambda x: x[[0, 1]], "copy from the host"),
+    (lambda x: xp.concatenate([x] * 9), "H2D transfers"),
+    (lambda x: xp.stack([x] * 9), "H2D transfers"),
     (lambda x: x @ x, "cuBLAS"),
     (lambda x: xp.linalg.inv(x[:, None] * x), "cuSOLVER"),
     (lambda x: xp.sort(x), "sorting"),
@@ -181,3 +183,11 @@ def test_streams_that_cannot_capture():
         with other, pytest.raises(CUDARuntimeError, match="not permitted"):
             other.begin_capture()
         stream.end_capture()
+
+
+@pytest.mark.parametrize("parts", [lambda x: [x] * 8, lambda x: [x] * 8 + [x.astype(np.float32)]])
+def test_few_arrays_or_of_several_types_are_joined_one_by_one(parts):
+    x = xp.asarray(np.arange(3.0))
+    graph, joined, _ = recorded(lambda: xp.concatenate(parts(x)))
+    graph.launch()
+    assert joined.get().tolist() == [0, 1, 2] * len(parts(x))

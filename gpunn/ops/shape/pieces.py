@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
+from gpunn import capture
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.ops.shape.conversion import CHANNELS_LAST_ORDER, contiguous_format, layout
@@ -14,6 +15,22 @@ from gpunn.ops.shape.views import View
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
+
+
+def joined(parts: Sequence[Array], axis: int) -> Array:
+    """`parts` one after the other along `axis`.
+
+    While a graph is recorded each is copied to its place: of more than eight CuPy sends a table of addresses first,
+    which it refuses then.
+    """
+    xp, first = array_module(parts[0]), parts[0]
+    if capture.current() is None or not all([a.dtype == first.dtype for a in parts]):
+        return xp.concatenate(parts, axis=axis)
+    lengths = [a.shape[axis] for a in parts]
+    whole = xp.empty((*first.shape[:axis], sum(lengths), *first.shape[axis + 1 :]), first.dtype)
+    for a, (start, stop) in zip(parts, pairwise(accumulate(lengths, initial=0)), strict=True):
+        whole[(*[slice(None)] * axis, slice(start, stop))] = a
+    return whole
 
 
 class Cat(Function):
@@ -26,12 +43,11 @@ class Cat(Function):
         self.shapes = [a.shape for a in arrays]
         rank = max([a.ndim for a in arrays])
         parts = [a for a in arrays if a.ndim == rank]
-        xp = array_module(parts[0])
         if all([layout(a) is contiguous_format for a in parts]):
-            return xp.concatenate(parts, axis=self.dim)
+            return joined(parts, self.dim)
         order = CHANNELS_LAST_ORDER[rank]
-        joined = xp.concatenate([a.transpose(order) for a in parts], axis=order.index(self.dim))
-        return joined.transpose(inverse(order))
+        turned = joined([a.transpose(order) for a in parts], order.index(self.dim))
+        return turned.transpose(inverse(order))
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         rank = grad.array.ndim
@@ -69,7 +85,7 @@ class Stack(Function):
         self.dim = dim
 
     def forward(self, *arrays: Array) -> Array:
-        return array_module(arrays[0]).stack(arrays, axis=self.dim)
+        return joined([array_module(a).expand_dims(a, self.dim) for a in arrays], self.dim)
 
     def backward(self, grad: Tensor) -> tuple[Tensor, ...]:
         return Unbind(self.dim)(grad)
