@@ -31,3 +31,9 @@ def test_public_functions(name):
     x = gp.tensor([[-1.0, 2.0]])
     arguments = (1,) if "softmax" in name else ()
     assert getattr(gp, name)(x.clone(), *arguments).tolist() == getattr(x.clone(), name)(*arguments).tolist()
+
+
+@pytest.mark.parametrize("name", ["relu", "relu_"])
+def test_relu_takes_nothing(name):
+    with pytest.raises(TypeError):
+        getattr(gp.ones(2), name)(True)

@@ -53,12 +53,15 @@ def distinct_dims(op: str, dims: Sequence[int], rank: int) -> tuple[int, ...]:
 
 
 def ints(op: str, name: str, given: Any, *, also_one: bool = True) -> tuple[int, ...]:
-    """The argument `name`, a sequence of ints or (`also_one`) an int, as a tuple. 0-d tensors may be ints."""
+    """The argument `name`, a sequence of ints or (`also_one`) an int, as a tuple. 0-d tensors may be ints, no bools."""
     try:
         single = also_one and hasattr(given, "__index__") and not isinstance(given, (tuple, list))
-        return tuple([operator.index(n) for n in ((given,) if single else given)])
+        values = (given,) if single else tuple(given)
+        if bool not in map(type, values):
+            return tuple([operator.index(n) for n in values])
     except TypeError:
-        raise ArgumentTypeError(f"{op}: {name} must be ints, got {given!r}") from None
+        pass
+    raise ArgumentTypeError(f"{op}: {name} must be ints, got {given!r}")
 
 
 def new_shape(op: str, sizes: tuple[Any, ...], size: Any = None) -> tuple[int, ...]:

@@ -40,7 +40,7 @@ def test_ints():
     assert ints("f", "size", 3) == (3,)
     assert ints("f", "size", [2, gp.tensor(5)]) == (2, 5)
     assert ints("f", "size", range(2)) == (0, 1)
-    for wrong in (2.0, (1, 2.5), "ab", None):
+    for wrong in (2.0, (1, 2.5), "ab", None, True, (2, False)):
         with pytest.raises(ArgumentTypeError, match="f: size must be ints"):
             ints("f", "size", wrong)
     with pytest.raises(ArgumentTypeError):
