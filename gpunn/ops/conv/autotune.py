@@ -39,11 +39,14 @@ class Autotuner:
     def __init__(self, path: Path, clock: Clock) -> None:
         self.path, self.clock = path, clock
         self._winners: dict[str, list[int]] | None = None
+        self._undecided: dict[str, Tile] = {}  # where none agreed, say for NaN in the images: not measured again
 
     def find(self, key: Mapping[str, Any]) -> Tile | None:
-        """The winner for `key`, if it was measured and is still built."""
-        numbers = self._known().get(_text(key))
-        return next((tile for tile in tiles.choices() if list(tile.constants.values()) == numbers), None)
+        """The tile for `key`, if it was measured and is still built."""
+        text = _text(key)
+        numbers = self._known().get(text)
+        won = (tile for tile in tiles.choices() if list(tile.constants.values()) == numbers)
+        return next(won, self._undecided.get(text))
 
     def measure(
         self,
@@ -56,7 +59,7 @@ class Autotuner:
         wanted = reference()
         able = [tile for tile in candidates[:CANDIDATES] if agrees(run(tile), wanted)]
         if not able:
-            return candidates[0]
+            return self._undecided.setdefault(_text(key), candidates[0])
         seconds: dict[Tile, list[float]] = {tile: [] for tile in able}
         for _ in range(ROUNDS):
             for tile in able:

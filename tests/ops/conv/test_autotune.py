@@ -65,6 +65,14 @@ def test_if_all_are_wrong_the_model_decides_and_nothing_is_kept(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_if_none_agrees_it_is_not_measured_at_every_call(tmp_path):
+    nan = np.full(12, np.nan, np.float32)
+    tuner = Autotuner(tmp_path / "a", None)
+    first = tuner.measure(KEY, tiles.choices(), lambda tile: nan, lambda: nan)
+    assert tuner.find(KEY) is first is tiles.choices()[0]
+    assert Autotuner(tmp_path / "a", None).find(KEY) is None  # only this process remembers it
+
+
 def test_at_most_twelve_candidates(tmp_path):
     trial = Trial(times(1, 2, 3, 4))
     trial.measure(tmp_path / "a", candidates=tiles.choices() * 5)
