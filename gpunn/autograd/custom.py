@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from gpunn import dtypes, engine
 from gpunn.engine import Variable
@@ -23,8 +23,9 @@ class Context(engine.Function):
     takes_none = True
     returns_fresh = False  # a user's backward may return what it likes
 
-    def __init__(self, function: type[Function], inputs: tuple[Any, ...]) -> None:
-        self.function = function
+    function: ClassVar[type[Function]]  # of the subclass that each Function has
+
+    def __init__(self, inputs: tuple[Any, ...]) -> None:
         record = engine.is_grad_enabled()
         self.needs = tuple(record and isinstance(x, Variable) and x.requires_grad for x in inputs)
         self.input_shapes = tuple(x.array.shape if isinstance(x, Variable) else None for x in inputs)
@@ -41,9 +42,6 @@ class Context(engine.Function):
     def needs_input_grad(self) -> tuple[bool, ...]:
         """Which inputs require a gradient."""
         return self.needs
-
-    def name(self) -> str:
-        return f"{self.function.__name__}Backward"
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep inputs or outputs for backward, where they are `ctx.saved_tensors`."""
@@ -129,6 +127,12 @@ class Function:
     `forward(*args)` may go without ctx beside a static `setup_context(ctx, inputs, output)`.
     """
 
+    _context: ClassVar[type[Context]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._context = _context_of(cls)
+
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
         """The values; runs without recording."""
@@ -142,7 +146,7 @@ class Function:
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Run forward and record this operation."""
-        ctx = Context(cls, args)
+        ctx = cls._context(args)
         setup = getattr(cls, "setup_context", None)
         with engine.no_grad():
             result = cls.forward(*args) if setup else cls.forward(ctx, *args)
@@ -153,6 +157,16 @@ class Function:
         if True in ctx.needs:
             _record(ctx, args, tuple(result) if several else (result,), outputs)
         return outputs if several else outputs[0]
+
+
+def _context_of(function: type[Function]) -> type[Context]:
+    """The class of the nodes of `function`, called as PyTorch calls it: "SquareBackward"."""
+    context = type(function.__name__, (Context,), {"function": function})
+    context.__name__ = f"{function.__name__}Backward"
+    return context
+
+
+Function._context = _context_of(Function)
 
 
 def _as_output(ctx: Context, out: Any, args: tuple[Any, ...]) -> Any:

@@ -115,7 +115,7 @@ def check_forward(node: Any, inputs: list[Any], outputs: list[Any]) -> None:
     node.origin = origin
     if settings.check_nan and any(map(has_nan, outputs)) and not any(map(has_nan, inputs)):
         ranges = "; ".join(f"input {i}: {_range(a)}" for i, a in enumerate(inputs) if backend.is_array(a))
-        raise AnomalyError(f"NaN first appeared in the forward pass of {type(node).__name__}. {origin} {ranges}")
+        raise AnomalyError(f"NaN first appeared in the forward pass of {node.op_name}. {origin} {ranges}")
 
 
 def check_backward(node: Node, grads: tuple[Any, ...]) -> None:

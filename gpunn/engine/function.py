@@ -47,22 +47,24 @@ class Function(Node):
     needs: tuple[bool, ...]  # which inputs require a gradient; set before forward
 
     def forward(self, *arrays: Any) -> Any:
-        raise UnsupportedError(f"{type(self).__name__} has no forward for this device")
+        raise UnsupportedError(f"{self.op_name} has no forward for this device")
 
     forward_numpy = forward
     forward_cuda = forward
 
     def backward(self, *grads: Any) -> Any:
-        raise UnsupportedError(f"{type(self).__name__} is not differentiable")
+        raise UnsupportedError(f"{self.op_name} is not differentiable")
 
     def __init_subclass__(cls) -> None:
+        cls.op_name = cls.__name__
+        cls.__name__ = f"{cls.op_name}Backward0"  # what PyTorch's programs print: type(loss.grad_fn).__name__
         if "forward" in cls.__dict__:
             cls.forward_numpy = cls.forward_cuda = cls.forward
 
     def __call__(self, *inputs: Any) -> Any:
         on_gpu = backend.is_cuda_in_use()
         if on_gpu:
-            inputs = _together(type(self).__name__, inputs)
+            inputs = _together(self.op_name, inputs)
         recorded, record = recording.get(), False
         arrays: list[Any] = []
         needs: list[bool] = []
@@ -139,7 +141,7 @@ class Function(Node):
         for i, wanted_by in self.saves.items():
             for j in wanted_by:
                 if j < len(needs) and needs[j] and i < len(inputs):
-                    saved[i] = save(inputs[i], type(self).__name__)
+                    saved[i] = save(inputs[i], self.op_name)
                     break
         for nr in range(self.saves_output):
             saved[_OUTPUT - nr] = save_output(variables[nr])

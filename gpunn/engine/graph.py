@@ -46,6 +46,7 @@ class Node:
 
     __slots__ = ("__weakref__", "_hooks", "next_edges", "origin", "outputs", "sequence")
 
+    op_name: ClassVar[str] = "Node"  # what errors call it
     takes_none: ClassVar[bool] = False  # backward handles outputs without a gradient itself
     returns_fresh: ClassVar[bool] = True  # backward never returns an array that something else holds
 
@@ -73,7 +74,7 @@ class Node:
 
     def name(self) -> str:
         """The op's name as PyTorch writes it: "AddBackward0"."""
-        return f"{type(self).__name__}Backward0"
+        return type(self).__name__
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
@@ -117,9 +118,6 @@ class AccumulateGrad(Node):
     def __init__(self, variable: Variable) -> None:
         self.variable = variable
         self.enter_graph((), (variable.array,))
-
-    def name(self) -> str:
-        return "AccumulateGrad"
 
     def accumulate(self, grad: Any, is_ours: bool) -> None:
         """Add `grad`; the first one becomes `.grad` itself if nobody else holds its array (`is_ours`).

@@ -68,7 +68,7 @@ def unpack(entry: Any, node: Node, what: str, made_by: Edge | None = None) -> An
 def freed(node: Node) -> GraphError:
     """The error for a second walk over a graph whose buffers are gone."""
     return GraphError(
-        f"{type(node).__name__}: Trying to backward through the graph a second time (or directly access saved "
+        f"{node.op_name}: Trying to backward through the graph a second time (or directly access saved "
         "tensors after they have already been freed). Saved intermediate values of the graph are freed when you "
         "call .backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the graph "
         "a second time."
@@ -80,7 +80,7 @@ def _changed(entry: Saved, node: Node, what: str) -> GraphError:
     now = "?" if entry.counter is None else entry.counter[0]
     return GraphError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"{what} of {type(node).__name__}, a tensor of shape {entry.array.shape} and dtype {entry.array.dtype}, is at "
+        f"{what} of {node.op_name}, a tensor of shape {entry.array.shape} and dtype {entry.array.dtype}, is at "
         f"version {now}; expected version {entry.version} instead.{place} Hint: use the out-of-place form "
         "(x = x + y, not x += y), or x.clone() before the change."
     )

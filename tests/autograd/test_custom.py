@@ -244,3 +244,25 @@ def test_gradients_take_the_dtype_of_the_input():
     x = gp.ones(2, requires_grad=True)
     Wide.apply(x).sum().backward()
     assert x.grad.dtype is gp.float32 and x.grad.tolist() == [2.0, 2.0]
+
+
+def test_nodes_have_the_name_of_their_function():
+    class Twice(gp.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * 2 + 0 * ctx.saved_tensors[0]
+
+    class More(Twice):
+        pass
+
+    y, z = (f.apply(gp.ones((), requires_grad=True)) for f in (Twice, More))
+    assert type(y.grad_fn).__name__ == y.grad_fn.name() == "TwiceBackward"
+    assert type(z.grad_fn).__name__ == "MoreBackward"
+    y.backward()
+    with pytest.raises(RuntimeError, match="Twice: Trying to backward through the graph a second time"):
+        y.backward()

@@ -106,3 +106,11 @@ def test_of_several_gpus_that_of_the_arrays_is_the_current_one(monkeypatch):
         y, _ = Kept()(x), Kept()(on_cpu)
         assert placed == ["cuda:0"]
         assert y.tolist() == [3.0, 3.0]
+
+
+def test_nodes_are_called_as_in_pytorch():
+    x = gp.ones(3, requires_grad=True)
+    for y, name in ((x.mean(), "MeanBackward0"), (x * 2, "MulBackward0"), (x.reshape(1, 3).t(), "PermuteBackward0")):
+        assert type(y.grad_fn).__name__ == y.grad_fn.name() == name
+        assert y.grad_fn.op_name == type(y.grad_fn).__qualname__ == name.removesuffix("Backward0")
+    assert type((x * 1).grad_fn.next_functions[0][0]).__name__ == "AccumulateGrad"

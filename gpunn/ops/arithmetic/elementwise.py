@@ -35,7 +35,7 @@ class Unary(Function):
 
     def compute(self, xp: Any, x: Array) -> Array:
         """The values, computed by the functions of `xp`, numpy or cupy."""
-        raise UnsupportedError(f"{type(self).__name__} has no forward")
+        raise UnsupportedError(f"{self.op_name} has no forward")
 
 
 class RoundedOnce:
@@ -77,11 +77,11 @@ class UnaryBackward(Function):
 
     def slope(self, y: Array) -> Array:
         """f'(x)."""
-        raise UnsupportedError(f"{type(self).__name__} has no forward")
+        raise UnsupportedError(f"{self.op_name} has no forward")
 
     def slope_change(self, y: Tensor) -> Tensor:
         """The derivative of `slope` in y."""
-        raise UnsupportedError(f"{type(self).__name__} is not differentiable")
+        raise UnsupportedError(f"{self.op_name} is not differentiable")
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         y = self.saved(1)
@@ -110,7 +110,7 @@ class Elementwise(Function):
 
     def compute(self, xp: Any, *operands: Any) -> Array:
         """The values, computed by the functions of `xp`, numpy or cupy."""
-        raise UnsupportedError(f"{type(self).__name__} has no forward")
+        raise UnsupportedError(f"{self.op_name} has no forward")
 
     def grad_a(self, grad: Tensor) -> Tensor:
         """The gradient of the first operand, before it is summed to the operand's shape."""
@@ -134,7 +134,7 @@ class Elementwise(Function):
         )
 
     def _no_derivative(self, which: str) -> UnsupportedError:
-        return UnsupportedError(f"derivative for {type(self).__name__} is not implemented ({which} operand)")
+        return UnsupportedError(f"derivative for {self.op_name} is not implemented ({which} operand)")
 
 
 class Masked(Function):

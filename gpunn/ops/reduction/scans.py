@@ -66,7 +66,7 @@ class Scan(Function):
 
     def scan(self, x: Array, run: Run) -> Any:
         """The values. `run(ufunc, array, axis)` applies a ufunc."""
-        raise UnsupportedError(f"{type(self).__name__} has no forward")
+        raise UnsupportedError(f"{self.op_name} has no forward")
 
 
 def _accumulated(ufunc: Any, x: Array, axis: int) -> Array:

@@ -28,7 +28,7 @@ class Selection(Function):
 
     def choose(self, x: Array) -> Array:
         """The int64 indices along `axis` of the elements to select; `x` has at least one dimension."""
-        raise UnsupportedError(f"{type(self).__name__} has no forward")
+        raise UnsupportedError(f"{self.op_name} has no forward")
 
     def forward(self, x: Array) -> tuple[Array, Array]:
         self.shape = x.shape

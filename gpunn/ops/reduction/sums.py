@@ -36,7 +36,7 @@ class Reduction(Function):
 
     def reduce(self, x: Array) -> Array:
         """The values."""
-        raise UnsupportedError(f"{type(self).__name__} has no forward")
+        raise UnsupportedError(f"{self.op_name} has no forward")
 
 
 class Spread(Function):
