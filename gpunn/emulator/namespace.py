@@ -1,6 +1,6 @@
 """The object that plays the module `cupy`: the names that CuPy 14.2 shares with NumPy, and a few beyond.
 
-Functions are NumPy's, called with CuPy's manners (calls.py). A name that CuPy lacks is an AttributeError.
+Functions are NumPy's, called with CuPy's manners (calls.py, manners.py). A name that CuPy lacks is an AttributeError.
 """
 
 from __future__ import annotations

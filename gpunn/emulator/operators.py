@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.emulator.calls import Call, call_ufunc, function
+from gpunn.emulator.calls import call_ufunc, function
+from gpunn.emulator.manners import Call
 from gpunn.emulator.storage import Storage, wrap
 
 Operator = Callable[[Any, Any], Any]
