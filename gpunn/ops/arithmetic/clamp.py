@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from gpunn.backend import Array
-from gpunn.engine import Variable
+from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentError
-from gpunn.ops.arithmetic.elementwise import Elementwise, at_least, at_most, masked
+from gpunn.kernels import elementwise
+from gpunn.ops.arithmetic.elementwise import Elementwise, at_least, at_most, masked, masked_array, zeros_like
+from gpunn.ops.arithmetic.fused import Fused
 from gpunn.ops.arithmetic.promotion import NUMBERS, Operand, common_dtype, only_tensors, promoted
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ class ClampMin(Elementwise):
         return at_least(x, low) if type(low) in NUMBERS else xp.maximum(x, low)
 
     def grad_a(self, grad: Tensor) -> Tensor:
-        return masked(grad, self.saved(0) >= self.saved(1))
+        return within(grad, self.saved(0), self.saved(1), math.inf)
 
     def grad_b(self, grad: Tensor) -> Tensor:
         return masked(grad, self.saved(0) < self.saved(1))
@@ -36,7 +39,7 @@ class ClampMax(Elementwise):
         return at_most(x, high) if type(high) in NUMBERS else xp.minimum(x, high)
 
     def grad_a(self, grad: Tensor) -> Tensor:
-        return masked(grad, self.saved(0) <= self.saved(1))
+        return within(grad, self.saved(0), -math.inf, self.saved(1))
 
     def grad_b(self, grad: Tensor) -> Tensor:
         return masked(grad, self.saved(0) > self.saved(1))
@@ -53,8 +56,7 @@ class Clamp(Elementwise):
         return xp.minimum(xp.maximum(x, low), high)
 
     def grad_a(self, grad: Tensor) -> Tensor:
-        x = self.saved(0)
-        return masked(grad, (x >= self.saved(1)) & (x <= self.saved(2)))
+        return within(grad, self.saved(0), self.saved(1), self.saved(2))
 
     def grad_b(self, grad: Tensor) -> Tensor:
         low = self.saved(1)
@@ -65,10 +67,35 @@ class Clamp(Elementwise):
         return masked(grad, (high < self.saved(0)) | (high < self.saved(1)))
 
 
-class Extremum(Elementwise):
-    """The larger or the smaller operand. Equal ones share the gradient; with a NaN, both get all of it."""
+class Within(Function):
+    """grad where x is between two numbers, else 0."""
 
-    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
+    saves: ClassVar = {1: (0,)}
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low, self.high = float(low), float(high)
+
+    def forward_numpy(self, grad: Array, x: Array) -> Array:
+        return masked_array(grad, (x >= x.dtype.type(self.low)) & (x <= x.dtype.type(self.high)))
+
+    def forward_cuda(self, grad: Array, x: Array) -> Array:
+        return elementwise.apply("arithmetic/slopes", "clamp_backward", (grad, x), (self.low, self.high))
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        to_grad = Within(self.low, self.high)(grad, self.saved(1)) if self.needs[0] else None
+        return to_grad, zeros_like(grad) if self.needs[1] else None
+
+
+def within(grad: Tensor, x: Tensor, low: Any, high: Any) -> Tensor:
+    """`grad` where low <= x <= high, else 0; the limits are numbers or tensors."""
+    if type(low) in NUMBERS and type(high) in NUMBERS:
+        result: Tensor = Within(low, high)(grad, x)
+        return result
+    return masked(grad, (x >= low) & (x <= high))
+
+
+class Extremum(Fused):
+    """The larger or the smaller operand. Equal ones share the gradient; with a NaN, both get all of it."""
 
     def grad_a(self, grad: Tensor) -> Tensor:
         return self._share(grad, self.saved(0), self.saved(1))
@@ -82,11 +109,15 @@ class Extremum(Elementwise):
 
 
 class Maximum(Extremum):
+    operation = "Larger"
+
     def compute(self, xp: Any, a: Array, b: Array) -> Array:
         return xp.maximum(a, b)
 
 
 class Minimum(Extremum):
+    operation = "Smaller"
+
     def compute(self, xp: Any, a: Array, b: Array) -> Array:
         return xp.minimum(a, b)
 

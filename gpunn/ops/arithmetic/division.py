@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from gpunn.backend import Array
 from gpunn.errors import ArgumentError, DtypeError
 from gpunn.ops.arithmetic.elementwise import Elementwise, Unary, zeros_like
+from gpunn.ops.arithmetic.fused import Fused
 from gpunn.ops.arithmetic.promotion import NUMBERS, Operand, floating, only_tensors, promoted
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
 
-class Div(Elementwise):
+class Div(Fused):
     saves: ClassVar = {0: (1,), 1: (0, 1)}
+    operation = "Quotient"
 
     def compute(self, xp: Any, a: Array, b: Array) -> Array:
         return a / b

@@ -10,6 +10,7 @@ from gpunn.backend import Array, array_module
 from gpunn.errors import DtypeError
 from gpunn.kernels import elementwise
 from gpunn.ops.arithmetic.elementwise import PIECE, Elementwise, RoundedOnce, Unary, UnaryBackward, masked
+from gpunn.ops.arithmetic.fused import Fused
 from gpunn.ops.arithmetic.promotion import NUMBERS, Operand, floating, only_tensors, promoted
 from gpunn.ops.reduction.accumulate import widened
 
@@ -122,8 +123,8 @@ class SigmoidBackward(UnaryBackward):
         return 1 - 2 * y
 
 
-class Logaddexp(Elementwise):
-    saves: ClassVar = {0: (0, 1), 1: (0, 1)}
+class Logaddexp(Fused):
+    operation, is_whole = "LogSum", True
 
     def compute(self, xp: Any, a: Array, b: Array) -> Array:
         largest, gap = _largest_and_gap(xp, a, b)

@@ -11,6 +11,7 @@ from gpunn.backend import Array, array_module, is_array
 from gpunn.dtypes import dtype
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentTypeError, DtypeError
+from gpunn.kernels import elementwise
 from gpunn.ops.arithmetic.elementwise import Elementwise, Unary, masked
 from gpunn.ops.arithmetic.promotion import (
     NUMBERS,
@@ -85,6 +86,13 @@ class Lerp(Elementwise):
         if not is_array(weight):
             return near_a if abs(weight) < 0.5 else near_b
         return xp.where(abs(weight) < 0.5, near_a, near_b)
+
+    def forward_cuda(self, a: Any, b: Any, weight: Any) -> Array:
+        if type(weight) not in NUMBERS:
+            return self.forward(a, b, weight)
+        self.shapes = a.shape, b.shape, ()
+        pair = array_module(a).broadcast_arrays(a, b)
+        return elementwise.apply("arithmetic/slopes", "lerp_forward", pair, (float(weight),))
 
     def grad_a(self, grad: Tensor) -> Tensor:
         return grad * (1 - self.saved(2))

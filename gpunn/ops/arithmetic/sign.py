@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from gpunn.backend import Array
+from gpunn.engine import Function
 from gpunn.errors import DtypeError
+from gpunn.kernels import elementwise
 from gpunn.ops.arithmetic.elementwise import Elementwise, Unary, masked, zeros_like
 from gpunn.ops.arithmetic.promotion import Operand, only_tensors, promoted
 from gpunn.ops.shape.conversion import clone
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
+
+SLOPES: Final = "arithmetic/slopes"
 
 
 class Neg(Unary):
@@ -29,12 +33,32 @@ class Abs(Unary):
         return xp.abs(x)
 
     def backward(self, grad: Tensor) -> Tensor:
-        return grad * sign(self.saved(0))
+        result: Tensor = AbsBackward()(grad, self.saved(0))
+        return result
+
+
+class AbsBackward(Function):
+    """grad times the sign of x."""
+
+    saves: ClassVar = {1: (0,)}
+
+    def forward_numpy(self, grad: Array, x: Array) -> Array:
+        return grad * ((x > 0).astype(x.dtype) - (x < 0).astype(x.dtype))
+
+    def forward_cuda(self, grad: Array, x: Array) -> Array:
+        return elementwise.apply(SLOPES, "abs_backward", (grad, x))
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        to_grad = AbsBackward()(grad, self.saved(1)) if self.needs[0] else None
+        return to_grad, zeros_like(grad) if self.needs[1] else None
 
 
 class Sign(Unary):
     def compute(self, xp: Any, x: Array) -> Array:
         return (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype)
+
+    def forward_cuda(self, x: Array) -> Array:
+        return elementwise.apply(SLOPES, "sign_forward", (x,)) if x.dtype.kind in "fV" else self.forward(x)
 
     def backward(self, grad: Tensor) -> Tensor:
         return zeros_like(grad)

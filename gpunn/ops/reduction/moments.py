@@ -32,7 +32,7 @@ class Moments(Reduction):
         super().__init__(axes, keepdim)
         self.correction = correction
         self.moments_of = moments
-        self.mean: Array | None = None  # of a GPU
+        self.keeps_mean = False
 
     def forward_numpy(self, x: Array) -> Any:
         self.moments_of = _moments_in_range  # on the CPU PyTorch adds up in float64, on a GPU in float32
@@ -48,15 +48,16 @@ class Moments(Reduction):
     def on_gpu(self, x: Array, is_root: bool) -> tuple[Array, Array]:
         """The variance, or its root, and the mean, by kernels; the mean is kept for the gradient."""
         self.shape, self.freedom = x.shape, reduced_size(x.shape, self.axes) - self.correction
-        first, self.mean = deviation(x, self.axes, self.freedom, is_root)
-        return (first, self.mean) if self.keepdim else (first.squeeze(self.axes), self.mean.squeeze(self.axes))
+        first, mean = deviation(x, self.axes, self.freedom, is_root)
+        self.kept, self.keeps_mean = mean, True
+        return (first, mean) if self.keepdim else (first.squeeze(self.axes), mean.squeeze(self.axes))
 
     def slope(self, grad: Tensor, root: Tensor | None = None) -> Tensor:
         """grad · 2 (x - mean) / (n - correction), infinite where the variance is; if `root` is given, whose gradient
         `grad` is then, divided by 2 root, and 0 where that is 0."""
         x = self.saved(0)
-        if self.mean is not None and not is_grad_enabled():
-            result: Tensor = DeviationGradient(self.axes, self.freedom, self.mean)(grad, x, root)
+        if self.keeps_mean and not is_grad_enabled():
+            result: Tensor = DeviationGradient(self.axes, self.freedom, self.kept)(grad, x, root)
             return result
         if root is not None:
             grad = ratio(grad, root * 2)
