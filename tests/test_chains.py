@@ -22,6 +22,19 @@ ALLOWED: dict[str, tuple[int, int, str]] = {
     "embedding_bag": (4, 5, "bookkeeping of the offsets, as long as the bags are many"),
     "ctc_loss": (11, 4, "checks of lengths, as long as the batch"),
     "triplet_margin_loss": (3, 4, "numbers for each triplet around kernels for the distances"),
+    "pow": (1, 13, "exponents that are tensors are rare; the slopes of both operands, where one may be 0 or negative"),
+    "addcmul": (3, 4, "two gradients, each a product of three"),
+    "addcdiv": (3, 7, "two gradients of a quotient of three"),
+    "cumprod": (3, 22, "the gradient is a recurrence, computed by doubling: log2(n) rounds of a few calls"),
+    "logcumsumexp": (9, 26, "a scan and a recurrence by doubling: log2(n) rounds of a few calls each"),
+    "topk": (7, 1, "CuPy's argpartition, which sorts; then calls for the k best only"),
+    "amax": (
+        2,
+        9,
+        "equal elements share the gradient, so they are counted; max, with one winner, has a kernel",
+    ),
+    "prod": (2, 14, "products of what stands before and behind each element, so that a zero has a gradient too"),
+    "renorm": (5, 8, "numbers for each row, and products with them, around kernels for the norms"),
     "mse_loss-weight": (6, 4, "weights that have gradients of their own"),
 }
 
@@ -42,6 +55,8 @@ def labels(limit: int, *shape: int) -> Any:
 
 
 Case = tuple[Callable[..., Any], Callable[[], list[Any]]]
+UNARY = "abs sign neg exp log log1p sqrt square reciprocal sin cos isfinite nan_to_num"
+BINARY = "add sub mul div maximum minimum logaddexp"
 SPECIAL = "erf erfc erfinv lgamma digamma i0"
 ROWS = "softmin softmax log_softmax gumbel_softmax"
 PLAIN = """celu elu logsigmoid selu softplus softsign tanhshrink gelu mish silu glu noisy_relu hardshrink hardsigmoid
@@ -51,7 +66,9 @@ huber_loss l1_loss mse_loss poisson_nll_loss smooth_l1_loss multilabel_soft_marg
 
 CASES: dict[str, Case] = {
     **{name: (getattr(F, name), lambda: [x(4, 6)]) for name in PLAIN.split()},
-    **{name: (getattr(gp, name), lambda: [x(4, 6)]) for name in SPECIAL.split()},
+    **{name: (getattr(gp, name), lambda: [x(4, 6)]) for name in f"{UNARY} {SPECIAL}".split()},
+    **{name: (getattr(gp, name), lambda: [x(4, 6), x(4, 6)]) for name in BINARY.split()},
+    **{f"{name}-column": (getattr(gp, name), lambda: [x(4, 6), x(4, 1)]) for name in BINARY.split()},
     "i1": (gp.special.i1, lambda: [x(4, 6)]),
     "polygamma": (lambda a: gp.polygamma(2, a), lambda: [x(4, 6)]),
     **{name: (lambda a, name=name: getattr(F, name)(a, dim=1), lambda: [x(4, 6)]) for name in ROWS.split()},
@@ -124,6 +141,42 @@ CASES: dict[str, Case] = {
     "sum-channels": (lambda a: a.sum((0, 2, 3)), lambda: [x(40, 4, 5, 5)]),
     "add-bias": (gp.add, lambda: [x(5000, 4), x(4)]),
     "tril": (gp.tril, lambda: [x(4, 6)]),
+    "triu": (gp.triu, lambda: [x(4, 6)]),
+    "pow-2": (lambda a: a**2, lambda: [x(4, 6)]),
+    "pow": (gp.pow, lambda: [x(4, 6), x(4, 6)]),
+    "lerp": (lambda a, b: gp.lerp(a, b, 0.3), lambda: [x(4, 6), x(4, 6)]),
+    "addcmul": (gp.addcmul, lambda: [x(4, 6) for _ in range(3)]),
+    "addcdiv": (gp.addcdiv, lambda: [x(4, 6) for _ in range(3)]),
+    "clamp": (lambda a: gp.clamp(a, 0.2, 0.8), lambda: [x(4, 6)]),
+    "clamp_min": (lambda a: gp.clamp_min(a, 0.2), lambda: [x(4, 6)]),
+    "where": (gp.where, lambda: [n(4, 6) > 0.5, x(4, 6), x(4, 6)]),
+    "masked_fill": (lambda a, m: a.masked_fill(m, -1e9), lambda: [x(4, 6), n(4, 6) > 0.5]),
+    "cumsum": (lambda a: gp.cumsum(a, 1), lambda: [x(4, 6)]),
+    "cumprod": (lambda a: gp.cumprod(a, 1), lambda: [x(4, 6)]),
+    "logcumsumexp": (lambda a: gp.logcumsumexp(a, 1), lambda: [x(4, 6)]),
+    "sort": (lambda a: gp.sort(a, 1), lambda: [x(4, 6)]),
+    "topk": (lambda a: gp.topk(a, 2, 1), lambda: [x(4, 6)]),
+    "max": (lambda a: gp.max(a, 1), lambda: [x(4, 6)]),
+    "argmax": (lambda a: gp.argmax(a, 1), lambda: [x(4, 6)]),
+    "amax": (lambda a: gp.amax(a, 1), lambda: [x(4, 6)]),
+    "prod": (lambda a: gp.prod(a, 1), lambda: [x(4, 6)]),
+    "renorm": (lambda a: gp.renorm(a, 2, 0, 0.5), lambda: [x(4, 6)]),
+    "einsum": (lambda a, b: gp.einsum("bhid,bhjd->bhij", a, b), lambda: [x(2, 2, 4, 6), x(2, 2, 5, 6)]),
+    "baddbmm": (gp.baddbmm, lambda: [x(2, 4, 3), x(2, 4, 6), x(2, 6, 3)]),
+    "matmul": (gp.matmul, lambda: [x(2, 4, 6), x(6, 3)]),
+    "one_hot": (lambda a: F.one_hot(a, 6), lambda: [labels(6, 4)]),
+    "pixel_shuffle": (lambda a: F.pixel_shuffle(a, 2), lambda: [x(2, 4, 3, 3)]),
+    "pixel_unshuffle": (lambda a: F.pixel_unshuffle(a, 2), lambda: [x(2, 1, 4, 4)]),
+    "channel_shuffle": (lambda a: F.channel_shuffle(a, 2), lambda: [x(2, 4, 3, 3)]),
+    "roll": (lambda a: gp.roll(a, (1, 2), (0, 1)), lambda: [x(4, 6)]),
+    "flip": (lambda a: gp.flip(a, (1,)), lambda: [x(4, 6)]),
+    "cat": (lambda a, b: gp.cat([a, b], 1), lambda: [x(4, 6), x(4, 6)]),
+    "stack": (lambda a, b: gp.stack([a, b], 1), lambda: [x(4, 6), x(4, 6)]),
+    "repeat": (lambda a: a.repeat(2, 1), lambda: [x(4, 6)]),
+    "normalize-1": (lambda a: F.normalize(a, 1.0), lambda: [x(4, 6)]),
+    "masked_select": (gp.masked_select, lambda: [x(4, 6), n(4, 6) > 0.5]),
+    "index_select": (lambda a, i: gp.index_select(a, 0, i), lambda: [x(4, 6), labels(4, 3)]),
+    "scatter": (lambda a, i, s: a.scatter(1, i, s), lambda: [x(4, 6), labels(6, 4, 2), x(4, 2)]),
     "index": (lambda a, i: a[i], lambda: [x(4, 6), labels(4, 5)]),
     "gather": (gp.gather, lambda: [x(4, 6), 1, labels(6, 4, 2)]),
     "index_add": (gp.index_add, lambda: [x(4, 6), 0, labels(4, 5), x(5, 6)]),
