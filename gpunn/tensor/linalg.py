@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gpunn.engine import Variable
 from gpunn.ops.inplace import in_place
 from gpunn.ops.linalg import accumulate, cholesky, covariance, determinant, exponential, inverse, products, qr, singular
 from gpunn.ops.linalg.cross import cross, kron
-
-if TYPE_CHECKING:
-    pass
 
 
 class LinalgMethods(Variable):

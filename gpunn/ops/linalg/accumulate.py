@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gpunn.backend import array_module
+from gpunn.engine import Variable
 from gpunn.errors import ShapeError
+from gpunn.ops.arithmetic.elementwise import masked
 from gpunn.ops.arithmetic.logical import bitwise_and, bitwise_or
 from gpunn.ops.indexing.element import element
 from gpunn.ops.linalg.products import bmm, broadcasts_to, check_batches, check_operands, mm, mv, outer
@@ -64,4 +67,9 @@ def _sum(op: str, input: Tensor, product: Tensor, beta: float, alpha: float) -> 
         beta, alpha = (element(op, factor, product.array) for factor in (beta, alpha))
     if alpha != 1:
         product = product * alpha
-    return product if beta == 0 else product.add(input, alpha=beta)
+    if beta != 0:
+        return product.add(input, alpha=beta)
+    if not input.requires_grad:
+        return product
+    never: Tensor = Variable.result_type(array_module(input.array).zeros((), bool))
+    return product.add(masked(input, never))  # its gradient is 0, as in PyTorch, and not None

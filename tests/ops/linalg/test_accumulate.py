@@ -89,3 +89,12 @@ def test_addr_of_booleans(device):
     assert gp.addr(m, a, a).tolist() == [[True, False], [False, True]]
     assert gp.addr(m, a, a, beta=0).tolist() == [[False, False], [False, True]]
     assert gp.addr(m, a, a, alpha=0).tolist() == m.tolist()
+
+
+def test_with_beta_0_the_gradient_of_the_input_is_0(device):
+    a = gp.ones(2, 2, device=device)
+    for op, shape in ((gp.addmm, (2, 2)), (gp.addmm, (2,)), (gp.addmm, ())):
+        x = gp.full(shape, float("nan"), device=device, requires_grad=True)
+        y = op(x, a, a, beta=0)
+        y.sum().backward()
+        assert y.tolist() == [[2.0, 2.0], [2.0, 2.0]] and x.grad.shape == shape and not x.grad.any()
