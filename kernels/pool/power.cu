@@ -5,13 +5,15 @@
 
 using C = accumulate_t<T>;
 
+// x^p in general: one copy, for dozens of places.
+__device__ __noinline__ C any_power(C x, C p) { return p == C(0.5) ? sqrt(x) : pow(x, p); }
+
 // x^p; exact and fast for the exponents that one meets.
 __device__ __forceinline__ C power(C x, C p) {
   if (p == C(2)) return x * x;
   if (p == C(1)) return x;
-  if (p == C(0.5)) return sqrt(x);
   if (p == C(-1)) return C(1) / x;
-  return pow(x, p);
+  return any_power(x, p);
 }
 
 // y = (scale / size * sum of x^norm over each window)^(1 / norm); size: the elements that the

@@ -47,17 +47,24 @@ __device__ __forceinline__ int take_digit(long long& number, int base) {
   return digit;
 }
 
-// p * size / out for p <= out, rounded down. Not negative, so it fits an int.
-__device__ __forceinline__ int share_floor(int p, int size, int out) {
+// p * size / out for p <= out, rounded down. Not negative, so it fits an int. One copy for all
+// places that ask for it, as adaptive windows alone do: dozens of divisions take compilers seconds.
+__device__ __noinline__ int share_floor(int p, int size, int out) {
   long long product = static_cast<long long>(p) * size;
   take_digit(product, out);
   return static_cast<int>(product);
 }
 
-__device__ __forceinline__ int share_ceil(int p, int size, int out) {
+__device__ __noinline__ int share_ceil(int p, int size, int out) {
   long long product = static_cast<long long>(p) * size + (out - 1);
   take_digit(product, out);
   return static_cast<int>(product);
+}
+
+// number / dilation, which seldom is a division: one copy of that for all places.
+__device__ __noinline__ int divided(int number, int by) { return number / by; }
+__device__ __forceinline__ int steps_of(int number, int dilation) {
+  return dilation == 1 ? number : divided(number, dilation);
 }
 
 __device__ __forceinline__ Taps taps_of(const Axis& axis, int p) {
@@ -67,9 +74,9 @@ __device__ __forceinline__ Taps taps_of(const Axis& axis, int p) {
   }
   const int start = p * axis.stride - axis.padding;
   int first = 0, last = axis.kernel;
-  if (start < 0) first = (axis.dilation - 1 - start) / axis.dilation;
+  if (start < 0) first = steps_of(axis.dilation - 1 - start, axis.dilation);
   if (start + (axis.kernel - 1) * axis.dilation >= axis.size)
-    last = start >= axis.size ? 0 : (axis.size - 1 - start) / axis.dilation + 1;
+    last = start >= axis.size ? 0 : steps_of(axis.size - 1 - start, axis.dilation) + 1;
   return {start, first, last};
 }
 
@@ -87,8 +94,7 @@ __device__ __forceinline__ Span windows_at(const Axis& axis, int position) {
 __device__ __forceinline__ int tap_at(const Axis& axis, int p, int position) {
   if (axis.stride == 0) return position - share_floor(p, axis.size, axis.out);
   const int offset = position - (p * axis.stride - axis.padding);
-  if (axis.dilation == 1) return offset;
-  const int tap = offset / axis.dilation;
+  const int tap = steps_of(offset, axis.dilation);
   return tap * axis.dilation == offset ? tap : -1;
 }
 
