@@ -1,4 +1,4 @@
-// The modified Bessel functions I0 and I1. Launched by gpunn/ops/arithmetic/bessel.py.
+// The modified Bessel functions I0 and I1. By gpunn/ops/arithmetic/bessel.py, scaled_bessel.py.
 // T: float, double, __half, __nv_bfloat16
 // BLOCK: 256
 #include "arithmetic/double.cuh"
@@ -63,6 +63,17 @@ __device__ __forceinline__ double bessel_1_slope(double x) {
   return scaled(size, polynomial(TAIL_0, y) - polynomial(TAIL_1, y) / size);
 }
 
+// exp(-|x|) I0(x) and exp(-|x|) I1(x).
+__device__ __forceinline__ double damped_0(double x) {
+  const double size = fabs(x);
+  return size < FAR ? bessel_0(x) * exp(-size) : polynomial(TAIL_0, 16.0 / size - 1.0) / sqrt(size);
+}
+__device__ __forceinline__ double damped_1(double x) {
+  const double size = fabs(x);
+  if (size < FAR) return bessel_1(x) * exp(-size);
+  return copysign(polynomial(TAIL_1, 16.0 / size - 1.0) / sqrt(size), x);
+}
+
 // All kernels: y or dx, dy and x have n elements; a thread takes one at a time.
 
 // y = I0(x).
@@ -93,4 +104,18 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
     i1_backward(T* __restrict__ dx, const T* __restrict__ dy, const T* __restrict__ x,
                 long long n) {
   map_double(n, dx, [](double dy, double x) { return dy * bessel_1_slope(x); }, dy, x);
+}
+
+// y = exp(-|x|) I0(x).
+// Bytes: 2 * n * sizeof(T).
+extern "C" __global__ void __launch_bounds__(BLOCK)
+    i0e_forward(T* __restrict__ y, const T* __restrict__ x, long long n) {
+  map_double(n, y, [](double x) { return damped_0(x); }, x);
+}
+
+// y = exp(-|x|) I1(x).
+// Bytes: 2 * n * sizeof(T).
+extern "C" __global__ void __launch_bounds__(BLOCK)
+    i1e_forward(T* __restrict__ y, const T* __restrict__ x, long long n) {
+  map_double(n, y, [](double x) { return damped_1(x); }, x);
 }

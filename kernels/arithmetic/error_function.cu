@@ -57,3 +57,18 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
   };
   map(n, dx, slope, dy, x);
 }
+
+// y = erfc(-x / sqrt(2)) / 2, where the argument needs all digits of the quotient.
+// Bytes: 2 * n * sizeof(T).
+extern "C" __global__ void __launch_bounds__(BLOCK)
+    ndtr_forward(T* __restrict__ y, const T* __restrict__ x, long long n) {
+  map(n, y, [](C x) { return static_cast<C>(0.5 * erfc(x * -0.7071067811865476)); }, x);
+}
+
+// y = -x log x; 0 at 0, and minus infinity below.
+// Bytes: 2 * n * sizeof(T).
+extern "C" __global__ void __launch_bounds__(BLOCK)
+    entr_forward(T* __restrict__ y, const T* __restrict__ x, long long n) {
+  const C lowest = -C(__int_as_float(0x7f800000));
+  map(n, y, [=](C x) { return x < C(0) ? lowest : x == C(0) ? C(0) : -x * log(x); }, x);
+}

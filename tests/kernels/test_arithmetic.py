@@ -8,7 +8,7 @@ from gpunn.ops.arithmetic import bessel
 from tests.kernels.orders import MANY, check_kernels
 
 FAMILIES = {
-    "error_function": [gp.erf, gp.erfc, gp.erfinv],
+    "error_function": [gp.erf, gp.erfc, gp.erfinv, gp.special.ndtr, gp.special.entr],
     "gamma": [
         gp.lgamma,
         gp.digamma,
@@ -16,7 +16,7 @@ FAMILIES = {
         lambda x: gp.polygamma(2, x),
         lambda x: gp.polygamma(6, x),
     ],
-    "bessel": [bessel.i0, bessel.i1],
+    "bessel": [bessel.i0, bessel.i1, gp.special.i0e, gp.special.i1e],
     "slopes": [
         gp.sign,
         gp.abs,

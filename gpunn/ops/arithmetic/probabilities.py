@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from gpunn import dtypes
 from gpunn.backend import Array, array_module
 from gpunn.engine import Variable
-from gpunn.errors import ShapeError
+from gpunn.errors import DtypeError, ShapeError
+from gpunn.kernels import elementwise
 from gpunn.ops.arithmetic import special
 from gpunn.ops.arithmetic.elementwise import RoundedOnce, Unary
-from gpunn.ops.arithmetic.promotion import floating
+from gpunn.ops.arithmetic.promotion import floating, only_tensors
 from gpunn.ops.arithmetic.special_functions import lgamma
 from gpunn.ops.shape.conversion import cast
 from gpunn.ops.shape.dims import one_int
@@ -30,6 +31,9 @@ class Ndtr(RoundedOnce, Unary):
     def compute(self, xp: Any, x: Array) -> Array:
         return special.erfc(x * -SQRT_HALF) * 0.5
 
+    def forward_cuda(self, x: Array) -> Array:
+        return elementwise.apply("arithmetic/error_function", "ndtr_forward", (x,))
+
     def backward(self, grad: Tensor) -> Tensor:
         x = self.saved(0)
         return grad * ((x * x * -0.5).exp() * (1 / math.sqrt(2 * math.pi)))
@@ -42,6 +46,9 @@ class Entr(RoundedOnce, Unary):
     def compute(self, xp: Any, x: Array) -> Array:
         term = -x * xp.log(xp.where(x > 0, x, xp.ones((), x.dtype)))
         return xp.where(x < 0, xp.asarray(-math.inf, dtype=x.dtype), xp.where(x == 0, xp.zeros((), x.dtype), term))
+
+    def forward_cuda(self, x: Array) -> Array:
+        return elementwise.apply("arithmetic/error_function", "entr_forward", (x,))
 
     def backward(self, grad: Tensor) -> Tensor:
         return -grad * (self.saved(0).log() + 1)
@@ -65,6 +72,9 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     count = one_int("mvlgamma", "p", p)
     if count < 1:
         raise ShapeError(f"mvlgamma: p has to be greater than or equal to 1, got {count}")
+    only_tensors("mvlgamma", input)
+    if dtypes.of(input.array) is dtypes.bool_:
+        raise DtypeError("mvlgamma: The input tensor may not be a boolean tensor; use x.float()")
     x = floating("mvlgamma", input)
     shifts: Tensor = Variable.result_type(array_module(x.array).arange(count) * -0.5)
     terms = lgamma(unsqueeze(cast(x, dtypes.float64), -1) + shifts)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpunn.backend import Array
 from gpunn.engine import Variable
+from gpunn.kernels import elementwise
 from gpunn.ops.arithmetic.bessel import I0_SERIES, I0_TAIL, I1_SERIES, I1_TAIL
 from gpunn.ops.arithmetic.elementwise import Unary
 from gpunn.ops.arithmetic.promotion import floating
@@ -25,6 +26,9 @@ class I0e(Unary):
         near = polynomial(v * v / 4, I0_SERIES) * xp.exp(-v)
         return xp.where(v < 8, near, _tail(xp, v, I0_TAIL)).astype(x.dtype, copy=False)
 
+    def forward_cuda(self, x: Array) -> Array:
+        return elementwise.apply("arithmetic/bessel", "i0e_forward", (x,))
+
     def backward(self, grad: Tensor) -> Tensor:
         x = self.saved(0)
         return grad * (i1e(x) - sign(x) * i0e(x))
@@ -38,6 +42,9 @@ class I1e(Unary):
         v = xp.abs(signed)
         near = signed / 2 * polynomial(v * v / 4, I1_SERIES) * xp.exp(-v)
         return xp.where(v < 8, near, xp.copysign(_tail(xp, v, I1_TAIL), signed)).astype(x.dtype, copy=False)
+
+    def forward_cuda(self, x: Array) -> Array:
+        return elementwise.apply("arithmetic/bessel", "i1e_forward", (x,))
 
     def backward(self, grad: Tensor) -> Tensor:
         """exp(-|x|) (I₀(x) - I₁(x) / x) - I₁ₑ(x) sign x; at 0 it is 1/2."""
