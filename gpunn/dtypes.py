@@ -95,7 +95,7 @@ def as_dtype(given: Any) -> dtype:
     if isinstance(given, dtype):
         return given
     found = _FROM_PYTHON.get(given) if isinstance(given, type) else None
-    if found is None:
+    if found is None and given is not None:  # which is float64 to NumPy
         try:
             found = _FROM_NUMPY.get(np.dtype(given))
         except TypeError:
@@ -115,6 +115,8 @@ def of_number(value: bool | int | float) -> dtype:
 @cache
 def promote_types(a: dtype, b: dtype) -> dtype:
     """The smallest type that holds both, of equal rank in promotion. float16 with bfloat16 gives float32."""
+    if not (isinstance(a, dtype) and isinstance(b, dtype)):
+        raise _no_dtypes("promote_types", a, b)
     if a is b:
         return a
     low, high = sorted((a, b), key=lambda d: d.category)
@@ -152,7 +154,14 @@ def _combine(first: dtype | None, second: dtype | None) -> dtype | None:
 
 def can_cast(from_: dtype, to: dtype) -> bool:
     """Whether an in-place operation may write a result of `from_` into a tensor of `to`."""
-    return from_.category <= to.category
+    try:
+        return from_.category <= to.category
+    except AttributeError:
+        raise _no_dtypes("can_cast", from_, to) from None
+
+
+def _no_dtypes(op: str, *given: Any) -> ArgumentTypeError:
+    return ArgumentTypeError(f"{op}: expected two dtypes such as gpunn.float32, got {given[0]!r} and {given[1]!r}")
 
 
 class finfo:  # noqa: N801 - PyTorch's name

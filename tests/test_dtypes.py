@@ -105,6 +105,18 @@ def test_can_cast():
     assert not gp.can_cast(gp.float16, gp.int64) and not gp.can_cast(gp.int8, gp.bool)
 
 
+@pytest.mark.parametrize("pair", [("a", gp.float32), (None, gp.float32), (gp.int32, "float32"), (3, 3)])
+@pytest.mark.parametrize("function", [gp.can_cast, gp.promote_types])
+def test_what_is_no_dtype_is_refused(function, pair):
+    with pytest.raises(TypeError, match="expected two dtypes"):
+        function(*pair)
+
+
+def test_none_is_not_float64_as_it_is_to_numpy():
+    with pytest.raises(TypeError, match="got None"):
+        gp.nn.Linear(2, 2).type(None)
+
+
 def test_limits():
     assert gp.finfo().max == np.finfo(np.float32).max and gp.finfo(gp.float64).eps == 2.0**-52
     assert gp.finfo(gp.bfloat16).bits == 16 and gp.finfo(gp.bfloat16).eps == 2.0**-7
@@ -134,3 +146,8 @@ def test_given_or_default():
         assert dtypes.given_or_default(None) is gp.float64
     finally:
         gp.set_default_dtype(gp.float32)
+
+
+@pytest.mark.parametrize("make", [lambda **k: gp.randperm(3, **k), lambda **k: gp.tril_indices(3, 3, **k)])
+def test_none_is_the_default_of_functions_that_make_integers(make):
+    assert make(dtype=None).dtype is gp.int64

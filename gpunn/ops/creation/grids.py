@@ -89,7 +89,7 @@ def _vectors(op: str, tensors: tuple[Any, ...]) -> list[Any]:
 
 @dense
 def tril_indices(
-    row: int, col: int, offset: int = 0, *, dtype: dtype = dtypes.int64, device: DeviceLike = None
+    row: int, col: int, offset: int = 0, *, dtype: dtype | None = dtypes.int64, device: DeviceLike = None
 ) -> Tensor:
     """Rows and columns (2, n) of the elements on and below diagonal `offset` of a (row, col) matrix."""
     return _triangle("tril_indices", row, col, offset, True, dtype, device)
@@ -97,18 +97,18 @@ def tril_indices(
 
 @dense
 def triu_indices(
-    row: int, col: int, offset: int = 0, *, dtype: dtype = dtypes.int64, device: DeviceLike = None
+    row: int, col: int, offset: int = 0, *, dtype: dtype | None = dtypes.int64, device: DeviceLike = None
 ) -> Tensor:
     """Rows and columns (2, n) of the elements on and above diagonal `offset` of a (row, col) matrix."""
     return _triangle("triu_indices", row, col, offset, False, dtype, device)
 
 
-def _triangle(op: str, row: int, col: int, offset: int, lower: bool, dtype: dtype, device: DeviceLike) -> Tensor:
+def _triangle(op: str, row: int, col: int, offset: int, lower: bool, dtype: dtype | None, device: DeviceLike) -> Tensor:
     rows, columns, diagonal = (*ints(op, "row", row), *ints(op, "col", col), *ints(op, "offset", offset))
     for name, length in (("row", rows), ("col", columns)):
         if length < 0:
             raise ArgumentError(f"{op}: {name} must be non-negative, got {length}")
-    to = dtypes.as_dtype(dtype)
+    to = dtypes.as_dtype(dtype or dtypes.int64)
     if to not in (dtypes.int64, dtypes.int32):
         raise UnsupportedError(f"{op}: not implemented for {to.name}; indices are int64 or int32")
     where = backend.as_device(device)

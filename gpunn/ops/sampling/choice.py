@@ -32,16 +32,17 @@ def randperm(
     n: int,
     *,
     generator: Generator | None = None,
-    dtype: dtype = dtypes.int64,
+    dtype: dtype | None = dtypes.int64,
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """The integers from 0 to n - 1 in random order."""
     (count,) = ints("randperm", "n", n)
     where = backend.as_device(device)
+    to = dtypes.as_dtype(dtype or dtypes.int64)
     with backend.placed_on(where):
         xp = backend.module_of(where)
-        array = random.permutation(xp, source("randperm", generator), count, dtypes.as_dtype(dtype).numpy)
+        array = random.permutation(xp, source("randperm", generator), count, to.numpy)
     return Variable.result_type(array, requires_grad)
 
 
