@@ -34,3 +34,5 @@ def test_mvlgamma(p, device):
     check_dtypes(lambda x: gp.mvlgamma(x, p), lambda x: exact.multigammaln(x, p), [x + 0.2], device)
     with pytest.raises(RuntimeError, match="greater than or equal to 1"):
         gp.mvlgamma(gp.ones(2), 0)
+    with pytest.raises(TypeError, match="boolean"):
+        gp.mvlgamma(gp.ones(2, dtype=gp.bool), p)
