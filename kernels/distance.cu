@@ -17,7 +17,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
     const long long row = at / m, column = at / m / n * m + at % m;
     const Difference<T> line{Line<const T>(a, row, d, 1), Line<const T>(b, column, d, 1), true,
                              C(0)};
-    y[at] = from_compute<T>(norm_of(ThreadTeam(), line, p));
+    y[at] = from_compute<T>(norm_of(Team(THREAD), line, p));
   }
 }
 

@@ -34,13 +34,13 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     largest_as_one(T* __restrict__ y, const T* __restrict__ x, long long lines, long long length,
                    long long inner, int team) {
   const C infinity = C(__int_as_float(0x7f800000));
-  with_team(team, lines, [=](auto team, long long line) {
+  with_team(team, lines, [=](const Team& team, long long line) {
     const Line<const T> from(x, line, length, inner);
     const Line<T> to(y, line, length, inner);
     C best = -infinity;
     long long place = length;
 #pragma unroll 1
-    for (long long group = team.rank; group < from.groups(); group += team.SIZE) {
+    for (long long group = team.rank; group < from.groups(); group += team.size) {
       const auto values = load_group(from, group, -infinity);
 #pragma unroll
       for (int k = 0; k < from.GROUP; ++k) {
@@ -52,7 +52,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     const C largest = team.max(best);
     const long long first = -team.max(best == largest ? -place : -length);
 #pragma unroll 1
-    for (long long group = team.rank; group < from.groups(); group += team.SIZE) {
+    for (long long group = team.rank; group < from.groups(); group += team.size) {
       Group<C, Line<T>::GROUP> values;
 #pragma unroll
       for (int k = 0; k < from.GROUP; ++k) values.at[k] = C(group * from.GROUP + k == first);

@@ -3,105 +3,80 @@
 #include "common.cuh"
 #include "reduce.cuh"
 
+// What shares a line, as gpunn/kernels/lines.py numbers it. Large blocks are for long lines, which
+// only the last two share.
+enum Sharing { THREAD, WARP, WHOLE_BLOCK, COLUMN };
+
 // An array (outer, length, inner) has outer * inner lines of `length` numbers that lie `inner`
-// apart. SIZE threads are a team; `rank` is this one's number in it. A team takes the lines from
+// apart. `size` threads are a team; `rank` is this one's number in it. A team takes the lines from
 // `line` on, `step` apart. `offset` is this thread's line less that of the block's first thread
-// where teams meet at a barrier, else 0. `sum` and `max` are those of the values of all threads of
-// the team, and every thread gets the same bits.
-struct ThreadTeam {
-  static constexpr int SIZE = 1;
-  const int rank = 0, offset = 0;
-  const long long line = thread_index(), step = thread_count();
+// where teams meet at a barrier, else 0. Columns are 32 lines side by side in a block, so that
+// neighbours read neighbours; a warp's threads have the same rank in 32 teams. What a team is is
+// known at run time only: a copy of a kernel for each takes compilers four times as long.
+struct Team {
+  const int kind, size, rank, offset;
+  const long long line, step;
 
+  __device__ __forceinline__ explicit Team(int kind)
+      : kind(kind),
+        size(of(kind, 1, 32, BLOCK, BLOCK / 32)),
+        rank(of(kind, 0, threadIdx.x % 32, threadIdx.x, threadIdx.x / 32)),
+        offset(of(kind, 0, 0, 0, threadIdx.x % 32)),
+        line(blockIdx.x * side_by_side(kind) +
+             of(kind, threadIdx.x, threadIdx.x / 32, 0, threadIdx.x % 32)),
+        step(gridDim.x * side_by_side(kind)) {}
+
+  // The sum and the largest of the values of all threads of the team; each gets the same bits.
   template <class V>
   __device__ __forceinline__ V sum(V value) const {
-    return value;
+    if (is_small(THREAD)) return value;
+    if (is_small(WARP)) return warp_sum(value);
+    if (kind == WHOLE_BLOCK) return block_sum(value);
+    return of_column(value, [](V a, V b) { return a + b; });
   }
   template <class V>
   __device__ __forceinline__ V max(V value) const {
-    return value;
-  }
-};
-
-struct WarpTeam {
-  static constexpr int SIZE = 32;
-  const int rank = threadIdx.x % 32, offset = 0;
-  const long long line = thread_index() / 32, step = thread_count() / 32;
-
-  template <class V>
-  __device__ __forceinline__ V sum(V value) const {
-    return warp_sum(value);
-  }
-  template <class V>
-  __device__ __forceinline__ V max(V value) const {
-    return warp_max(value);
-  }
-};
-
-struct BlockTeam {
-  static constexpr int SIZE = BLOCK;
-  const int rank = threadIdx.x, offset = 0;
-  const long long line = blockIdx.x, step = gridDim.x;
-
-  template <class V>
-  __device__ __forceinline__ V sum(V value) const {
-    return block_sum(value);
-  }
-  template <class V>
-  __device__ __forceinline__ V max(V value) const {
-    return block_max(value);
-  }
-};
-
-// 32 lines side by side in a block, so that neighbours read neighbours; a warp's threads have the
-// same rank in 32 teams.
-struct ColumnTeam {
-  static constexpr int SIZE = BLOCK / 32;
-  const int rank = threadIdx.x / 32, offset = threadIdx.x % 32;
-  const long long line = blockIdx.x * 32LL + threadIdx.x % 32, step = gridDim.x * 32LL;
-
-  template <class V>
-  __device__ __forceinline__ V sum(V value) const {
-    return combined(value, [](V a, V b) { return a + b; });
-  }
-  template <class V>
-  __device__ __forceinline__ V max(V value) const {
-    return combined(value, [](V a, V b) { return a < b ? b : a; });
+    if (is_small(THREAD)) return value;
+    if (is_small(WARP)) return warp_max(value);
+    if (kind == WHOLE_BLOCK) return block_max(value);
+    return of_column(value, [](V a, V b) { return a < b ? b : a; });
   }
 
  private:
+  static __device__ __forceinline__ int of(int kind, int thread, int warp, int block, int column) {
+    if (BLOCK <= 256 && kind == THREAD) return thread;
+    if (BLOCK <= 256 && kind == WARP) return warp;
+    return kind == WHOLE_BLOCK ? block : column;
+  }
+  // The teams of a block.
+  static __device__ __forceinline__ long long side_by_side(int kind) {
+    return of(kind, BLOCK, BLOCK / 32, 1, 32);
+  }
+  __device__ __forceinline__ bool is_small(Sharing sharing) const {
+    return BLOCK <= 256 && kind == sharing;
+  }
+
   // The values of the team in the order of their ranks.
   template <class V, class F>
-  __device__ __forceinline__ V combined(V value, F f) const {
+  __device__ __forceinline__ V of_column(V value, F f) const {
     __shared__ V values[BLOCK];
     values[threadIdx.x] = value;
     __syncthreads();
     V result = values[offset];
-    for (int other = 1; other < SIZE; ++other) result = f(result, values[other * 32 + offset]);
+    for (int other = 1; other < size; ++other) result = f(result, values[other * 32 + offset]);
     __syncthreads();
     return result;
   }
 };
 
-// Calls body(team, line) for each line of this thread's team; a thread for which there is none any
-// more, but whose block goes on, gets line = -1.
-template <class Team, class F>
-__device__ __forceinline__ void for_each_line(Team team, long long lines, F body) {
+// Calls body(team, line) for each line of this thread's team, of the kind `team`; a thread for
+// which there is none any more, but whose block goes on, gets line = -1.
+template <class F>
+__device__ __forceinline__ void with_team(int kind, long long lines, F body) {
+  const Team team(kind);
   for (long long line = team.line; line - team.offset < lines; line += team.step) {
     body(team, line < lines ? line : -1);
   }
-}
-
-// Calls body with the team that `team` names: 0 a thread, 1 a warp, 2 a block, 3 a column. Large
-// blocks are for long lines, which only the last two share.
-template <class F>
-__device__ __forceinline__ void with_team(int team, long long lines, F body) {
-  if constexpr (BLOCK <= 256) {
-    if (team == 0) for_each_line(ThreadTeam(), lines, body);
-    if (team == 1) for_each_line(WarpTeam(), lines, body);
-  }
-  if (team == 2) for_each_line(BlockTeam(), lines, body);
-  if (team == 3) for_each_line(ColumnTeam(), lines, body);
 }
 
 // A line in memory. It is read and written in groups of as many numbers as 16 bytes hold, in one
@@ -119,6 +94,10 @@ struct Line {
         stride(inner) {}
 
   __device__ __forceinline__ long long groups() const { return (length + GROUP - 1) / GROUP; }
+  // How many numbers there are from number `first` on, of a group at most.
+  __device__ __forceinline__ int left(long long first) const {
+    return static_cast<int>(length - first < GROUP ? length - first : GROUP);
+  }
 };
 
 template <class C, int LENGTH>
@@ -139,11 +118,11 @@ __device__ __forceinline__ Group<C, Line<X>::GROUP> load_group(const Line<const 
     for (int k = 0; k < GROUP; ++k) result.at[k] = to_compute(vector.at[k]);
     return result;
   }
+  const X* at = line.start + first * line.stride;
+  const int left = line.left(first);
 #pragma unroll
-  for (int k = 0; k < GROUP; ++k) {
-    const bool is_inside = first + k < line.length;
-    result.at[k] = is_inside ? to_compute(line.start[(first + k) * line.stride]) : padding;
-  }
+  for (int k = 0; k < GROUP; ++k, at += line.stride)
+    result.at[k] = k < left ? to_compute(*at) : padding;
   return result;
 }
 
@@ -159,11 +138,11 @@ __device__ __forceinline__ void store_group(const Line<X>& line, long long group
     store_vector(line.start + first, vector);
     return;
   }
+  X* at = line.start + first * line.stride;
+  const int left = line.left(first);
 #pragma unroll
-  for (int k = 0; k < GROUP; ++k) {
-    if (first + k < line.length)
-      line.start[(first + k) * line.stride] = from_compute<X>(values.at[k]);
-  }
+  for (int k = 0; k < GROUP; ++k, at += line.stride)
+    if (k < left) *at = from_compute<X>(values.at[k]);
 }
 
 // The maximum of a line (without its NaNs), and Σ exp(x - maximum), which is NaN if one of x is, or
@@ -175,14 +154,15 @@ struct Exponentials {
 
 // Those of `line`, read once: each thread rescales its sum whenever it meets a larger number, and
 // the team brings the sums to the largest. A group is added up in C, the groups in double.
-template <class Team, class X, class C = accumulate_t<X>>
-__device__ __forceinline__ Exponentials<C> exponentials(Team team, const Line<const X>& line) {
+template <class X, class C = accumulate_t<X>>
+__device__ __forceinline__ Exponentials<C> exponentials(const Team& team,
+                                                        const Line<const X>& line) {
   constexpr int GROUP = Line<X>::GROUP;
   const C lowest = -C(__int_as_float(0x7f800000));
   C maximum = lowest;
   double sum = 0;
 #pragma unroll 1
-  for (long long group = team.rank; group < line.groups(); group += Team::SIZE) {
+  for (long long group = team.rank; group < line.groups(); group += team.size) {
     const auto x = load_group(line, group, lowest);
     C larger = maximum;
 #pragma unroll

@@ -11,12 +11,11 @@ struct Products {
   double aa, bb, ab;
 };
 
-template <class Team>
-__device__ __forceinline__ Products products_of(Team team, const Line<const T>& first,
+__device__ __forceinline__ Products products_of(const Team& team, const Line<const T>& first,
                                                 const Line<const T>& second, C scale_a, C scale_b) {
   Products sums{0.0, 0.0, 0.0};
 #pragma unroll 1
-  for (long long group = team.rank; group < first.groups(); group += Team::SIZE) {
+  for (long long group = team.rank; group < first.groups(); group += team.size) {
     const auto a = load_group(first, group, C(0)), b = load_group(second, group, C(0));
 #pragma unroll
     for (int k = 0; k < first.GROUP; ++k) {
@@ -30,11 +29,10 @@ __device__ __forceinline__ Products products_of(Team team, const Line<const T>& 
 }
 
 // The largest size of the numbers of a line; 1 if that is 0, infinite or no number.
-template <class Team>
-__device__ __forceinline__ C scale_of(Team team, const Line<const T>& line) {
+__device__ __forceinline__ C scale_of(const Team& team, const Line<const T>& line) {
   C largest = 0;
 #pragma unroll 1
-  for (long long group = team.rank; group < line.groups(); group += Team::SIZE) {
+  for (long long group = team.rank; group < line.groups(); group += team.size) {
     const auto values = load_group(line, group, C(0));
 #pragma unroll
     for (C value : values.at) largest = abs(value) > largest ? abs(value) : largest;
@@ -52,7 +50,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     cosine_forward(T* __restrict__ y, double* __restrict__ kept, const T* __restrict__ a,
                    const T* __restrict__ b, long long lines, long long length, long long inner,
                    int team, double eps, double tiny) {
-  with_team(team, lines, [=](auto team, long long line) {
+  with_team(team, lines, [=](const Team& team, long long line) {
     const Line<const T> first(a, line, length, inner), second(b, line, length, inner);
     C scale_a = 1, scale_b = 1;
     if constexpr (sizeof(C) == 8) {
@@ -81,7 +79,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     cosine_backward(T* __restrict__ da, T* __restrict__ db, const double* __restrict__ kept,
                     const T* __restrict__ dy, const T* __restrict__ a, const T* __restrict__ b,
                     long long lines, long long length, long long inner, int team, double eps) {
-  with_team(team, lines, [=](auto team, long long line) {
+  with_team(team, lines, [=](const Team& team, long long line) {
     if (line < 0) return;
     const Line<const T> first(a, line, length, inner), second(b, line, length, inner);
     const Line<T> to_first(da, line, length, inner), to_second(db, line, length, inner);
@@ -92,7 +90,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     const C along_a = of_a == C(0) ? C(0) : cosine / of_a;
     const C along_b = of_b == C(0) ? C(0) : cosine / of_b;
 #pragma unroll 1
-    for (long long group = team.rank; group < first.groups(); group += team.SIZE) {
+    for (long long group = team.rank; group < first.groups(); group += team.size) {
       const auto x = load_group(first, group, C(0)), y = load_group(second, group, C(0));
       auto slope_x = x, slope_y = y;
 #pragma unroll

@@ -12,13 +12,13 @@ using C = accumulate_t<T>;
 extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     softmax_forward(T* __restrict__ y, const T* __restrict__ x, long long lines, long long length,
                     long long inner, bool is_log, int team) {
-  with_team(team, lines, [=](auto team, long long line) {
+  with_team(team, lines, [=](const Team& team, long long line) {
     const Line<const T> from(x, line, length, inner);
     const Line<T> to(y, line, length, inner);
     const Exponentials<C> e = exponentials(team, from);
     const C log_sum = log(e.sum), factor = C(1) / e.sum;
 #pragma unroll 1
-    for (long long group = team.rank; group < from.groups(); group += team.SIZE) {
+    for (long long group = team.rank; group < from.groups(); group += team.size) {
       auto values = load_group(from, group, C(0));
 #pragma unroll
       for (C& value : values.at) {
@@ -36,12 +36,12 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
 extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     softmax_backward(T* __restrict__ dx, const T* __restrict__ y, const T* __restrict__ dy,
                      long long lines, long long length, long long inner, bool is_log, int team) {
-  with_team(team, lines, [=](auto team, long long line) {
+  with_team(team, lines, [=](const Team& team, long long line) {
     const Line<const T> gradient(dy, line, length, inner), output(y, line, length, inner);
     const Line<T> to(dx, line, length, inner);
     double sum = 0;
 #pragma unroll 1
-    for (long long group = team.rank; group < to.groups(); group += team.SIZE) {
+    for (long long group = team.rank; group < to.groups(); group += team.size) {
       const auto g = load_group(gradient, group, C(0)), out = load_group(output, group, C(0));
       C partial = 0;
 #pragma unroll
@@ -50,7 +50,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     }
     const C total = static_cast<C>(team.sum(sum));
 #pragma unroll 1
-    for (long long group = team.rank; group < to.groups(); group += team.SIZE) {
+    for (long long group = team.rank; group < to.groups(); group += team.size) {
       auto g = load_group(gradient, group, C(0));
       const auto out = load_group(output, group, C(0));
 #pragma unroll

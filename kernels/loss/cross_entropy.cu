@@ -49,7 +49,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 512 / BLOCK)
                           bool has_weight, bool with_gradient, double certain, double each,
                           long long ignore_index, unsigned long long* faults, int slot) {
   const bool is_smooth = each > 0.0;
-  with_team(team, lines, [=](auto team, long long line) {
+  with_team(team, lines, [=](const Team& team, long long line) {
     const Line<const T> scores(x, line, classes, inner);
     const Line<T> gradient(unscaled, line, classes, inner);
     const Label label =
@@ -62,7 +62,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 512 / BLOCK)
       double sum = 0.0;
       all = 0.0;
 #pragma unroll 1
-      for (long long c = team.rank; c < classes && line >= 0; c += team.SIZE) {
+      for (long long c = team.rank; c < classes && line >= 0; c += team.size) {
         const C w = has_weight ? to_compute(weight[c]) : C(1);
         sum += w * (to_compute(scores.start[c * inner]) - e.maximum - log_sum);
         all += w;
@@ -82,7 +82,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 512 / BLOCK)
     const bool counts = label.index >= 0;
     const C total = at_label + (is_smooth ? static_cast<C>(each * all) : C(0));
 #pragma unroll 1
-    for (long long group = team.rank; group < scores.groups(); group += team.SIZE) {
+    for (long long group = team.rank; group < scores.groups(); group += team.size) {
       auto values = load_group(scores, group, C(0));
 #pragma unroll
       for (int k = 0; k < scores.GROUP; ++k) {
@@ -113,12 +113,12 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
 extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     scale_lines(T* __restrict__ dx, const T* __restrict__ unscaled, const T* __restrict__ grad,
                 long long lines, long long classes, long long inner, int team) {
-  with_team(team, lines, [=](auto team, long long line) {
+  with_team(team, lines, [=](const Team& team, long long line) {
     const Line<const T> from(unscaled, line, classes, inner);
     const Line<T> to(dx, line, classes, inner);
     const C scale = line < 0 ? C(0) : to_compute(grad[line]);
 #pragma unroll 1
-    for (long long group = team.rank; group < from.groups(); group += team.SIZE) {
+    for (long long group = team.rank; group < from.groups(); group += team.size) {
       auto values = load_group(from, group, C(0));
 #pragma unroll
       for (C& value : values.at) value *= scale;

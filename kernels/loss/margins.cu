@@ -28,7 +28,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
                          const T* __restrict__ weight, long long lines, long long classes, int team,
                          bool is_squared, bool has_weight, bool with_gradient, double margin,
                          unsigned long long* faults, int slot) {
-  with_team(team, lines, [=](auto team, long long line) {
+  with_team(team, lines, [=](const Team& team, long long line) {
     const Line<const T> scores(x, line, classes, 1);
     const Line<T> gradient(unscaled, line, classes, 1);
     const long long label = line < 0 ? 0 : target[line];
@@ -37,7 +37,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
     const C factor = (is_right && has_weight ? to_compute(weight[label]) : C(1)) / C(classes);
     double loss = 0.0, slopes = 0.0;
 #pragma unroll 1
-    for (long long group = team.rank; group < scores.groups(); group += team.SIZE) {
+    for (long long group = team.rank; group < scores.groups(); group += team.size) {
       const auto values = load_group(scores, group, C(0));
 #pragma unroll
       for (int k = 0; k < scores.GROUP; ++k) {
@@ -56,7 +56,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
     }
     if (!with_gradient) return;
 #pragma unroll 1
-    for (long long group = team.rank; group < scores.groups(); group += team.SIZE) {
+    for (long long group = team.rank; group < scores.groups(); group += team.size) {
       auto values = load_group(scores, group, C(0));
 #pragma unroll
       for (int k = 0; k < scores.GROUP; ++k) {
@@ -92,17 +92,17 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
 //   rows[line] = Σ count[t] max(0, 1 - x[t] + x[c]) / classes over all labels t and all classes c
 //   that are none; rows[lines + line] = 1;
 //   unscaled = the gradient of rows[line], if with_gradient.
-// The threads of a team (with_team) share a line, each takes every SIZE-th class and looks at all.
+// The threads of a team (with_team) share a line, each takes every size-th class and looks at all.
 // Bytes: 2 * lines * classes * sizeof(T) + 4 * lines * classes.
 extern "C" __global__ void __launch_bounds__(BLOCK)
     multilabel_margin_forward(double* __restrict__ rows, T* __restrict__ unscaled,
                               const T* __restrict__ x, const int* __restrict__ counts,
                               long long lines, long long classes, int team, bool with_gradient) {
-  with_team(team, lines, [=](auto team, long long line) {
+  with_team(team, lines, [=](const Team& team, long long line) {
     const long long first = line < 0 ? 0 : line * classes;
     double loss = 0.0;
 #pragma unroll 1
-    for (long long c = team.rank; c < classes && line >= 0; c += team.SIZE) {
+    for (long long c = team.rank; c < classes && line >= 0; c += team.size) {
       const C own = to_compute(x[first + c]);
       const int count = counts[first + c];
       double sum = 0.0, slopes = 0.0;

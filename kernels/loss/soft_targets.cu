@@ -33,14 +33,14 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 512 / BLOCK)
                  long long classes, long long inner, int team, bool has_weight, bool with_gradient,
                  double certain, double each) {
   const C sure = static_cast<C>(certain), rest = static_cast<C>(each);
-  with_team(team, lines, [=](auto team, long long line) {
+  with_team(team, lines, [=](const Team& team, long long line) {
     const Line<const T> scores(x, line, classes, inner), wanted(target, line, classes, inner);
     const Line<T> gradient(unscaled, line, classes, inner);
     const Exponentials<C> e = exponentials(team, scores);
     const C log_sum = log(e.sum), factor = C(1) / e.sum;
     double loss = 0.0, all = 0.0;  // Σ share_c log p_c, Σ share_c
 #pragma unroll 1
-    for (long long group = team.rank; group < scores.groups(); group += team.SIZE) {
+    for (long long group = team.rank; group < scores.groups(); group += team.size) {
       const auto values = load_group(scores, group, e.maximum);
       const Numbers share = shares_of(wanted, group, weight, has_weight, sure, rest);
       C partial = 0, sum = 0;
@@ -61,7 +61,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 512 / BLOCK)
     }
     if (!with_gradient) return;
 #pragma unroll 1
-    for (long long group = team.rank; group < scores.groups(); group += team.SIZE) {
+    for (long long group = team.rank; group < scores.groups(); group += team.size) {
       auto values = load_group(scores, group, C(0));
       const Numbers share = shares_of(wanted, group, weight, has_weight, sure, rest);
 #pragma unroll

@@ -14,13 +14,13 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
                       long long length, long long inner, long long piece, int team) {
   const C infinity = C(__int_as_float(0x7f800000));
   const Pieces parts{length, inner, piece};
-  with_team(team, pieces, [=](auto team, long long number) {
+  with_team(team, pieces, [=](const Team& team, long long number) {
     const Line<const T> from = parts.at(x, number);
     const Exponentials<C> e = exponentials(team, from);
     C wrong = 0;  // 1 if there is a NaN, which an infinite maximum hides
     if (e.maximum == infinity) {
 #pragma unroll 1
-      for (long long group = team.rank; group < from.groups(); group += team.SIZE) {
+      for (long long group = team.rank; group < from.groups(); group += team.size) {
         const auto values = load_group(from, group, C(0));
 #pragma unroll
         for (C value : values.at) wrong = is_nan(value) ? C(1) : wrong;
@@ -40,14 +40,14 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
                        const T* __restrict__ dy, long long pieces, long long length,
                        long long inner, long long piece, int team) {
   const Pieces parts{length, inner, piece};
-  with_team(team, pieces, [=](auto team, long long number) {
+  with_team(team, pieces, [=](const Team& team, long long number) {
     if (number < 0) return;
     const Line<const T> from = parts.at(x, number);
     const Line<T> to = parts.at(dx, number);
     const long long line = parts.line(number);
     const C result = to_compute(y[line]), grad = to_compute(dy[line]);
 #pragma unroll 1
-    for (long long group = team.rank; group < from.groups(); group += team.SIZE) {
+    for (long long group = team.rank; group < from.groups(); group += team.size) {
       auto values = load_group(from, group, C(0));
 #pragma unroll
       for (C& value : values.at) value = grad * exp(value - result);

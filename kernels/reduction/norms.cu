@@ -15,7 +15,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
                  long long pieces, long long length, long long inner, long long piece, int team,
                  bool has_other, double shift, double p) {
   const Pieces parts{length, inner, piece};
-  with_team(team, pieces, [=](auto team, long long number) {
+  with_team(team, pieces, [=](const Team& team, long long number) {
     const Difference<T> line{parts.at(x, number), parts.at(other, number), has_other,
                              static_cast<C>(shift)};
     const C norm = norm_of(team, line, p);
@@ -32,7 +32,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
                   long long pieces, long long length, long long inner, long long piece, int team,
                   bool has_other, bool needs_other, double shift, double p) {
   const Pieces parts{length, inner, piece};
-  with_team(team, pieces, [=](auto team, long long number) {
+  with_team(team, pieces, [=](const Team& team, long long number) {
     if (number < 0) return;
     const Difference<T> from{parts.at(x, number), parts.at(other, number), has_other,
                              static_cast<C>(shift)};
@@ -40,7 +40,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     const long long line = parts.line(number);
     const NormSlope<C> slope(to_compute(y[line]), to_compute(dy[line]), static_cast<C>(p));
 #pragma unroll 1
-    for (long long group = team.rank; group < to.groups(); group += team.SIZE) {
+    for (long long group = team.rank; group < to.groups(); group += team.size) {
       auto values = from.group(group);
 #pragma unroll
       for (C& value : values.at) value = slope(value);

@@ -29,8 +29,8 @@ struct Difference {
 // The p-norm of a line; for p = ±inf the extreme size, unless there is a NaN. Sums are in double.
 // Where powers might leave its range, sizes are divided by the extreme one, which takes a pass of
 // its own.
-template <class Team, class X, class C>
-__device__ __forceinline__ C norm_of(Team team, const Difference<X, C>& line, double p) {
+template <class X, class C>
+__device__ __forceinline__ C norm_of(const Team& team, const Difference<X, C>& line, double p) {
   constexpr int GROUP = Line<X>::GROUP;
   const C infinity = C(__int_as_float(0x7f800000)), sign = p > 0.0 ? C(1) : C(-1);
   const C exponent = static_cast<C>(p);
@@ -42,7 +42,7 @@ __device__ __forceinline__ C norm_of(Team team, const Difference<X, C>& line, do
 #pragma unroll 1
   for (int pass = is_scaled ? 0 : 1; pass < 2; ++pass) {
 #pragma unroll 1
-    for (long long group = team.rank; group < line.groups(); group += Team::SIZE) {
+    for (long long group = team.rank; group < line.groups(); group += team.size) {
       const auto values = line.group(group);
 #pragma unroll
       for (int k = 0; k < GROUP; ++k) {

@@ -13,11 +13,11 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     line_sums(Y* __restrict__ y, const T* __restrict__ x, long long pieces, long long length,
               long long inner, long long piece, int team, double divisor, bool is_root) {
   const Pieces parts{length, inner, piece};
-  with_team(team, pieces, [=](auto team, long long number) {
+  with_team(team, pieces, [=](const Team& team, long long number) {
     const Line<const T> from = parts.at(x, number);
     double sum = 0.0;
 #pragma unroll 1
-    for (long long group = team.rank; group < from.groups(); group += team.SIZE) {
+    for (long long group = team.rank; group < from.groups(); group += team.size) {
       const auto values = load_group(from, group, C(0));
       C partial = 0;
 #pragma unroll
@@ -36,12 +36,12 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     line_squares(double* __restrict__ y, const T* __restrict__ x, const double* __restrict__ mean,
                  long long pieces, long long length, long long inner, long long piece, int team) {
   const Pieces parts{length, inner, piece};
-  with_team(team, pieces, [=](auto team, long long number) {
+  with_team(team, pieces, [=](const Team& team, long long number) {
     const Line<const T> from = parts.at(x, number);
     const double middle = number < 0 ? 0.0 : mean[parts.line(number)];
     double sum = 0.0;
 #pragma unroll 1
-    for (long long group = team.rank; group < from.groups(); group += team.SIZE) {
+    for (long long group = team.rank; group < from.groups(); group += team.size) {
       const auto values = load_group(from, group, C(0));
 #pragma unroll
       for (int k = 0; k < from.GROUP; ++k) {
@@ -63,7 +63,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
                long long length, long long inner, long long piece, int team, double freedom,
                bool is_root) {
   const Pieces parts{length, inner, piece};
-  with_team(team, pieces, [=](auto team, long long number) {
+  with_team(team, pieces, [=](const Team& team, long long number) {
     if (number < 0) return;
     const Line<const T> from = parts.at(x, number);
     const Line<T> to = parts.at(dx, number);
@@ -71,7 +71,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     const double middle = mean[line], root = is_root ? to_compute(y[line]) : 0.5;
     const C factor = root == 0.0 ? C(0) : static_cast<C>(to_compute(dy[line]) / (root * freedom));
 #pragma unroll 1
-    for (long long group = team.rank; group < from.groups(); group += team.SIZE) {
+    for (long long group = team.rank; group < from.groups(); group += team.size) {
       auto values = load_group(from, group, C(0));
 #pragma unroll
       for (C& value : values.at) value = factor * static_cast<C>(value - middle);
