@@ -38,7 +38,7 @@ class Rounded(Elementwise):
         first = b if type(a) in NUMBERS else a
         is_empty = any(x.size == 0 for x in (a, b) if type(x) not in NUMBERS)
         if first.dtype.kind in "iu" and not is_empty and not (b if type(b) in NUMBERS else b.all()):
-            raise ArgumentError(f"{type(self).__name__}: ZeroDivisionError: integers divided by 0")
+            raise ArgumentError(f"{self.op_name}: ZeroDivisionError: integers divided by 0")
         return self.forward(a, b)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gpunn.backend import array_module
 from gpunn.engine import Variable
-from gpunn.errors import ShapeError
+from gpunn.errors import ArgumentError, ShapeError
 from gpunn.ops.arithmetic.elementwise import masked
 from gpunn.ops.arithmetic.logical import bitwise_and, bitwise_or
 from gpunn.ops.indexing.element import element
@@ -36,7 +36,13 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
 
     Of booleans + is or, and a factor that is not 0 is True.
     """
-    if all(array_of("addr", x).dtype.kind == "b" for x in (input, vec1, vec2)):
+    kinds = {array_of("addr", x).dtype.kind for x in (input, vec1, vec2)}
+    for name, factor in (("beta", beta), ("alpha", alpha)):
+        if kinds <= set("biu") and isinstance(factor, float):
+            raise ArgumentError(
+                f"addr: For integral input tensors, argument {name} must not be a floating point number"
+            )
+    if kinds == {"b"}:
         product = bitwise_and(outer(vec1, vec2), bool(alpha))
         return bitwise_or(product, input) if beta else product
     return _sum("addr", input, outer(vec1, vec2), beta, alpha)
