@@ -43,7 +43,8 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
                 f"addr: For integral input tensors, argument {name} must not be a floating point number"
             )
     if kinds == {"b"}:
-        product = bitwise_and(outer(vec1, vec2), bool(alpha))
+        beta, alpha = (element("addr", factor, input.array) for factor in (beta, alpha))
+        product = bitwise_and(outer(vec1, vec2), alpha)
         return bitwise_or(product, input) if beta else product
     return _sum("addr", input, outer(vec1, vec2), beta, alpha)
 
