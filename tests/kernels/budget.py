@@ -66,8 +66,9 @@ class Slack(NamedTuple):
 EXACT = Slack()
 # 2026-11-27: the same source, compiled again, takes 40 registers or 42.
 SAME_RELEASE = Slack(4)
-# 2026-11-27, all files, 13.5 against 12.9: up to 65 registers more, and 24 bytes of stack.
-OTHER_RELEASE = Slack(72, 64)
+# 2026-11-28, all files, 13.5 against 12.9: up to 65 registers more; soft_forward of half types on sm_100 is the worst
+# of those that spill, 64 bytes of stack and 108 of spills where 12.9 has none. The others need 24 bytes at most.
+OTHER_RELEASE = Slack(72, 112)
 
 Budget = dict[Key, Limits]
 
