@@ -2,8 +2,8 @@
 
 from gpunn.utils.data.collate import default_collate as default_collate
 from gpunn.utils.data.collate import default_convert as default_convert
-from gpunn.utils.data.combined import ChainDataset as ChainDataset
 from gpunn.utils.data.combined import StackDataset as StackDataset
+from gpunn.utils.data.dataset import ChainDataset as ChainDataset
 from gpunn.utils.data.dataset import ConcatDataset as ConcatDataset
 from gpunn.utils.data.dataset import Dataset as Dataset
 from gpunn.utils.data.dataset import IterableDataset as IterableDataset

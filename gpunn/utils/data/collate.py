@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
+import copy
 from typing import Any, Final
 
 import numpy as np
@@ -16,18 +17,22 @@ TEXT: Final = "SUaO"  # the kinds of NumPy's types that hold texts and objects, 
 
 def default_collate(batch: Any) -> Any:
     """Samples as one batch: tensors and arrays are stacked along a new first dimension, numbers become a tensor,
-    tuples, lists and dicts of them are collated entry by entry, strings stay a list."""
+    tuples, lists and mappings are collated entry by entry, strings stay in the list or tuple they came in."""
     first = batch[0]
     if isinstance(first, Tensor):
         return ops.stack(list(batch), 0)
     if isinstance(first, np.ndarray) and first.dtype.kind not in TEXT:
+        if any(np.shape(sample) != first.shape for sample in batch):
+            raise ShapeError(
+                f"default_collate: expected arrays of one size, got {[np.shape(sample) for sample in batch]}"
+            )
         return ops.as_tensor(np.stack(batch))
     if isinstance(first, np.generic) and first.dtype.kind not in TEXT:
         return ops.as_tensor(np.asarray(batch))
     if isinstance(first, (bool, int, float)):
         return ops.tensor(batch, dtype=dtypes.float64 if isinstance(first, float) else None)
     if isinstance(first, (str, bytes)):
-        return list(batch)
+        return batch
     if isinstance(first, collections.abc.Mapping):
         return _like_mapping(first, {key: default_collate([sample[key] for sample in batch]) for key in first})
     if isinstance(first, collections.abc.Sequence):
@@ -64,8 +69,12 @@ def default_convert(data: Any) -> Any:
 
 
 def _like_mapping(like: Any, values: dict[Any, Any]) -> Any:
-    """`values` in a mapping of the type of `like`, or a dict if that type cannot be made from one."""
+    """`values` in a copy of `like`, or in a new one if it cannot change, or a dict if its type allows neither."""
     try:
-        return type(like)(values)
+        if not isinstance(like, collections.abc.MutableMapping):
+            return type(like)(values)
+        clone: Any = copy.copy(like)
+        clone.update(values)
+        return clone
     except TypeError:
         return values

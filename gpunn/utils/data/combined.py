@@ -1,39 +1,12 @@
-"""Datasets made of others: streams one after the other, samples side by side."""
+"""Datasets side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from gpunn.errors import ArgumentError, ArgumentTypeError
-from gpunn.utils.data.dataset import Dataset, IterableDataset
-
-
-class NoStreamError(ArgumentTypeError, AssertionError):
-    """A dataset by number among streams. PyTorch raises AssertionError for it."""
-
-
-class ChainDataset(IterableDataset[Any]):
-    """IterableDatasets one after the other."""
-
-    def __init__(self, datasets: Iterable[Dataset[Any]]) -> None:
-        super().__init__()
-        self.datasets = datasets
-
-    def _parts(self) -> Iterator[Any]:
-        for part in self.datasets:
-            if not isinstance(part, IterableDataset):
-                raise NoStreamError(
-                    f"ChainDataset only supports IterableDataset, got {type(part).__name__}: ConcatDataset takes others"
-                )
-            yield part
-
-    def __iter__(self) -> Iterator[Any]:
-        for part in self._parts():
-            yield from part
-
-    def __len__(self) -> int:
-        return sum(len(part) for part in self._parts())
+from gpunn.errors import ArgumentError
+from gpunn.utils.data.dataset import Dataset
 
 
 class StackDataset(Dataset[Any]):

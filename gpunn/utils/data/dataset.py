@@ -5,17 +5,21 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from gpunn import random
-from gpunn.errors import ArgumentError, IndexRangeError, ShapeError, UnsupportedError
+from gpunn.errors import ArgumentError, ArgumentTypeError, IndexRangeError, UnsupportedError
 from gpunn.random import Generator
 from gpunn.tensor import Tensor
 
 T_co = TypeVar("T_co", covariant=True)
+
+
+class RefusedError(ArgumentError, AssertionError):
+    """What PyTorch's datasets and loaders refuse by an assertion."""
 
 
 class Dataset(Generic[T_co]):
@@ -30,15 +34,43 @@ class Dataset(Generic[T_co]):
 
 class IterableDataset(Dataset[T_co], Iterable[T_co]):
     """Samples one after the other: subclasses give `__iter__`. With several workers each one iterates a copy, so
-    use `get_worker_info()` to give each its share."""
+    use `get_worker_info()` to give each its share. The sum of two is one stream after the other."""
+
+    def __add__(self, other: Dataset[T_co]) -> Any:
+        return ChainDataset([self, other])
+
+
+class ChainDataset(IterableDataset[Any]):
+    """IterableDatasets one after the other."""
+
+    def __init__(self, datasets: Iterable[Dataset[Any]]) -> None:
+        super().__init__()
+        self.datasets = datasets
+
+    def _parts(self) -> Iterator[Any]:
+        for part in self.datasets:
+            if not isinstance(part, IterableDataset):
+                raise RefusedError(
+                    f"ChainDataset only supports IterableDataset, got {type(part).__name__}: ConcatDataset takes others"
+                )
+            yield part
+
+    def __iter__(self) -> Iterator[Any]:
+        for part in self._parts():
+            yield from part
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self._parts())
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
     """Samples (t[i] for each of `tensors`), which have one length."""
 
     def __init__(self, *tensors: Tensor) -> None:
+        if not all(isinstance(t, Tensor) for t in tensors):
+            raise ArgumentTypeError(f"TensorDataset: expected tensors, got {[type(t).__name__ for t in tensors]}")
         if any(t.shape[0] != tensors[0].shape[0] for t in tensors):
-            raise ShapeError(f"TensorDataset: Size mismatch between tensors: {[tuple(t.shape) for t in tensors]}")
+            raise RefusedError(f"TensorDataset: Size mismatch between tensors: {[tuple(t.shape) for t in tensors]}")
         self.tensors = tensors
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
@@ -58,9 +90,9 @@ class ConcatDataset(Dataset[T_co]):
     def __init__(self, datasets: Iterable[Dataset[T_co]]) -> None:
         self.datasets: list[Any] = list(datasets)
         if not self.datasets:
-            raise ArgumentError("ConcatDataset: datasets should not be an empty iterable")
+            raise RefusedError("ConcatDataset: datasets should not be an empty iterable")
         if any(isinstance(d, IterableDataset) for d in self.datasets):
-            raise ArgumentError("ConcatDataset does not support IterableDataset")
+            raise RefusedError("ConcatDataset does not support IterableDataset")
         self.cumulative_sizes = list(itertools.accumulate(len(d) for d in self.datasets))
 
     def __len__(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -11,11 +12,12 @@ from gpunn import random
 from gpunn.errors import ArgumentError, ArgumentTypeError
 from gpunn.random import Generator
 from gpunn.utils.data.collate import default_collate, default_convert
-from gpunn.utils.data.dataset import IterableDataset, TensorDataset
+from gpunn.utils.data.dataset import IterableDataset, RefusedError, TensorDataset
 from gpunn.utils.data.sampler import BatchSampler, RandomSampler, SequentialSampler, draw_seed
 from gpunn.utils.data.worker import Exhausted, WorkerPool
 
 _END = object()
+_FIXED = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
 
 
 class DataLoader:
@@ -48,6 +50,7 @@ class DataLoader:
         in_order: bool = True,
     ) -> None:
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
+        _check_context(num_workers, multiprocessing_context)
         self.dataset, self.num_workers, self.pin_memory, self.timeout = dataset, num_workers, pin_memory, timeout
         self.worker_init_fn, self.multiprocessing_context = worker_init_fn, multiprocessing_context
         self.generator, self.persistent_workers = generator, persistent_workers
@@ -84,11 +87,18 @@ class DataLoader:
             return sampler
         return RandomSampler(self.dataset, generator=self.generator) if shuffle else SequentialSampler(self.dataset)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _FIXED and "_pool" in self.__dict__:
+            raise ArgumentError(f"{name} attribute should not be set after {type(self).__name__} is initialized")
+        super().__setattr__(name, value)
+
     def __iter__(self) -> Iterator[Any]:
         index_batches = iter(self.batch_sampler if self.batch_sampler is not None else self.sampler)
-        if self.num_workers == 0:
-            return self._load_here(index_batches)
-        return self._load_in_workers(index_batches)
+        if self.num_workers:
+            return _Epoch(self, self._load_in_workers(index_batches))
+        if self.timeout:
+            raise RefusedError(f"timeout={self.timeout} needs worker processes: let num_workers > 0 or timeout=0")
+        return _Epoch(self, self._load_here(index_batches))
 
     def _load_here(self, index_batches: Iterator[Any]) -> Iterator[Any]:
         fetch = self._make_fetcher()(self.dataset)
@@ -147,6 +157,22 @@ class DataLoader:
             pool.shut_down()
 
 
+class _Epoch:
+    """One pass over a loader's batches, as many as its `len`."""
+
+    def __init__(self, loader: DataLoader, batches: Iterator[Any]) -> None:
+        self._loader, self._batches = loader, batches
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._batches)
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+
 class _BatchFetcher:
     """Samples by their numbers, collated."""
 
@@ -201,3 +227,15 @@ def _check_workers(num_workers: Any, timeout: float, prefetch_factor: int | None
         raise ArgumentError("prefetch_factor option should be positive")
     if persistent and num_workers == 0:
         raise ArgumentError("persistent_workers option needs num_workers > 0")
+
+
+def _check_context(num_workers: int, context: Any) -> None:
+    if context is None:
+        return
+    if num_workers == 0:
+        raise ArgumentError("multiprocessing_context can only be used with multi-process loading: let num_workers > 0")
+    methods = multiprocessing.get_all_start_methods()
+    if isinstance(context, str) and context not in methods:
+        raise ArgumentError(f"multiprocessing_context should be one of {methods}, got {context!r}")
+    if not isinstance(context, (str, multiprocessing.context.BaseContext)):
+        raise ArgumentTypeError(f"multiprocessing_context should be a context or a name, got {type(context).__name__}")

@@ -7,9 +7,11 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from gpunn import random
-from gpunn.errors import ArgumentError, UnsupportedError
+from gpunn import ops, random
+from gpunn.errors import ArgumentError, ArgumentTypeError, UnsupportedError
+from gpunn.ops.sampling.draw import source
 from gpunn.random import Generator
+from gpunn.tensor import Tensor
 
 AT_ONCE = 1024  # draws with replacement: a program may ask for 10^10 and stop when it has had enough
 T_co = TypeVar("T_co", covariant=True)
@@ -46,11 +48,16 @@ class RandomSampler(Sampler[int]):
         generator: Generator | None = None,
     ) -> None:
         if not isinstance(replacement, bool):
-            raise ArgumentError(f"replacement should be a boolean value, but got replacement={replacement}")
-        if num_samples is not None and (not isinstance(num_samples, int) or num_samples <= 0):
+            raise ArgumentTypeError(f"replacement should be a boolean value, but got replacement={replacement}")
+        if num_samples is not None and not isinstance(num_samples, int):
             raise ArgumentError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
         self.data_source, self.replacement, self.generator = data_source, replacement, generator
         self._num_samples = num_samples
+        if self.num_samples <= 0:
+            raise ArgumentError(
+                f"num_samples should be a positive integer value, but got num_samples={self.num_samples}"
+                + (": the dataset is empty" if num_samples is None else "")
+            )
 
     @property
     def num_samples(self) -> int:
@@ -58,9 +65,9 @@ class RandomSampler(Sampler[int]):
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
-        generator = self.generator or _spawned()
+        generator = _spawned() if self.generator is None else source("RandomSampler", self.generator)
         n = len(self.data_source)
-        if n == 0 and self.num_samples:
+        if n == 0:
             raise ArgumentError(f"RandomSampler: cannot draw {self.num_samples} samples from an empty dataset")
         if self.replacement:
             for start in range(0, self.num_samples, AT_ONCE):
@@ -83,7 +90,7 @@ class SubsetRandomSampler(Sampler[int]):
         self.indices, self.generator = indices, generator
 
     def __iter__(self) -> Iterator[int]:
-        generator = self.generator or random.default_generator
+        generator = source("SubsetRandomSampler", self.generator)
         for i in random.permutation(np, generator, len(self.indices), np.int64).tolist():
             yield self.indices[i]
 
@@ -105,26 +112,29 @@ class WeightedRandomSampler(Sampler[int]):
             raise ArgumentError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
         if not isinstance(replacement, bool):
             raise ArgumentError(f"replacement should be a boolean value, but got replacement={replacement}")
+        if isinstance(weights, str) or not isinstance(weights, Iterable):
+            raise ArgumentTypeError(f"weights should be a sequence of numbers, got {type(weights).__name__}")
         try:
-            self.weights = np.asarray([float(w) for w in weights], np.float64)
+            array = np.asarray([float(w) for w in weights], np.float64)
         except (TypeError, ValueError):
-            self.weights = np.zeros(0)  # rows, texts or None among them
-        if (self.weights < 0).any() or not 0 < self.weights.sum() < np.inf:
+            array = np.zeros(0)  # rows, texts or None among them
+        if (array < 0).any() or not 0 < array.sum() < np.inf:
             raise ArgumentError("weights should be a 1d sequence of finite, non-negative numbers, not all zero")
-        if not replacement and num_samples > int((self.weights > 0).sum()):
+        if not replacement and num_samples > int((array > 0).sum()):
             raise ArgumentError(f"cannot draw {num_samples} samples without replacement from these weights")
+        self.weights: Tensor = ops.as_tensor(array)
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
 
     def __iter__(self) -> Iterator[int]:
-        generator = self.generator or random.default_generator
+        generator, weights = source("WeightedRandomSampler", self.generator), self.weights.numpy()
         if self.replacement:
-            ends = np.cumsum(self.weights / self.weights.sum())
+            ends = np.cumsum(weights / weights.sum())
             u = random.uniform(np, generator, (self.num_samples,), np.float64)
             drawn = np.minimum(np.searchsorted(ends, u, side="right"), len(ends) - 1)
         else:  # Efraimidis & Spirakis 2006: the largest log(u) / w, exponential races
-            u = random.uniform(np, generator, self.weights.shape, np.float64)
+            u = random.uniform(np, generator, weights.shape, np.float64)
             with np.errstate(divide="ignore"):
-                keys = np.log1p(-u) / self.weights
+                keys = np.log1p(-u) / weights
             drawn = np.argsort(-keys, kind="stable")[: self.num_samples]
         return iter(drawn.tolist())
 

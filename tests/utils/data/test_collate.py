@@ -1,4 +1,5 @@
-from collections import namedtuple
+from collections import OrderedDict, defaultdict, namedtuple
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -16,29 +17,36 @@ def test_leaves():
     assert default_collate([1.5, 2.5]).dtype is gp.float64
     assert default_collate([1, 2]).dtype is gp.int64
     assert default_collate([True, False]).dtype is gp.bool
-    assert default_collate(["a", "b"]) == ["a", "b"]
+    assert default_collate(["a", "b"]) == ["a", "b"] and default_collate(("a", "b")) == ("a", "b")
 
 
 def test_structures():
     found = default_collate([{"a": (1, "x"), "p": Point(1.0, 2)}, {"a": (3, "y"), "p": Point(4.0, 5)}])
-    assert found["a"][0].tolist() == [1, 3] and found["a"][1] == ["x", "y"]
+    assert found["a"][0].tolist() == [1, 3] and found["a"][1] == ("x", "y")
     assert isinstance(found["p"], Point) and found["p"].y.tolist() == [2, 5]
 
 
-class Odd(dict):
-    def __init__(self):
-        super().__init__()
+def test_mappings_keep_their_type():
+    for sample in (OrderedDict(k=1), defaultdict(list, k=1), MappingProxyType({"k": 1})):
+        found = default_collate([sample, sample])
+        assert type(found) is type(sample) and found["k"].tolist() == [1, 1] and sample["k"] == 1
+    assert default_collate([defaultdict(list, k=1)])["new"] == []
 
 
 def test_mappings_that_cannot_be_made_from_a_dict():
-    sample = Odd()
-    sample["k"] = 1
+    class Odd(dict):
+        def update(self, other):
+            raise TypeError("fixed")
+
+    sample = Odd(k=1)
     assert type(default_collate([sample, sample])) is dict
 
 
 def test_what_cannot_be_collated():
     with pytest.raises(RuntimeError, match="equal size"):
         default_collate([[1, 2], [3]])
+    with pytest.raises(RuntimeError, match=r"one size, got \[\(2,\), \(3,\)\]"):
+        default_collate([np.ones(2), np.ones(3)])
     with pytest.raises(TypeError, match="found object; pass a collate_fn"):
         default_collate([object()])
 

@@ -1,28 +1,6 @@
 import pytest
 
-import gpunn as gp
-from gpunn.utils.data import ChainDataset, DataLoader, Dataset, IterableDataset, StackDataset, Subset, TensorDataset
-
-
-class Stream(IterableDataset):
-    def __init__(self, *values):
-        self.values = values
-
-    def __iter__(self):
-        return iter(self.values)
-
-    def __len__(self):
-        return len(self.values)
-
-
-def test_chain():
-    data = ChainDataset([Stream(1, 2), Stream(3)])
-    assert list(data) == [1, 2, 3] == list(data) and len(data) == 3
-    assert [batch.tolist() for batch in DataLoader(data, batch_size=2)] == [[1, 2], [3]]
-    wrong = ChainDataset([Stream(1), TensorDataset(gp.ones(1))])
-    for use in (list, len):
-        with pytest.raises(AssertionError, match="only supports IterableDataset"):
-            use(wrong)
+from gpunn.utils.data import DataLoader, Dataset, StackDataset, Subset
 
 
 class Squares(Dataset):

@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 
 import gpunn as gp
-from gpunn.utils.data import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
+from gpunn.utils.data import (
+    ChainDataset,
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
 
 
 def numbers(n, start=0):
@@ -14,8 +23,10 @@ def test_tensor_dataset():
     assert len(data) == 5 and [t.item() for t in data[3]] == [3, 30]
     assert [t.tolist() for t in data[1:3]] == [[1, 2], [10, 20]]
     assert [t.tolist() for t in data.batch([4, 0])] == [[4, 0], [40, 0]]
-    with pytest.raises(RuntimeError, match=r"Size mismatch between tensors: \[\(2,\), \(3,\)\]"):
+    with pytest.raises(AssertionError, match=r"Size mismatch between tensors: \[\(2,\), \(3,\)\]"):
         TensorDataset(gp.ones(2), gp.ones(3))
+    with pytest.raises(TypeError, match=r"expected tensors, got \['Tensor', 'ndarray'\]"):
+        TensorDataset(gp.ones(2), np.ones(2))
 
 
 def test_concatenation():
@@ -24,15 +35,32 @@ def test_concatenation():
     for bad in (5, -6):
         with pytest.raises(IndexError, match="out of range"):
             data[bad]
-    with pytest.raises(ValueError, match="empty"):
+    with pytest.raises(AssertionError, match="empty"):
         ConcatDataset([])
-    with pytest.raises(ValueError, match="IterableDataset"):
+    with pytest.raises(AssertionError, match="IterableDataset"):
         ConcatDataset([Stream()])
 
 
 class Stream(IterableDataset):
+    def __init__(self, *values):
+        self.values = values
+
     def __iter__(self):
-        return iter(range(3))
+        return iter(self.values)
+
+    def __len__(self):
+        return len(self.values)
+
+
+def test_chain():
+    data = ChainDataset([Stream(1, 2), Stream(3)])
+    assert list(data) == [1, 2, 3] == list(data) and len(data) == 3
+    assert [batch.tolist() for batch in DataLoader(data, batch_size=2)] == [[1, 2], [3]]
+    assert list(Stream(1, 2) + Stream(3)) == [1, 2, 3]
+    wrong = ChainDataset([Stream(1), numbers(1)])
+    for use in (list, len):
+        with pytest.raises(AssertionError, match="only supports IterableDataset"):
+            use(wrong)
 
 
 def test_subset():

@@ -119,11 +119,36 @@ def test_streams():
         ({"prefetch_factor": 0, "num_workers": 1}, ValueError, "positive"),
         ({"persistent_workers": True}, ValueError, "num_workers > 0"),
         ({"batch_size": 0}, ValueError, "positive integer"),
+        ({"multiprocessing_context": "fork"}, ValueError, "num_workers > 0"),
+        ({"multiprocessing_context": "knife", "num_workers": 1}, ValueError, "knife"),
+        ({"multiprocessing_context": 3, "num_workers": 1}, TypeError, "got int"),
     ],
 )
 def test_options_are_checked(options, error, text):
     with pytest.raises(error, match=text):
         DataLoader(Squares(), **options)
+
+
+def test_a_time_limit_needs_workers():
+    with pytest.raises(AssertionError, match="num_workers > 0"):
+        iter(DataLoader(Squares(), timeout=5))
+
+
+@pytest.mark.parametrize(
+    "name", ["batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"]
+)
+def test_what_is_built_in_cannot_be_set_later(name):
+    loader = DataLoader(Squares(), 2)
+    with pytest.raises(ValueError, match=f"{name} attribute should not be set"):
+        setattr(loader, name, None)
+    loader.collate_fn = len
+    assert list(loader) == [2] * 5
+
+
+def test_an_epoch_has_a_length():
+    batches = iter(DataLoader(Squares(7), 2))
+    assert len(batches) == 4 and next(batches)[0].tolist() == [0, 1] and iter(batches) is batches
+    assert len(list(batches)) == 3
 
 
 def test_a_stream_takes_no_order():

@@ -30,8 +30,9 @@ def test_random_order_is_a_permutation_that_the_seed_decides():
     assert first == [list(RandomSampler(range(20))) for _ in range(2)] and first[0] != first[1]
 
 
-def test_random_order_of_nothing():
-    assert list(RandomSampler([])) == []
+def test_there_is_no_random_order_of_nothing():
+    with pytest.raises(ValueError, match="num_samples=0: the dataset is empty"):
+        RandomSampler([])
 
 
 def test_random_number_of_samples():
@@ -88,6 +89,26 @@ def test_batches():
 def test_arguments_are_checked(make, text):
     with pytest.raises(ValueError, match=text):
         make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: RandomSampler("ab", replacement="yes"),
+        lambda: WeightedRandomSampler("12", 1),
+        lambda: WeightedRandomSampler(None, 1),
+        lambda: list(RandomSampler("ab", generator=5)),
+        lambda: list(SubsetRandomSampler([1], generator=5)),
+        lambda: list(WeightedRandomSampler([1.0], 1, generator=5)),
+    ],
+)
+def test_types_are_checked(make):
+    with pytest.raises(TypeError):
+        make()
+
+
+def test_weights_are_a_tensor():
+    assert str(WeightedRandomSampler([1, 3], 2).weights) == "tensor([1., 3.], dtype=gpunn.float64)"
 
 
 def test_what_a_sampler_must_have():

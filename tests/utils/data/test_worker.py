@@ -200,7 +200,7 @@ def test_persistent_workers_stay_until_the_loader_goes():
 def test_persistent_workers_survive_a_break_and_serve_several_iterators():
     loader = DataLoader(Who(), 1, num_workers=1, persistent_workers=True, collate_fn=lambda batch: os.getpid())
     first = next(batches := iter(loader))
-    batches.close()
+    del batches
     assert set(loader) == {first}
     both = list(zip(loader, loader, strict=True))
     assert len(both) == 12 and len({pid for pids in both for pid in pids}) == 2
