@@ -1,4 +1,4 @@
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, defaultdict, deque, namedtuple
 
 import numpy as np
 import pytest
@@ -30,6 +30,7 @@ def test_gradients_by_nests(device):
     assert found["a"].tolist() == [2, 4, 6] and [g.tolist() for g in found["b"]] == [[1, 2, 3], [0, 0, 0]]
     point = grad(lambda p: (p.x * p.y).sum())(Point(x, x * 3))
     assert isinstance(point, Point) and point.y.tolist() == [1, 2, 3]
+    assert grad(lambda empty, y: y.sum())((), x.clone().requires_grad_()) == ()
 
 
 def test_transforms_nest(device):
@@ -57,6 +58,29 @@ def test_what_is_differentiated_again(device):
     assert gp.autograd.grad(grad(lambda x: (x**3).sum())(w).sum(), w)[0].tolist() == [6, 12, 18]
     made_before = w * 2
     assert grad(lambda x: (made_before * x).sum())(x).grad_fn is not None
+
+
+@pytest.mark.parametrize("transform", [jacrev, jacfwd])
+def test_transforms_compute_the_same_without_a_graph_around_them(transform, device):
+    x = vector(device)
+    with gp.no_grad():
+        found = transform(lambda x: x**2)(x), hessian(lambda x: (x**3).sum())(x), jvp(lambda x: x**2, (x,), (x,))[1]
+    assert [f.tolist() for f in found] == [np.diag([2, 4, 6]).tolist(), np.diag([6, 12, 18]).tolist(), [2, 8, 18]]
+    assert not any(f.requires_grad for f in found)
+
+
+def test_leaves_of_transforms_that_are_over_are_no_reason_to_differentiate_again(device):
+    x = vector(device)
+    pull = vjp(lambda x: x**3, x)[1]
+    push = linearize(lambda x: x**3, x)[1]
+    found = (
+        grad(lambda u: vjp(lambda x: x**3, x)[1](u)[0].sum())(x),
+        grad(lambda v: jvp(lambda x: (x**3).sum(), (x,), (v,))[1])(x),
+        vjp(pull, x)[1]((x,))[0],
+        vjp(push, x)[1](x)[0],
+    )
+    assert [f.tolist() for f in found] == [[3, 12, 27], [3, 12, 27], [3, 24, 81], [3, 24, 81]]
+    assert not any(f.requires_grad for f in found)
 
 
 def test_aux(device):
@@ -90,6 +114,11 @@ def test_vjp(device):
         vjp(lambda x: 3, x)
     with pytest.raises(RuntimeError, match="at least one primal"):
         vjp(lambda: x)
+    with pytest.raises(TypeError, match="Tensors, but got float"):
+        vjp(lambda x: x.sum(), x)[1](2.0)
+    for transform in (lambda f: vjp(f, x), lambda f: jacrev(f)(x)):
+        with pytest.raises(RuntimeError, match="must be floating-point"):
+            transform(lambda x: (x * 2, x.argmax()))
     w = vector(device).requires_grad_()
     assert vjp(lambda x: x * w, x)[1](x)[0].requires_grad
 
@@ -121,8 +150,14 @@ def test_errors_of_jvp():
             jvp(gp.sin, primals, tangents)
     with pytest.raises(ValueError, match="must be Tensor"):
         jvp(gp.sin, (x,), (1.0,))
-    with pytest.raises(RuntimeError, match="independent of the inputs"):
-        jvp(lambda x: gp.ones(2), (x,), (x,), strict=True)
+    for primal, tangent, text in ((x.int(), x, "primal to be float"), (x, x.int(), "tangent to be float")):
+        with pytest.raises(ValueError, match=text):
+            jvp(gp.sin, (primal,), (tangent,))
+    w = gp.ones(2, requires_grad=True)
+    for results in (lambda x: gp.ones(2), lambda x: (x * 1, w * 1)):
+        with pytest.raises(RuntimeError, match="independent of the inputs"):
+            jvp(results, (x,), (x,), strict=True)
+    assert jvp(lambda x, y: (x * w[0], x), (x, x), (x, x), strict=True)[1][0].tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize("transform", [jacrev, jacfwd])
@@ -169,6 +204,8 @@ def test_errors_of_transforms():
 def test_trees():
     tree = OrderedDict(a=1, b=(2, [3], Point(4, 5)))
     assert mapped(lambda n: n * 2, tree) == OrderedDict(a=2, b=(4, [6], Point(8, 10)))
+    queue, table = mapped(lambda n: n * 2, (deque([1], 3), defaultdict(list, a=1)))
+    assert queue == deque([2]) and queue.maxlen == 3 and table["a"] == 2 and table["other"] == []
     assert leaves(tree) == [1, 2, 3, 4, 5] and described({"a": (1, None)}) == "{'a': (*, *)}"
     assert mapped(lambda a, b: a + b, {"a": 1, "b": 2}, {"b": 20, "a": 10}) == {"a": 11, "b": 22}
     for other in ({"a": 1}, [1, 2], {"a": 1, "b": [2]}):

@@ -161,7 +161,7 @@ def products(
     """Gradients of sum(outs * weights), zeros where there is no path, or GraphError if `strict`."""
     pairs = [(o, w) for o, w in zip(outs, weights, strict=True) if o.requires_grad]
     found: tuple[Any, ...] = (None,) * len(args)
-    if pairs:
+    if pairs and args:
         found = grad([o for o, _ in pairs], args, [w for _, w in pairs], retain_graph, create_graph, allow_unused=True)
     if strict and any(g is None for g in found):
         raise GraphError("strict mode: an output of the function is independent of an input")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from gpunn import engine
 from gpunn.autograd.functional import products
 from gpunn.errors import ArgumentError
-from gpunn.func.products import Pushed, check_tensors
+from gpunn.func.products import Pushed, check_floating, check_tensors
 from gpunn.func.transforms import Argnums, Traced
 from gpunn.func.trees import leaves, mapped
 from gpunn.ops.creation import ones_like, zeros_like
@@ -22,6 +23,7 @@ def jacrev(
 
     For each tensor of the result a nest like the arguments in the places `argnums`, as `grad` returns it, of tensors of
     shape output.shape + input.shape. One walk back for each element of the result; `chunk_size` changes nothing.
+    Raises GraphError for results that are not floating point.
     """
     if chunk_size is not None and chunk_size <= 0:
         raise ArgumentError("jacrev: `chunk_size` should be greater than 0.")
@@ -29,14 +31,13 @@ def jacrev(
     def transformed(*args: Any, **kwargs: Any) -> Any:
         call = Traced("jacrev", func, args, kwargs, argnums, has_aux)
         check_tensors("jacrev(f)(*args)", call.result)
+        check_floating("jacrev(f)(*args)", call.result)
         create_graph = call.depends(*leaves(call.result))
 
         def blocks(out: Tensor) -> Any:
-            flat = out.reshape(-1)
-            rows = [
-                products([y], call.inputs, [ones_like(y)], create_graph, retain_graph=True)
-                for y in (flat.unbind() if flat.numel() else ())
-            ]
+            with engine.enable_grad():
+                elements = out.reshape(-1).unbind() if out.numel() else ()
+            rows = [products([y], call.inputs, [ones_like(y)], create_graph, retain_graph=True) for y in elements]
             return call.like_primals(
                 call.let_go(_stacked([row[i] for row in rows], (*out.shape, *x.shape), x))
                 for i, x in enumerate(call.inputs)

@@ -7,7 +7,8 @@ can be differentiated again as far as it depends on other tensors: those of the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from gpunn import engine
 from gpunn.autograd.functional import products
@@ -18,6 +19,7 @@ from gpunn.ops.creation import ones_like
 from gpunn.tensor import Tensor
 
 Argnums = int | tuple[int, ...]
+_SPENT: Final[WeakValueDictionary[int, Tensor]] = WeakValueDictionary()
 
 
 class Traced:
@@ -30,15 +32,14 @@ class Traced:
         self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Any, argnums: Argnums, has_aux: bool
     ) -> None:
         self.is_recorded = engine.is_grad_enabled()
-        self.since = engine.sequence_now()
         self.inputs: list[Tensor] = []
-        self.own: set[int] = set()  # ids of leaves that nobody else has
         places = _places(argnums, len(args))
         self.primals = args[places[0]] if isinstance(argnums, int) else tuple(args[i] for i in places)
         with engine.enable_grad():
             given = [mapped(self._watched, x) if i in places else x for i, x in enumerate(args)]
             self.inputs = leaves([given[i] for i in places])
             self.result = func(*given, **kwargs)
+        spend(x for x in self.inputs if x.is_leaf)
         self.aux: Any = None
         if has_aux:
             if not (isinstance(self.result, tuple) and len(self.result) == 2):
@@ -53,20 +54,19 @@ class Traced:
             raise ArgumentError(f"Thing passed to transform API must be Tensor, got {type(x)}")
         if self.is_recorded and x.requires_grad:
             return x.view_as(x)
-        own = x.detach().requires_grad_()
-        self.own.add(id(own))
-        return own
+        return x.detach().requires_grad_()
 
     def depends(self, *tensors: Tensor) -> bool:
-        """Whether one of `tensors` is to be differentiated again: by what other than the call's own leaves it has."""
-        stack: list[Any] = [x.grad_fn for x in tensors if x.grad_fn is not None] if self.is_recorded else []
-        if self.is_recorded and any(x.is_leaf and x.requires_grad and id(x) not in self.own for x in tensors):
+        """Whether one of `tensors` is to be differentiated again: by a leaf that somebody can still ask for."""
+        if not self.is_recorded:
+            return False
+        if any(x.is_leaf and x.requires_grad and id(x) not in _SPENT for x in tensors):
             return True
+        stack: list[Any] = [x.grad_fn for x in tensors if x.grad_fn is not None]
         seen = set(stack)
         while stack:
             node = stack.pop()
-            is_leaf = isinstance(node, AccumulateGrad)
-            if (id(node.variable) not in self.own) if is_leaf else node.sequence < self.since:
+            if isinstance(node, AccumulateGrad) and id(node.variable) not in _SPENT:
                 return True
             following = {edge[0] for edge in node.next_edges if edge is not None} - seen
             seen |= following
@@ -83,6 +83,11 @@ class Traced:
         """`found`, one for each of the inputs, in the structure of the primals."""
         several = iter(found)
         return mapped(lambda leaf: next(several), self.primals)
+
+
+def spend(leaves: Iterable[Tensor]) -> None:
+    """Note that only transforms whose functions have returned know these leaves."""
+    _SPENT.update((id(x), x) for x in leaves)
 
 
 def _places(argnums: Argnums, count: int) -> list[int]:

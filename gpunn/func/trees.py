@@ -1,14 +1,16 @@
-"""Nests of dicts, lists and tuples, and the leaves in them; what is none of these is a leaf."""
+"""Nests of dicts, lists, tuples and deques, and the leaves in them; what is none of these is a leaf."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from gpunn.errors import GraphError
 
-DICTS = (dict, OrderedDict)
+DICTS = (dict, OrderedDict, defaultdict)
+LISTS = (list, tuple, deque)
 
 
 def mapped(change: Callable[..., Any], tree: Any, *others: Any) -> Any:
@@ -20,9 +22,13 @@ def mapped(change: Callable[..., Any], tree: Any, *others: Any) -> Any:
         if _structure(other) != _structure(tree):
             raise GraphError(f"expected the python structure of {described(tree)}, got that of {described(other)}")
     if type(tree) in DICTS:
-        return type(tree)((key, mapped(change, tree[key], *[o[key] for o in others])) for key in tree)
-    if isinstance(tree, (list, tuple)):
+        new = copy(tree)  # keeps what a defaultdict gives for other keys
+        new.update((key, mapped(change, tree[key], *[o[key] for o in others])) for key in tree)
+        return new
+    if isinstance(tree, LISTS):
         parts = [mapped(change, *several) for several in zip(tree, *others, strict=True)]
+        if isinstance(tree, deque):
+            return deque(parts, tree.maxlen)
         return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
     return change(tree, *others)
 
@@ -43,7 +49,7 @@ def _structure(tree: Any) -> Any:
     """What must be the same in trees of the same structure, without their parts."""
     if type(tree) in DICTS:
         return type(tree), tree.keys()
-    return (type(tree), len(tree)) if isinstance(tree, (list, tuple)) else None
+    return (type(tree), len(tree)) if isinstance(tree, LISTS) else None
 
 
 class _Star:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,11 @@ def nested(d: Any) -> Any:
     return {"p": d["a"] * d["b"][0], "s": (d["a"].sum(),)}
 
 
+def without_graph(t: Any, transformed: Callable[..., Any], x: Any) -> Any:
+    with t.no_grad():
+        return transformed(x)
+
+
 PROGRAMS: dict[str, Callable[..., Any]] = {
     "grad": lambda t, x, w: t.func.grad(cubic)(x),
     "grad of grad": lambda t, x, w: t.func.grad(lambda y: t.func.grad(cubic)(y).sum())(x),
@@ -54,6 +60,19 @@ PROGRAMS: dict[str, Callable[..., Any]] = {
     "jacfwd": lambda t, x, w: t.func.jacfwd(nested)({"a": x, "b": [w, x]}),
     "jacfwd of jacrev": lambda t, x, w: t.func.jacfwd(t.func.jacrev(cubic))(x),
     "hessian": lambda t, x, w: t.func.hessian(mixed, argnums=(0, 1))(x, w),
+    "hessian without a graph": lambda t, x, w: without_graph(t, t.func.hessian(cubic), x),
+    "jacrev without a graph": lambda t, x, w: without_graph(t, t.func.jacrev(lambda y: y * y), x),
+    "grad by the cotangent": lambda t, x, w: t.func.grad(lambda u: t.func.vjp(lambda a: a**3, x)[1](u)[0].sum())(w),
+    "grad by the tangent": lambda t, x, w: t.func.grad(lambda v: t.func.jvp(cubic, (x,), (v,))[1])(w),
+    "vjp of a vjp": lambda t, x, w: t.func.vjp(t.func.vjp(lambda a: a**3, x)[1], w)[1]((w,)),
+    "vjp of whole numbers": lambda t, x, w: t.func.vjp(lambda a: (a * 2, a.argmax()), x)[1]((w, x.argmax())),
+    "jacrev of whole numbers": lambda t, x, w: t.func.jacrev(lambda a: a.argmax())(x),
+    "jvp in part constant": lambda t, x, w: t.func.jvp(lambda y: (y * 1, w * 1), (x,), (w,), strict=True),
+    "jvp with whole tangents": lambda t, x, w: t.func.jvp(cubic, (x,), (w.long(),)),
+    "vjp by a number": lambda t, x, w: t.func.vjp(cubic, x)[1](2.0),
+    "grad of other nests": lambda t, x, w: t.func.grad(lambda d: (d["a"] * d["b"][0]).sum())(
+        defaultdict(list, a=x, b=deque([w, x], 2))
+    ),
     "hvp": lambda t, x, w: t.autograd.functional.hvp(mixed, (x, w), (w, x)),
     "vhp": lambda t, x, w: t.autograd.functional.vhp(mixed, (x, w), (w, x)),
     "hvp without v": lambda t, x, w: t.autograd.functional.hvp(cubic, x),
