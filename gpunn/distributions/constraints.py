@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from gpunn.errors import ArgumentError, ShapeError
 from gpunn.ops.arithmetic.comparison import isclose, isfinite
+from gpunn.ops.creation import full
 from gpunn.ops.linalg.eigen import eigvalsh
 from gpunn.tensor import Tensor
 
@@ -66,6 +67,18 @@ class _Real(Constraint):
         return value == value  # NaN is not
 
 
+class _IntegerGreaterThan(Constraint):
+    """Whole numbers from `lower_bound` on."""
+
+    is_discrete = True
+
+    def __init__(self, lower_bound: Any) -> None:
+        self.lower_bound = lower_bound
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value % 1 == 0) & (self.lower_bound <= value)
+
+
 class _GreaterThan(Constraint):
     def __init__(self, lower_bound: Any) -> None:
         self.lower_bound = lower_bound
@@ -79,12 +92,25 @@ class _GreaterThanEq(_GreaterThan):
         return self.lower_bound <= value
 
 
+class _LessThan(Constraint):
+    def __init__(self, upper_bound: Any) -> None:
+        self.upper_bound = upper_bound
+
+    def check(self, value: Tensor) -> Tensor:
+        return value < self.upper_bound
+
+
 class _Interval(Constraint):
     def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
         self.lower_bound, self.upper_bound = lower_bound, upper_bound
 
     def check(self, value: Tensor) -> Tensor:
         return (self.lower_bound <= value) & (value <= self.upper_bound)
+
+
+class _HalfOpenInterval(_Interval):
+    def check(self, value: Tensor) -> Tensor:
+        return (self.lower_bound <= value) & (value < self.upper_bound)
 
 
 class _Simplex(Constraint):
@@ -94,22 +120,35 @@ class _Simplex(Constraint):
         return (value >= 0).all(-1) & ((value.sum(-1) - 1).abs() < 1e-6)
 
 
-class _LowerCholesky(Constraint):
+class _LowerTriangular(Constraint):
     event_dim = 2
 
     def check(self, value: Tensor) -> Tensor:
-        is_lower = (value.tril() == value).flatten(-2).all(-1)
-        return is_lower & (value.diagonal(dim1=-2, dim2=-1) > 0).all(-1)
+        return (value.tril() == value).flatten(-2).all(-1)
 
 
-class _PositiveDefinite(Constraint):
+class _LowerCholesky(_LowerTriangular):
+    def check(self, value: Tensor) -> Tensor:
+        return super().check(value) & (value.diagonal(dim1=-2, dim2=-1) > 0).all(-1)
+
+
+class _Square(Constraint):
     event_dim = 2
 
     def check(self, value: Tensor) -> Tensor:
-        is_symmetric = (isfinite(value) & isclose(value, value.mT, atol=1e-6)).flatten(-2).all(-1)
-        if not bool(is_symmetric.all()):
-            return is_symmetric
-        return (eigvalsh(value.detach()) > 0).all(-1)
+        return full(value.shape[:-2], value.shape[-2] == value.shape[-1], device=value.device)
+
+
+class _Symmetric(_Square):
+    def check(self, value: Tensor) -> Tensor:
+        is_square = super().check(value)
+        return isclose(value, value.mT, atol=1e-6).flatten(-2).all(-1) if bool(is_square.all()) else is_square
+
+
+class _PositiveDefinite(_Symmetric):
+    def check(self, value: Tensor) -> Tensor:
+        is_symmetric = super().check(value) & isfinite(value).flatten(-2).all(-1)
+        return (eigvalsh(value.detach()) > 0).all(-1) if bool(is_symmetric.all()) else is_symmetric
 
 
 class independent(Constraint):  # noqa: N801 - PyTorch's name
@@ -138,17 +177,25 @@ class independent(Constraint):  # noqa: N801 - PyTorch's name
             )
         return result.reshape(*result.shape[:kept], -1).all(-1)
 
+    def __repr__(self) -> str:
+        return f"IndependentConstraint({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
 
-greater_than, greater_than_eq, interval = _GreaterThan, _GreaterThanEq, _Interval
-integer_interval = _IntegerInterval
+
+greater_than, greater_than_eq, less_than = _GreaterThan, _GreaterThanEq, _LessThan
+interval, half_open_interval, integer_interval = _Interval, _HalfOpenInterval, _IntegerInterval
 dependent: Final = _Dependent()
 boolean: Final = _Boolean()
 one_hot: Final = _OneHot()
+nonnegative_integer: Final = _IntegerGreaterThan(0)
+positive_integer: Final = _IntegerGreaterThan(1)
 real: Final = _Real()
 real_vector: Final = independent(real, 1)
 positive: Final = _GreaterThan(0.0)
 nonnegative: Final = _GreaterThanEq(0.0)
 unit_interval: Final = _Interval(0.0, 1.0)
 simplex: Final = _Simplex()
+square: Final = _Square()
+symmetric: Final = _Symmetric()
+lower_triangular: Final = _LowerTriangular()
 lower_cholesky: Final = _LowerCholesky()
 positive_definite: Final = _PositiveDefinite()

@@ -19,7 +19,7 @@ from gpunn.ops.arithmetic.comparison import isfinite
 from gpunn.ops.arithmetic.exponential import xlogy
 from gpunn.ops.arithmetic.selection import where
 from gpunn.ops.arithmetic.special_functions import digamma, lgamma
-from gpunn.ops.creation import zeros
+from gpunn.ops.creation import as_tensor, zeros
 from gpunn.ops.sampling.elements import rand, randn
 from gpunn.ops.shape.joining import stack
 from gpunn.ops.softmax import softmax
@@ -98,7 +98,8 @@ class Gamma(Distribution):
         raise UnsupportedError(f"Gamma.rsample: {_REASON}")
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """a log rate + (a - 1) log value - rate value - log Γ(a)"""
+        """a log rate + (a - 1) log value - rate value - log Γ(a), of a number or a tensor, in the type of the rate."""
+        value = as_tensor(value, dtype=self.rate.dtype, device=self.rate.device)
         if self._validate_args:
             self._validate_sample(value)
         a, rate = self.concentration, self.rate

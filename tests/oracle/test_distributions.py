@@ -175,6 +175,32 @@ def test_independent(dims: int, tally: Tally) -> None:
         tally.add(None if tuple(larger[0].sample().shape) == tuple(larger[1].sample().shape) else "expand")
 
 
+CONSTRAINTS = ("boolean", "one_hot", "real", "real_vector", "positive", "nonnegative", "unit_interval", "simplex")
+CONSTRAINTS += ("positive_integer", "nonnegative_integer")
+CONSTRAINTS += ("square", "symmetric", "lower_triangular", "lower_cholesky", "positive_definite")
+
+
+@pytest.mark.parametrize("name", CONSTRAINTS)
+def test_constraint(name: str, tally: Tally) -> None:
+    with tally.about("Distributions", "constraints", "distribution"):
+        theirs, mine = (getattr(lib.distributions.constraints, name) for lib in (torch, gp))
+        tally.add(None if repr(mine) == repr(theirs) else f"{mine!r}, expected {theirs!r}")
+        for x in (
+            SIGMA,
+            L,
+            L[0],
+            L.swapaxes(-1, -2),
+            SHARES,
+            HOT,
+            -HOT,
+            REAL,
+            POSITIVE,
+            SIGMA[..., :2],
+            [[float("nan")] * 2] * 2,
+        ):
+            tally.add(differs(mine.check(gp.tensor(x)), theirs.check(torch.tensor(x))), f"{x}")
+
+
 # A call of `d`, the module of distributions, and of `t`, which makes tensors: PyTorch refuses them all.
 REFUSED: dict[str, Callable[[Any, Callable[..., Any]], Any]] = {
     "negative scale": lambda d, t: d.Normal(0.0, -1.0),
