@@ -10,7 +10,7 @@ import numpy as np
 from gpunn import dtypes, engine, kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function, Variable
-from gpunn.errors import ArgumentTypeError, DtypeError, IndexRangeError, ShapeError, UnsupportedError
+from gpunn.errors import ArgumentTypeError, DtypeError, IndexRangeError, ShapeError
 from gpunn.ops.indexing import rows_cuda, rows_numpy
 from gpunn.ops.indexing.bounds import Check, check_index
 from gpunn.ops.shape.dims import one_int
@@ -73,11 +73,14 @@ class EmbeddingBackward(Function):
         return whole
 
     def backward(self, grad: Tensor) -> tuple[Tensor, None]:
-        if self.by_frequency:
-            raise UnsupportedError("embedding: the second derivative with scale_grad_by_freq is not supported")
         index = self.saved(1)
         left_out = (index == self.padding) | (index < 0)
-        found = Embedding(-1, False)(grad, index.masked_fill(left_out, 0))
+        named = index.masked_fill(left_out, 0)
+        found = Embedding(-1, False)(grad, named)
+        if self.by_frequency:  # PyTorch leaves this out of the second derivative
+            ones = grad.new_ones((*index.array.shape, 1), dtype=dtypes.float64)
+            often = EmbeddingBackward((self.shape[0], 1), self.padding)(ones, index).clamp(min=1)
+            found = (found / Embedding(-1, False)(often, named)).to(found.dtype)
         return found.masked_fill(left_out.unsqueeze(-1), 0), None
 
 

@@ -64,22 +64,24 @@ class Strided(Function):
         return True
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Each element of the input gets the sum of what came for its place; places between the elements get lost."""
+        """Each element of the input gets the sum of what came for its place; places between the elements get lost.
+
+        Several elements in one place share the sum evenly, as in PyTorch.
+        """
         shape, count = self.was, math.prod(self.was)
         number = np.full(max(self.offset + _reach(self.shape, self.strides), _reach(shape, self.given)), count)
         elements = np.lib.stride_tricks.as_strided(number, shape, [s * 8 for s in self.given])
         elements[...] = np.arange(count).reshape(shape)
-        if not np.array_equal(elements.reshape(-1), np.arange(count)):
-            raise UnsupportedError(
-                f"as_strided: there is no gradient for an input of shape {shape} and strides {self.given}, several of "
-                "whose elements lie in one place; take contiguous() first"
-            )
+        owners = elements.reshape(-1)  # of each element the last one in its place
         shown = np.lib.stride_tricks.as_strided(number[self.offset :], self.shape, [s * 8 for s in self.strides])
         xp = array_module(grad.array)
         places: Tensor = Variable.result_type(xp.asarray(np.ascontiguousarray(shown).reshape(-1)))
         total: Any = Variable.result_type(xp.zeros(count + 1, grad.array.dtype))
-        result: Tensor = total.index_add(0, places, grad.reshape(-1))[:count].reshape(shape)
-        return result
+        result: Tensor = total.index_add(0, places, grad.reshape(-1))[:count]
+        if not np.array_equal(owners, np.arange(count)):
+            shares = (1 / np.bincount(owners)[owners]).astype(grad.array.dtype)
+            result = result[Variable.result_type(xp.asarray(owners))] * Variable.result_type(xp.asarray(shares))
+        return result.reshape(shape)
 
 
 def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Tensor:

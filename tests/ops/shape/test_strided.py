@@ -44,8 +44,15 @@ def test_gradients_through_what_lies_elsewhere(device):
     assert grad.tolist() == [[0, 0], [1, 1], [1, 1]]
     (to_base,) = gp.autograd.grad((x[2:] * 1).sum() + x[2:].as_strided((2,), (1,), 0).sum(), x)
     assert to_base.tolist() == [1, 1, 1, 1, 1, 1]
-    with pytest.raises(NotImplementedError, match="lie in one place"):
-        x[:1].expand(3).as_strided((2,), (0,)).sum().backward()
+
+
+def test_elements_in_one_place_share_its_gradient(device):
+    x = gp.arange(6.0, device=device, requires_grad=True)
+    several = x.expand(2, 6)
+    shown = several.as_strided((2, 3), (0, 2), 1) * gp.tensor([[1.0, 2, 3], [4, 5, 6]], device=device)
+    to_several, to_x = gp.autograd.grad(shown.sum(), (several, x))
+    assert to_several.tolist() == [[0, 2.5, 0, 3.5, 0, 4.5]] * 2
+    assert to_x.tolist() == [0, 5, 0, 7, 0, 9]
 
 
 def test_in_place_changes_are_recorded(device):
