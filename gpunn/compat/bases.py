@@ -3,8 +3,7 @@ isinstance(layer, _BatchNorm): the classes that layers derive from, and what mak
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from itertools import repeat
+from collections.abc import Callable
 from typing import Any, Final
 
 from gpunn.nn import Linear
@@ -15,13 +14,14 @@ from gpunn.nn.loss import _Loss, _WeightedLoss
 from gpunn.nn.norm.batch import BatchNorm
 from gpunn.nn.norm.instance import InstanceNorm
 from gpunn.nn.norm.tracked import TrackedNorm
+from gpunn.ops.shape.dims import of_each
 
 
 def ntuple(n: int, name: str = "parse") -> Callable[[Any], tuple[Any, ...]]:
     """A function of that name, which makes a tuple of `n` equal elements, or of the elements of an iterable."""
 
     def parse(x: Any) -> tuple[Any, ...]:
-        return tuple(x) if isinstance(x, Iterable) else tuple(repeat(x, n))
+        return of_each(x, n)
 
     parse.__name__ = name
     return parse

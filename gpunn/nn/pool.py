@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from gpunn.nn import functional as F
 from gpunn.nn.module import Module
+from gpunn.ops.shape.dims import of_each
 from gpunn.tensor import Tensor
 
 Size = int | tuple[int, ...]
@@ -98,9 +99,9 @@ class _MaxUnpool(Module):
 
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> None:
         super().__init__()
-        self.kernel_size = _tuple(kernel_size, self.rank)
-        self.stride = self.kernel_size if stride is None else _tuple(stride, self.rank)
-        self.padding = _tuple(padding, self.rank)
+        self.kernel_size = of_each(kernel_size, self.rank)
+        self.stride = self.kernel_size if stride is None else of_each(stride, self.rank)
+        self.padding = of_each(padding, self.rank)
 
     def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """What the max pooling with these `indices` got, zeros where nothing was chosen."""
@@ -141,9 +142,9 @@ class AvgPool1d(Module):
         count_include_pad: bool = True,
     ) -> None:
         super().__init__()
-        self.kernel_size = _tuple(kernel_size, 1)
-        self.stride = self.kernel_size if stride is None else _tuple(stride, 1)
-        self.padding = _tuple(padding, 1)
+        self.kernel_size = of_each(kernel_size, 1)
+        self.stride = self.kernel_size if stride is None else of_each(stride, 1)
+        self.padding = of_each(padding, 1)
         self.ceil_mode = ceil_mode
         self.count_include_pad = count_include_pad
 
@@ -242,7 +243,3 @@ class LPPool3d(_LPPool):
     """(Σ x^p)^(1/p) over each window, with p = norm_type."""
 
     pool = staticmethod(F.lp_pool3d)
-
-
-def _tuple(size: Size, rank: int) -> tuple[int, ...]:
-    return tuple(size) if isinstance(size, Iterable) else (size,) * rank

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import ClassVar
 
 from gpunn.backend import DeviceLike
@@ -14,6 +13,7 @@ from gpunn.nn import init
 from gpunn.nn.module import Module
 from gpunn.nn.parameter import Parameter
 from gpunn.ops import empty
+from gpunn.ops.shape.dims import of_each
 from gpunn.tensor import Tensor
 
 Size = int | tuple[int, ...]
@@ -122,7 +122,7 @@ class ConvLayer(Module):
 
 def _sizes(name: str, given: Size, rank: int) -> tuple[int, ...]:
     """`given`, one number for all dimensions or one for each, as a tuple."""
-    sizes = tuple(given) if isinstance(given, Iterable) else (given,) * rank
+    sizes = of_each(given, rank)
     if len(sizes) != rank:
         raise ArgumentError(f"{name} must be one number or {rank}, got {given}")
     return sizes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from gpunn.errors import ArgumentError, ArgumentTypeError, IndexRangeError, ShapeError
@@ -62,6 +62,11 @@ def ints(op: str, name: str, given: Any, *, also_one: bool = True) -> tuple[int,
     except TypeError:
         pass
     raise ArgumentTypeError(f"{op}: {name} must be ints, got {given!r}")
+
+
+def of_each(given: Any, n: int) -> tuple[Any, ...]:
+    """`given`, one thing for all of `n` dimensions or several, as a tuple."""
+    return tuple(given) if isinstance(given, Iterable) else (given,) * n
 
 
 def new_shape(op: str, sizes: tuple[Any, ...], size: Any = None) -> tuple[int, ...]:

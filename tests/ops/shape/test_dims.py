@@ -2,7 +2,7 @@ import pytest
 
 import gpunn as gp
 from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError
-from gpunn.ops.shape.dims import distinct_dims, inferred_shape, ints, new_shape, one_dim, several_dims
+from gpunn.ops.shape.dims import distinct_dims, inferred_shape, ints, new_shape, of_each, one_dim, several_dims
 
 
 @pytest.mark.parametrize(("dim", "rank", "wanted"), [(0, 3, 0), (-1, 3, 2), (-3, 3, 0), (0, 0, 0), (-1, 0, 0)])
@@ -88,3 +88,8 @@ def test_inferred_shape_errors(shape, numel, words):
 def test_sizes_that_no_memory_holds(make, size):
     with pytest.raises(ShapeError, match="Storage size calculation overflowed"):
         make(size)
+
+
+def test_one_for_each_dimension():
+    assert of_each(3, 2) == (3, 3)
+    assert of_each([1, 2], 3) == (1, 2) and of_each(iter((1, 2)), 2) == (1, 2)
