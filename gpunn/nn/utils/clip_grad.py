@@ -56,7 +56,7 @@ def get_total_norm(
 
     `norm_type` and `error_if_nonfinite` as for `clip_grad_norm_`; `foreach` is accepted and changes nothing.
     """
-    found, p = _listed(tensors), float(norm_type)
+    found, p = listed(tensors), float(norm_type)
     if not found:
         return tensor(0.0)
     total = many.total_norm(found, p) if p > 0 else _norm_of_norms(found, p)
@@ -90,12 +90,13 @@ def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | Non
         many.clip_value(gradients, float(clip_value))
 
 
-def _listed(tensors: Tensors) -> list[Tensor]:
+def listed(tensors: Tensors) -> list[Tensor]:
+    """One tensor or several as a list."""
     return [tensors] if isinstance(tensors, Tensor) else list(tensors)
 
 
 def _gradients(parameters: Tensors) -> list[Tensor]:
-    return [p.grad for p in _listed(parameters) if p.grad is not None]
+    return [p.grad for p in listed(parameters) if p.grad is not None]
 
 
 def _norm_of_norms(tensors: list[Tensor], p: float) -> Tensor:
