@@ -123,12 +123,9 @@ def vhp(
     Left out for an input with one element.
     """
     with engine.enable_grad():
-        args, one_input = _prepared(inputs, create_graph)
-        weights = _weights(v, args, "vhp", "input")
-        out = _scalar(func(*args), "vhp")
-        gradient = products([out], args, [ones_like(out)], True, strict)
+        args, weights, out, gradient = _gradient("vhp", func, inputs, v, create_graph, strict)
         found = products(gradient, args, weights, create_graph, strict)
-    return out if create_graph else out.detach(), found[0] if one_input else found
+    return out if create_graph else out.detach(), found[0] if isinstance(inputs, Tensor) else found
 
 
 def hvp(
@@ -140,14 +137,21 @@ def hvp(
 ) -> tuple[Any, Any]:
     """(func(*inputs), H v), by three backwards; where the second derivatives are continuous, `vhp` gives the same."""
     with engine.enable_grad():
-        args, one_input = _prepared(inputs, create_graph)
-        weights = _weights(v, args, "hvp", "input")
-        out = _scalar(func(*args), "hvp")
-        gradient = products([out], args, [ones_like(out)], True, strict)
+        args, weights, out, gradient = _gradient("hvp", func, inputs, v, create_graph, strict)
         dummies = tuple(zeros_like(a, requires_grad=True) for a in args)
         rows = products(gradient, args, dummies, True, strict)
         found = products(rows, dummies, weights, create_graph, strict)
-    return out if create_graph else out.detach(), found[0] if one_input else found
+    return out if create_graph else out.detach(), found[0] if isinstance(inputs, Tensor) else found
+
+
+def _gradient(
+    name: str, func: Callable[..., Any], inputs: Tensors, v: Tensors | None, create_graph: bool, strict: bool
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...], Tensor, tuple[Tensor, ...]]:
+    """The inputs, the vectors v, func(*inputs), and its gradient, which can be differentiated again."""
+    args, _ = _prepared(inputs, create_graph)
+    weights = _weights(v, args, name, "input")
+    out = _scalar(func(*args), name)
+    return args, weights, out, products([out], args, [ones_like(out)], True, strict)
 
 
 def products(
