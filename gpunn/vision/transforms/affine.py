@@ -14,7 +14,17 @@ from gpunn.engine import Function
 from gpunn.errors import ArgumentError, ArgumentTypeError
 from gpunn.ops import as_tensor, zeros
 from gpunn.tensor import Tensor
-from gpunn.vision.transforms.batch import Numbers, apply, compute_type, each, for_channels, images, rounded, table
+from gpunn.vision.transforms.batch import (
+    Numbers,
+    apply,
+    by_numbers,
+    compute_type,
+    each,
+    for_channels,
+    images,
+    rounded,
+    table,
+)
 from gpunn.vision.transforms.interpolation import tensor_mode
 
 FILE = "image/geometry"  # of the kernels
@@ -108,7 +118,7 @@ def affine(
     and the scale may be one for each image. `interpolation` is NEAREST or BILINEAR. `fill`, a number or one for each
     channel, is what is outside; at the edges bilinear images fade to it, without one to 0.
     """
-    _, _, height, width = images("affine", img)
+    _, _, height, width = images("affine", img, or_mask=True)
     matrices = _inverses("affine", img, angle, translate, scale, shear, center)
     return _turned("affine", img, matrices, interpolation, fill, (height, width))
 
@@ -125,7 +135,7 @@ def rotate(
 
     With `expand` the result is as large as the turned image needs, which must be the same for all images.
     """
-    count, _, height, width = images("rotate", img)
+    count, _, height, width = images("rotate", img, or_mask=True)
     angles = -each("rotate", "angle", angle, count)
     matrices = _inverses("rotate", img, angles, (0, 0), 1.0, 0.0, center)
     sizes = {_expanded(matrix, height, width) for matrix in matrices} if expand else {(height, width)}
@@ -141,7 +151,7 @@ def _inverses(
     op: str, img: Tensor, angle: Numbers, translate: Any, scale: Numbers, shear: Any, center: Any
 ) -> np.ndarray[Any, Any]:
     """(N, 6): where each image shows what; right and down from the middles of both, in pixels."""
-    count, _, height, width = images(op, img)
+    count, _, height, width = images(op, img, or_mask=True)
     if not isinstance(translate, (tuple, list)) or len(translate) != 2:
         raise ArgumentTypeError(f"{op}: translate must be (right, down), got {translate!r}")
     shears = tuple(shear) if isinstance(shear, (tuple, list)) else (shear, 0.0)
@@ -181,11 +191,12 @@ def _turned(
     op: str, img: Tensor, matrices: np.ndarray[Any, Any], interpolation: Any, fill: Any, size: tuple[int, int]
 ) -> Tensor:
     """`img`, whose places are `matrices` times those of the result of `size`, seen from the middles."""
-    _, channels, height, width = images(op, img)
+    _, channels, height, width = images(op, img, or_mask=True)
     name = tensor_mode(op, interpolation, ("nearest", "bilinear"))
     middle = np.array([(size[1] - 1) / 2, (size[0] - 1) / 2])
     moved = matrices.copy()
     moved[:, 2] += (width - 1) / 2 - matrices[:, :2] @ middle
     moved[:, 5] += (height - 1) / 2 - matrices[:, 3:5] @ middle
     values = for_channels(op, "fill", 0.0 if fill is None else fill, channels)
-    return apply(_Affine(moved, values, size, name == "bilinear", fill is not None), img)
+    transform = _Affine(moved, values, size, name == "bilinear", fill is not None)
+    return by_numbers(lambda x: apply(transform, x), img)

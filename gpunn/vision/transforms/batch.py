@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,21 +17,32 @@ Numbers = Any  # a number, or one for each image: a sequence, an array or a tens
 
 
 def apply(transform: Function, img: Tensor) -> Tensor:
-    """What `transform` makes of the images (N, C, H, W), or of one image (C, H, W)."""
-    result: Tensor = transform(img if img.dim() == 4 else img[None])
-    return result if img.dim() == 4 else result[0]
+    """What `transform` makes of the images (N, C, H, W), or of one image (C, H, W) or mask (H, W)."""
+    missing = 4 - img.dim()
+    result: Tensor = transform(img[(None,) * missing])
+    return result[(0,) * missing]
 
 
-def images(op: str, img: Any) -> tuple[int, int, int, int]:
-    """(N, C, H, W) of `img`, uint8 or of a floating type; N is 1 for a single image."""
+def by_numbers(transform: Callable[[Tensor], Tensor], img: Tensor) -> Tensor:
+    """What `transform` makes of images; of integers but bytes by way of float32, rounded, as torchvision does."""
+    dtype = dtypes.of(img.array)
+    if dtype is dtypes.uint8 or dtype.is_floating_point:
+        return transform(img)
+    found = transform(img.to(dtypes.float32))
+    return found.to(dtype) if dtype is dtypes.bool_ else found.round().to(dtype)
+
+
+def images(op: str, img: Any, or_mask: bool = False) -> tuple[int, int, int, int]:
+    """(N, C, H, W) of `img`, N = 1 for one image: of uint8 or a floating type; `or_mask`: of any type, or (H, W)."""
     if not isinstance(img, Tensor):
         raise ArgumentTypeError(f"{op}: img must be a Tensor, got {type(img).__name__}; see to_tensor")
     dtype, shape = dtypes.of(img.array), img.array.shape
-    if dtype is not dtypes.uint8 and not dtype.is_floating_point:
+    if not or_mask and dtype is not dtypes.uint8 and not dtype.is_floating_point:
         raise DtypeError(f"{op}: img must be of uint8 or a floating type, got {dtype}; use img.to(gpunn.float32)")
-    if len(shape) not in (3, 4):
-        raise ShapeError(f"{op}: img must be images (N, C, H, W) or one (C, H, W), got {shape}")
-    n, c, h, w = shape if len(shape) == 4 else (1, *shape)
+    if len(shape) not in ((2, 3, 4) if or_mask else (3, 4)):
+        kinds = "one (C, H, W) or a mask (H, W)" if or_mask else "one (C, H, W)"
+        raise ShapeError(f"{op}: img must be images (N, C, H, W) or {kinds}, got {shape}")
+    n, c, h, w = (1,) * (4 - len(shape)) + tuple(shape)
     return n, c, h, w
 
 

@@ -26,16 +26,15 @@ def is_pillow(img: Any) -> bool:
 def _planes(pic: Any) -> np.ndarray[Any, Any]:
     """The elements of an image of Pillow: (C, H, W)."""
     array = np.asarray(pic)
-    if pic.mode == "I;16":
-        array = array.astype(np.int16)
     return np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
 
 
 def pil_to_tensor(pic: Any) -> Tensor:
-    """An image of Pillow as a tensor (C, H, W) of its own type."""
+    """An image of Pillow as a tensor (C, H, W) of its own type; of mode I;16, as int32."""
     if not is_pillow(pic):
         raise ArgumentTypeError(f"pil_to_tensor: pic should be PIL Image. Got {type(pic)}")
-    return tensor(_planes(pic))
+    planes = _planes(pic)
+    return tensor(planes.astype(np.int32) if pic.mode.startswith("I;16") else planes)
 
 
 def to_tensor(pic: Any) -> Tensor:
@@ -45,6 +44,7 @@ def to_tensor(pic: Any) -> Tensor:
     """
     if is_pillow(pic):
         planes = _planes(pic) if pic.mode != "1" else _planes(pic.convert("L"))
+        planes = planes.astype(np.int16) if pic.mode == "I;16" else planes
     elif isinstance(pic, np.ndarray):
         if pic.ndim not in (2, 3):
             raise ArgumentError(f"to_tensor: pic should be 2/3 dimensional. Got {pic.ndim} dimensions.")
@@ -62,7 +62,7 @@ def to_tensor(pic: Any) -> Tensor:
 def to_pil_image(pic: Any, mode: str | None = None) -> Any:
     """A tensor (C, H, W) or (H, W), or an array (H, W, C) or (H, W), as an image of Pillow of 1 to 4 channels.
 
-    Floating-point tensors from 0 to 1 become bytes, cut off. `mode` is Pillow's, where several fit the channels.
+    Floating-point numbers from 0 to 1 become bytes, cut off. `mode` is Pillow's, where several fit the channels.
     """
     if not isinstance(pic, (Tensor, np.ndarray)):
         raise ArgumentTypeError(f"to_pil_image: pic should be Tensor or ndarray. Got {type(pic)}.")
@@ -75,6 +75,8 @@ def to_pil_image(pic: Any, mode: str | None = None) -> Any:
         array = array[:, :, None] if array.ndim == 2 else array.transpose(1, 2, 0)
     else:
         array = pic[:, :, None] if pic.ndim == 2 else pic
+        if array.dtype.kind == "f" and mode != "F":
+            array = (array * 255).astype(np.uint8)
     channels, name = array.shape[2], array.dtype.name
     if channels > 4 or channels == 0:
         raise ArgumentError(f"to_pil_image: pic should have 1 to 4 channels. Got {channels} channels.")

@@ -131,8 +131,8 @@ def normalize(tensor: Tensor, mean: Sequence[float], std: Sequence[float], inpla
     if inplace and tensor.array.dtype == np.uint8:
         raise DtypeError("normalize: bytes become float32, which inplace=True cannot; use inplace=False")
     numbers = [for_channels("normalize", name, given, channels) for name, given in (("mean", mean), ("std", std))]
-    if (numbers[1] == 0).any():
-        raise ArgumentError(f"normalize: std must not be zero, got {std!r}")
+    if (numbers[1].astype(compute_type(tensor.array)) == 0).any():
+        raise ArgumentError(f"normalize: std must not be zero as {np.dtype(compute_type(tensor.array))}, got {std!r}")
     transform = _Normalize(*numbers)
     result: Tensor = transform(tensor) if tensor.dim() == 4 else transform(tensor[None])[0]
     return tensor.copy_(result) if inplace else result

@@ -22,8 +22,10 @@ from gpunn.vision.transforms.batch import (
     table,
     whole_numbers,
 )
+from gpunn.vision.transforms.sizes import pair
 
 FILE = "image/geometry"  # of the kernels
+KNOWN = {1: np.uint8, 2: np.float16, 4: np.float32, 8: np.float64}  # types of the kernels, by their bytes
 
 
 class _CropAndFlip(Function):
@@ -47,9 +49,11 @@ class _CropAndFlip(Function):
 
     def forward_cuda(self, x: Array) -> Array:
         xp, self.before = array_module(x), x.shape[2:]
-        y = xp.empty((*x.shape[:2], *self.size), x.dtype)
-        args = (y, xp.ascontiguousarray(x), table(x, self.boxes, np.int32), *x.shape, *self.size)
-        kernels.launch(FILE, "crop_and_flip", y.size, args)
+        y, source = xp.empty((*x.shape[:2], *self.size), x.dtype), xp.ascontiguousarray(x)
+        if x.dtype.kind in "bi":  # moved as they are, under the name of a type that the kernel knows
+            y, source = y.view(KNOWN[x.dtype.itemsize]), source.view(KNOWN[x.dtype.itemsize])
+        kernels.launch(FILE, "crop_and_flip", y.size, (y, source, table(x, self.boxes, np.int32), *x.shape, *self.size))
+        y = y.view(x.dtype)
         return y
 
     def backward(self, grad: Tensor) -> Tensor:
@@ -107,27 +111,26 @@ def crop_and_flip(
 
 def hflip(img: Tensor, chosen: Numbers = True) -> Tensor:
     """The images mirrored, left to right; with `chosen` only those that it says True for."""
-    _, _, height, width = images("hflip", img)
+    _, _, height, width = images("hflip", img, or_mask=True)
     return _cropped("hflip", img, (0, 0, False, chosen), (height, width))
 
 
 def vflip(img: Tensor, chosen: Numbers = True) -> Tensor:
     """The images upside down; with `chosen` only those that it says True for."""
-    _, _, height, width = images("vflip", img)
+    _, _, height, width = images("vflip", img, or_mask=True)
     return _cropped("vflip", img, (0, 0, chosen, False), (height, width))
 
 
 def center_crop(img: Tensor, output_size: int | Sequence[int]) -> Tensor:
     """The middle of each image, with zeros around it where it is smaller."""
-    _, _, height, width = images("center_crop", img)
-    sizes = (output_size,) * 2 if isinstance(output_size, int) else tuple(output_size)
-    out_h, out_w = sizes * 2 if len(sizes) == 1 else sizes
+    _, _, height, width = images("center_crop", img, or_mask=True)
+    out_h, out_w = pair("center_crop", "output_size", output_size)
     top, left = (round((n - m) / 2) if n >= m else -((m - n) // 2) for n, m in ((height, out_h), (width, out_w)))
     return _cropped("center_crop", img, (top, left, False, False), (out_h, out_w))
 
 
 def _cropped(op: str, img: Tensor, box: tuple[Numbers, ...], size: tuple[int, int]) -> Tensor:
-    count = images(op, img)[0]
+    count = images(op, img, or_mask=True)[0]
     if min(size) < 0:
         raise ArgumentError(f"{op}: height and width must not be negative, got {size}")
     names = ("top", "left", "vertical", "horizontal")
@@ -143,11 +146,11 @@ def erase(img: Tensor, i: Numbers, j: Numbers, h: Numbers, w: Numbers, v: Any, i
     count, channels, _, _ = images("erase", img)
     parts = zip(("i", "j", "h", "w"), (i, j, h, w), strict=True)
     boxes = np.stack([whole_numbers("erase", name, given, count) for name, given in parts], 1)
-    if isinstance(v, Tensor) and v.array.shape[-2:] != (1, 1):
+    if isinstance(v, Tensor) and v.dim() and v.array.shape[-2:] != (1, 1):
         if (boxes != boxes[:1]).any():
             raise ArgumentError(f"erase: v of shape {v.array.shape} goes with one box for all images, got {boxes}")
         result = img if inplace else img.clone()
-        top, left, height, width = boxes[0].tolist()
+        top, left, height, width = boxes[0].tolist() if count else (0,) * 4
         result[..., top : top + height, left : left + width] = v.to(img.dtype)
         return result
     values = backend.asnumpy(v.array).reshape(-1) if isinstance(v, Tensor) else v

@@ -82,10 +82,10 @@ def pad(img: Any, padding: Any, fill: Any = 0, padding_mode: str = "constant") -
     left, top, right, bottom = padding_sides("pad", padding)
     mode = padding_mode_of("pad", padding_mode)
     if mode == "constant":
-        wide = pillow("Image", "pad").new(img.mode, (img.width + left + right, img.height + top + bottom), 0)
+        color: Any = filling("pad", img, fill)
+        wide = pillow("Image", "pad").new(img.mode, (img.width + left + right, img.height + top + bottom), color)
         if img.mode == "P":
             wide.putpalette(img.getpalette())
-        wide.paste(filling("pad", img, fill), (0, 0, *wide.size))
         wide.paste(img, (left, top))
         return wide
     kept = img.crop((-min(left, 0), -min(top, 0), img.width + min(right, 0), img.height + min(bottom, 0)))

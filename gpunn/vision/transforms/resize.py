@@ -14,7 +14,7 @@ from gpunn.nn.functional import interpolate
 from gpunn.ops.resize.resample import along, resampled
 from gpunn.ops.resize.taps import Axis, Taps, taps_of
 from gpunn.tensor import Tensor
-from gpunn.vision.transforms.batch import Numbers, apply, images, table, whole_numbers
+from gpunn.vision.transforms.batch import Numbers, apply, by_numbers, images, table, whole_numbers
 from gpunn.vision.transforms.geometry import crop
 from gpunn.vision.transforms.interpolation import InterpolationMode, tensor_mode
 from gpunn.vision.transforms.sizes import resized
@@ -104,14 +104,14 @@ def resize(
     are rounded after each axis, as in torchvision's second version and in Pillow, from which a pixel is a step off at
     most (rows first).
     """
-    _, _, height, width = images("resize", img)
+    _, _, height, width = images("resize", img, or_mask=True)
     name = tensor_mode("resize", interpolation, MODES)
     out = resized(height, width, size, max_size)
     if out == (height, width):
         return img
-    whole = img if img.dim() == 4 else img[None]
-    result = interpolate(whole, out, mode=name, antialias=bool(antialias) and name in KINDS)
-    return result if img.dim() == 4 else result[0]
+    missing, antialias = 4 - img.dim(), bool(antialias) and name in KINDS
+    whole = img[(None,) * missing]
+    return by_numbers(lambda x: interpolate(x, out, mode=name, antialias=antialias), whole)[(0,) * missing]
 
 
 def resized_crop(
@@ -128,7 +128,7 @@ def resized_crop(
 
     The boxes may be one for each image, which must then be inside, and `size` be (height, width).
     """
-    count, _, rows, columns = images("resized_crop", img)
+    count, _, rows, columns = images("resized_crop", img, or_mask=True)
     given = zip(("top", "left", "height", "width"), (top, left, height, width), strict=True)
     boxes = np.stack([whole_numbers("resized_crop", name, numbers, count) for name, numbers in given], 1)
     name = tensor_mode("resized_crop", interpolation, MODES)
@@ -141,4 +141,5 @@ def resized_crop(
     if isinstance(size, int) or len(size) != 2:
         raise ArgumentError(f"resized_crop: size must be (height, width) for boxes of many shapes, got {size!r}")
     kind = KINDS.get(name, name) + ("-antialias" if antialias and name in KINDS else "")
-    return apply(_Parts(boxes, (rows, columns), resized(rows, columns, size, None), kind), img)
+    parts = _Parts(boxes, (rows, columns), resized(rows, columns, size, None), kind)
+    return by_numbers(lambda x: apply(parts, x), img)

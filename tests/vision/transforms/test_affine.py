@@ -107,6 +107,17 @@ def test_gradients_of_affine(interpolation, fill, device):
     )
 
 
+def test_masks(device):
+    x, t = pictures((5, 6), device=device)
+    for dtype in (gp.int64, gp.int16):
+        labels = t.to(dtype)
+        for interpolation, steps in (("nearest", 0), ("bilinear", 1)):  # halves are rounded to even, those of bytes up
+            found, wanted = (T.rotate(seen, 90, interpolation, True, fill=9) for seen in (labels, t[None, None]))
+            assert found.dtype is dtype and np.abs(host(found) - host(wanted[0, 0])).max() <= steps
+    found = T.affine(t[None] > 127, 0, [1, 0], 1.0, 0.0)
+    assert found.dtype is gp.bool and found[0, :, 1:].tolist() == (x[:, :-1] > 127).tolist()
+
+
 def test_nothing(device):
     assert T.rotate(gp.zeros(0, 3, 4, 5, device=device), 30).shape == (0, 3, 4, 5)
     assert T.rotate(gp.zeros(0, 3, 4, 6, device=device), 90, expand=True).shape == (0, 3, 4, 6)

@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,14 @@ def test_a_number_or_one_for_each_image(device):
 def test_bytes_are_rounded_halves_up():
     values = np.array([-1, 0.5, 1.49, 254.5, 300], np.float32)
     assert batch.rounded(values, np.dtype(np.uint8)).tolist() == [0, 1, 1, 255, 255]
+
+
+def test_integers_by_way_of_float32(device):
+    halved = functools.partial(batch.by_numbers, lambda x: x / 2)
+    for dtype, wanted in ((gp.int16, [0, 2, -2]), (gp.int64, [0, 2, -2]), (gp.bool, [True, True, True])):
+        found = halved(gp.tensor([1, 3, -3], dtype=dtype, device=device))
+        assert found.dtype is dtype and found.tolist() == wanted
+    assert halved(gp.tensor([1.0], device=device)).tolist() == [0.5]
 
 
 @pytest.mark.parametrize("given", [None, "1", [None], ["1"], object()])

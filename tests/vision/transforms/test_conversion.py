@@ -46,7 +46,6 @@ MODES = {
     "HSV": ("uint8", 3),
     "I": ("int32", 1),
     "F": ("float32", 1),
-    "I;16": ("int16", 1),
 }
 
 
@@ -67,6 +66,14 @@ def test_there_and_back(mode, image):
         assert T.to_pil_image(float_one, mode).tobytes() == picture.tobytes()
 
 
+def test_large_numbers_of_16_bits_stay(image):
+    picture = image.new("I;16", (2, 1), 40000)
+    t = T.pil_to_tensor(picture)
+    assert t.dtype is gp.int32 and t.tolist() == [[[40000, 40000]]]
+    back = T.to_pil_image(np.array([[3, 4]], np.int16))
+    assert back.mode == "I;16" and T.to_tensor(back).dtype is gp.int16 and T.to_tensor(back).tolist() == [[[3, 4]]]
+
+
 def test_black_and_white(image):
     white = image.new("1", (2, 1), 1)
     assert T.to_tensor(white).tolist() == [[[1.0, 1.0]]]
@@ -77,6 +84,10 @@ def test_to_pil_image_of_arrays(image):
     array = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     assert np.array_equal(T.to_pil_image(array), array)
     assert T.to_pil_image(array[..., 0]).mode == "L"
+    for name in ("float32", "float64"):
+        assert np.array_equal(T.to_pil_image(((array + 0.5) / 255).astype(name)), array)
+    assert T.to_pil_image(np.full((2, 2), 0.5)).getpixel((0, 0)) == 127
+    assert T.to_pil_image(np.full((2, 2), 0.25, np.float32), "F").getpixel((0, 0)) == 0.25
     assert T.to_pil_image(gp.zeros(2, 2)).getpixel((0, 0)) == 0
     assert T.to_pil_image(gp.full((1, 2, 2), 0.25), "F").getpixel((0, 0)) == 0.25
 
@@ -87,7 +98,7 @@ def test_to_pil_image_of_arrays(image):
         (lambda: T.to_pil_image("a"), ArgumentTypeError, "Tensor or ndarray"),
         (lambda: T.to_pil_image(gp.zeros(1, 1, 2, 2)), ArgumentError, "2/3 dimensional. Got 4"),
         (lambda: T.to_pil_image(gp.zeros(5, 2, 2)), ArgumentError, "1 to 4 channels. Got 5"),
-        (lambda: T.to_pil_image(np.zeros((2, 2, 3))), ArgumentTypeError, "float64 is not supported for 3"),
+        (lambda: T.to_pil_image(np.zeros((2, 2, 3), np.int64)), ArgumentTypeError, "int64 is not supported for 3"),
         (lambda: T.to_pil_image(np.zeros((2, 2), np.uint8), "RGB"), ArgumentError, r"Only modes \['L'\]"),
         (lambda: T.pil_to_tensor(np.zeros((2, 2))), ArgumentTypeError, "should be PIL Image"),
         (lambda: T.convert_image_dtype([1]), ArgumentTypeError, "Tensor Image"),

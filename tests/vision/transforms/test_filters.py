@@ -84,3 +84,6 @@ def test_errors():
         T.normalize(pictures(dtype="uint8")[1], [0.5], [0.5], inplace=True)
     with pytest.raises(ArgumentError, match="must not be zero"):
         T.normalize(t, [1], [0])
+    with pytest.raises(ArgumentError, match="must not be zero as float32, got \\[1e-50\\]"):
+        T.normalize(t.float(), [1], [1e-50])
+    assert T.normalize(t.double(), [0], [1e-50]).isfinite().all()

@@ -71,6 +71,34 @@ def test_erase_with_a_tensor(device):
     assert T.erase(t, 0, 0, 9, 9, 5, inplace=True) is t and t.unique().tolist() == [5]
 
 
+MASKS = ("bool", "int8", "int16", "int32", "int64")
+
+
+def masks(shape, dtype, device):
+    """Labels that are moved bit by bit: the largest of 64 bits is no float64."""
+    array = np.random.default_rng(0).integers(0, 256, shape)
+    array = array > 127 if dtype == "bool" else array.astype(dtype)
+    if array.dtype.kind == "i":
+        array.flat[::3] = np.iinfo(dtype).max
+    return array, gp.tensor(array, device=device)
+
+
+@pytest.mark.parametrize("dtype", MASKS)
+def test_masks(dtype, device):
+    x, t = masks((2, 1, 5, 6), dtype, device)
+    for seen, wanted in (
+        (T.hflip(t), x[..., ::-1]),
+        (T.vflip(t), x[..., ::-1, :]),
+        (T.crop(t, 1, 2, 3, 9), np.pad(x[..., 1:4, 2:], [(0, 0)] * 3 + [(0, 5)])),
+        (T.crop(t, [1, 0], 2, 3, 2), np.stack([x[0, :, 1:4, 2:4], x[1, :, :3, 2:4]])),
+        (T.center_crop(t, 3), x[..., 1:4, 2:5]),
+        (T.hflip(t[0, 0]), x[0, 0, :, ::-1]),
+        (T.center_crop(t[0, 0], 3), x[0, 0, 1:4, 2:5]),
+    ):
+        assert seen.dtype is t.dtype
+        np.testing.assert_array_equal(seen.numpy(force=True), wanted)
+
+
 def test_gradients(device):
     """Of all that moves pixels to other places or replaces them; twice."""
     tops, lefts, flips, mirrors = [1, -2, 4], [0, 3, -1], [True, False, True], [False, True, True]
@@ -97,6 +125,11 @@ def test_gradients(device):
 def test_nothing(device):
     empty = gp.zeros(0, 3, 4, 5, device=device)
     assert T.crop(empty, 0, 0, 2, 2).shape == (0, 3, 2, 2)
+    assert T.erase(empty, 0, 0, 2, 2, gp.tensor(0.0, device=device)).shape == empty.shape
+    assert T.erase(gp.ones(1, 2, 2, device=device), 0, 0, 1, 2, gp.tensor(0.0, device=device)).tolist()[0] == [
+        [0, 0],
+        [1, 1],
+    ]
     assert T.crop(gp.ones(1, 1, 0, 3, device=device), 0, 0, 2, 2).tolist() == [[[[0, 0], [0, 0]]]]
 
 
@@ -107,8 +140,10 @@ def test_nothing(device):
         (lambda t: T.crop(t, [0, 1], 0, 1, 2), ShapeError, "one for each image"),
         (lambda t: T.crop(t, 0.5, 0, 1, 2), ArgumentError, "whole numbers"),
         (lambda t: T.crop(t, "a", 0, 1, 2), ArgumentTypeError, "a number or one for each"),
-        (lambda t: T.crop(t[0, 0], 0, 0, 1, 2), ShapeError, r"\(N, C, H, W\)"),
-        (lambda t: T.crop(t.to(gp.int64), 0, 0, 1, 2), DtypeError, "uint8 or a floating type"),
+        (lambda t: T.crop(t[0, 0, 0], 0, 0, 1, 2), ShapeError, r"\(N, C, H, W\) or one \(C, H, W\) or a mask"),
+        (lambda t: T.adjust_hue(t[0, 0], 0.1), ShapeError, r"\(N, C, H, W\) or one \(C, H, W\), got"),
+        (lambda t: T.erase(t.to(gp.int64), 0, 0, 1, 2, 0), DtypeError, "uint8 or a floating type"),
+        (lambda t: T.center_crop(t, "x"), ArgumentError, "output_size must be one number or two"),
         (lambda t: T.crop([1], 0, 0, 1, 2), ArgumentTypeError, "img must be a Tensor"),
     ],
 )

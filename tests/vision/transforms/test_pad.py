@@ -4,7 +4,7 @@ import pytest
 from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError
 from gpunn.vision.transforms import functional as T
 from tests.harness import check_op
-from tests.vision.transforms.test_geometry import TYPES, host, pictures
+from tests.vision.transforms.test_geometry import MASKS, TYPES, host, masks, pictures
 
 MODES = ("constant", "edge", "reflect", "symmetric")
 
@@ -19,6 +19,18 @@ def test_pad(mode, dtype, device):
     assert y.dtype is t.dtype
     np.testing.assert_array_equal(host(y), wanted)
     np.testing.assert_array_equal(host(T.pad(t[1], (1, 2, 3, 4), [1], mode)), wanted[1])
+
+
+@pytest.mark.parametrize("dtype", MASKS)
+@pytest.mark.parametrize("mode", MODES)
+def test_masks(mode, dtype, device):
+    x, t = masks((2, 1, 5, 4), dtype, device)
+    if dtype in ("int32", "int64") and mode in ("edge", "reflect"):  # by way of float32
+        x, t = x % 256, t % 256
+    y = T.pad(t, (1, 2, 3, 4), 0, mode)
+    assert y.dtype is t.dtype
+    np.testing.assert_array_equal(y.numpy(force=True), np.pad(x, [(0, 0), (0, 0), (2, 4), (1, 3)], mode))
+    np.testing.assert_array_equal(T.pad(t[0, 0], 1, 0, mode).numpy(force=True), np.pad(x[0, 0], 1, mode))
 
 
 @pytest.mark.parametrize("mode", MODES)

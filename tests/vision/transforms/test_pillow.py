@@ -103,6 +103,7 @@ def test_palettes_are_kept(picture):
 def test_other_modes():
     gray = Image.new("F", (4, 3), 0.5)
     assert T.pad(gray, 1, 0.25).getpixel((0, 0)) == 0.25
+    assert T.pad(Image.new("I;16", (2, 1), 7), 1, 3).getpixel((0, 0)) == 3
     assert T.rotate(gray, 45, fill=0.75).getpixel((0, 0)) == 0.75
     assert T.get_dimensions(gray) == [1, 3, 4] and T.get_image_size(gray) == [4, 3]
 

@@ -80,6 +80,23 @@ def test_gradients(device):
     check_op(lambda x: T.resized_crop(x, *boxes, (2, 3)), parts, [(2, 2, 5, 6)], device)
 
 
+def test_masks(device):
+    x, t = pictures((2, 1, 4, 6), device=device)
+    for name in ("int16", "int64"):
+        large = t.to(getattr(gp, name)) * 100
+        found = T.resize(large, (2, 3), InterpolationMode.NEAREST)
+        assert found.dtype is large.dtype and found.tolist() == (x[..., ::2, ::2].astype(int) * 100).tolist()
+        found = T.resize(large, (2, 3), antialias=False)
+        means = x.reshape(2, 1, 2, 2, 3, 2).mean((3, 5)) * 100
+        assert found.dtype is large.dtype and np.abs(found.numpy(force=True) - means).max() <= 0.5
+    assert (
+        T.resize((t > 127)[0, 0], (8, 12), InterpolationMode.NEAREST).tolist()
+        == np.kron(x[0, 0] > 127, np.ones((2, 2), bool)).tolist()
+    )
+    boxes = ([0, 1], [0, 1], [4, 2], [6, 3], (2, 3), InterpolationMode.NEAREST)
+    assert T.resized_crop(t.to(gp.int32), *boxes).tolist() == T.resized_crop(t, *boxes).tolist()
+
+
 def test_without_antialias(device):
     _, t = pictures((2, 3, 9, 11), device=device)
     y = host(T.resized_crop(t, [0, 1], 0, [9, 8], 11, (4, 5), antialias=False))
