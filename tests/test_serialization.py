@@ -116,11 +116,11 @@ def test_what_has_no_name_is_refused():
 
 def test_a_forged_class_is_not_made():
     for forged in ("gpunn.nn.functional:relu", "builtins:dict", "os:getcwd"):
-        content = forge(written(nn.ReLU()), "gpunn.nn.activation:ReLU", forged)
+        content = forge(written(nn.ReLU()), "gpunn.nn:ReLU", forged)
         with pytest.raises(FileFormatError, match=r"as a module, which is none|not among the safe ones"):
             load(content)
     with pytest.raises(FileFormatError, match="as a module, which is none"):
-        load(forge(written(nn.ReLU()), "gpunn.nn.activation:ReLU", "builtins:dict"), weights_only=False)
+        load(forge(written(nn.ReLU()), "gpunn.nn:ReLU", "builtins:dict"), weights_only=False)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_forged_class_is_not_made():
 )
 def test_parts_of_a_module_are_of_their_kind(forged, why):
     inner = (
-        '{"module":"gpunn.nn.activation:ReLU","number":1,"tables":[[],[],[]],'
+        '{"module":"gpunn.nn:ReLU","number":1,"tables":[[],[],[]],'
         '"rest":[["training",true],["_not_saved",{"set":[]}],["inplace",false]]}'
     )
     with pytest.raises(FileFormatError, match=why):

@@ -2,7 +2,8 @@
 
 A name in a file is never imported and never called by `load`. Names of gpunn's own layers and operations are known;
 those of a program must be in its list of safe names, or the program says weights_only=False, and they are taken from
-the modules that it has imported.
+the modules that it has imported. What gpunn.nn and its like show has the name that it has there, whichever module
+defines it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from gpunn.nn.module import Module
 
 KINDS: Final = (type, types.FunctionType, types.BuiltinFunctionType)
 _OWN: Final = ("gpunn.nn.", "gpunn.ops.", "gpunn.vision.models.")
+_SHOWN: Final = ("gpunn.nn", "gpunn.nn.functional", "gpunn.vision.models")
 _safe: dict[str, Any] = {}
 
 
@@ -62,6 +64,18 @@ def name_of(thing: Any) -> str:
 
 
 def _written(thing: Any) -> str:
+    """The name of a class or function, in the module that shows it to users if there is one."""
+    defined = _defined(thing)
+    if defined.startswith(_OWN):
+        for module in _SHOWN:
+            name = f"{module}:{thing.__qualname__}"
+            if _imported(name) is thing:
+                return name
+    return defined
+
+
+def _defined(thing: Any) -> str:
+    """Its name in the module that defines it."""
     return f"{getattr(thing, '__module__', None)}:{getattr(thing, '__qualname__', None)}"
 
 
@@ -82,7 +96,7 @@ def find(name: str, trusting: bool) -> Any:
 
 def _is_own(name: str, found: Any) -> bool:
     """Whether gpunn defines what has this name, rather than imports it from elsewhere."""
-    own = name.startswith(_OWN) and _written(found) == name
+    own = _defined(found).startswith(_OWN) and name in (_written(found), _defined(found))
     return own and (not isinstance(found, type) or issubclass(found, Module))
 
 

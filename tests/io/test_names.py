@@ -8,6 +8,7 @@ import gpunn as gp
 from gpunn import nn
 from gpunn.errors import ArgumentTypeError, FileFormatError
 from gpunn.io import names
+from gpunn.vision import models
 
 
 class Own(nn.Module):
@@ -25,6 +26,28 @@ def test_names_lead_back_to_what_they_name():
     for thing in (Own, Own.Inner, nn.Linear, nn.functional.relu, os.getcwd):
         assert names.find(names.name_of(thing), trusting=True) is thing
     assert names.name_of(Own.Inner) == f"{__name__}:Own.Inner"
+
+
+def test_names_are_those_that_users_know():
+    """A file does not depend on which module of gpunn defines what it names."""
+    own = ("gpunn.nn.", "gpunn.ops.", "gpunn.vision.models.")
+    for shown in (nn, nn.functional, models):
+        known = [f for n, f in vars(shown).items() if isinstance(f, names.KINDS) and f.__name__ == n]
+        for thing in (f for f in known if f.__module__.startswith(own)):
+            if isinstance(thing, type) and not issubclass(thing, nn.Module):
+                continue
+            name = names.name_of(thing)
+            assert name.partition(":")[0] in ("gpunn.nn", "gpunn.nn.functional", "gpunn.vision.models")
+            assert names.find(name, trusting=False) is thing
+    assert (
+        names.name_of(nn.Conv2d) == "gpunn.nn:Conv2d" and names.name_of(models.ResNet) == "gpunn.vision.models:ResNet"
+    )
+    assert names.name_of(nn.functional.relu) == "gpunn.nn.functional:relu"
+    for name, thing in (
+        ("gpunn.nn.conv.forward:Conv2d", nn.Conv2d),
+        ("gpunn.ops.softmax:softmax", nn.functional.softmax),
+    ):
+        assert names.find(name, trusting=False) is thing
 
 
 def test_what_cannot_be_found_again_has_no_name():
