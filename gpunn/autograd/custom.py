@@ -65,7 +65,7 @@ class Context(engine.Function):
         if self._saved is None:
             raise freed(self)
         return tuple(
-            unpack(entry, self, f"saved tensor {i}", None if nr is None else (self, nr))
+            unpack(entry, self, "saved tensor", i, None if nr is None else (self, nr))
             for i, (entry, nr) in self._saved.items()
         )
 

@@ -11,7 +11,7 @@ from numpy import ndarray
 from gpunn import backend
 from gpunn.backend import Array, as_array
 from gpunn.engine import anomaly
-from gpunn.engine.graph import ONE_OUTPUT, Node, edge_of
+from gpunn.engine.graph import ONE_OUTPUT, Node, edges_of
 from gpunn.engine.modes import recording
 from gpunn.engine.quiet import run_quietly
 from gpunn.engine.saved import freed, save, save_output, unpack
@@ -65,41 +65,28 @@ class Function(Node):
         on_gpu = backend.is_cuda_in_use()
         if on_gpu:
             inputs = _together(self.op_name, inputs)
-        recorded, record = recording.get(), False
-        arrays: list[Any] = []
-        needs: list[bool] = []
-        edges: list[Edge | None] = []
-        for x in inputs:
-            if isinstance(x, Variable):
-                arrays.append(x.array)
-                if recorded and (x._requires_grad or (x._base is not None and x.requires_grad)):
-                    record = True
-                    needs.append(True)
-                    edges.append(edge_of(x))
-                    continue
-            else:
-                arrays.append(x)
-            needs.append(False)
-            edges.append(None)
-        self.needs = tuple(needs)
+        edges = edges_of(inputs) if recording.get() else None
+        self.needs = (False,) * len(inputs) if edges is None else tuple([edge is not None for edge in edges])
         self._kept = None
+        arrays = [x.array if isinstance(x, Variable) else x for x in inputs]
         if on_gpu and backend.any_cuda(arrays):
             result = self._run_on_gpu(arrays)
         else:
             result = self.forward_numpy(*arrays) if self.is_view else run_quietly(self.forward_numpy, arrays)
-        if type(result) is tuple:
+        several = type(result) is tuple
+        if several:
             variables = tuple([new_variable(as_array(a)) for a in result])
         else:
             variables = (new_variable(result if type(result) is ndarray else as_array(result)),)
         if self.is_view:
-            self._mark_views(inputs[0], variables, several=type(result) is tuple)
-        if record:
-            self._record(inputs, tuple(edges), variables)
+            self._mark_views(inputs[0], variables, several)
+        if edges is not None:
+            self._record(inputs, edges, variables)
         else:
             self._kept = None
         if anomaly.active.get() is not None:
             anomaly.check_forward(self, arrays, [v.array for v in variables])
-        return variables if type(result) is tuple else variables[0]
+        return variables if several else variables[0]
 
     def _run_on_gpu(self, arrays: list[Any]) -> Any:
         """`forward_cuda` on the GPU that `arrays` are on: CuPy makes new arrays on the current one."""
@@ -162,13 +149,13 @@ class Function(Node):
         """Input `i` as it was in forward: a tensor with its history, or the number that was given."""
         if self._saved is None:
             raise freed(self)
-        return unpack(self._saved[i], self, f"input {i}")
+        return unpack(self._saved[i], self, "input", i)
 
     def saved_output(self, nr: int = 0) -> Any:
         """The output with number `nr` as it was in forward: a tensor whose history is this node."""
         if self._saved is None:
             raise freed(self)
-        return unpack(self._saved[_OUTPUT - nr], self, f"output {nr}", made_by=(self, nr))
+        return unpack(self._saved[_OUTPUT - nr], self, "output", nr, (self, nr))
 
     def apply_backward(self, grads: list[Any]) -> tuple[Any, ...]:
         result = self.backward(*grads)

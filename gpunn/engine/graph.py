@@ -11,12 +11,13 @@ from gpunn import backend, capture
 from gpunn.backend import Array
 from gpunn.engine import modes
 from gpunn.engine.hooks import Hooks, RemovableHandle, replaced
+from gpunn.engine.variable import Edge, Variable
 
 if TYPE_CHECKING:
     from gpunn.engine.anomaly import Origin
-    from gpunn.engine.variable import Edge, Variable
 
 _sequence = itertools.count()
+_LEAVES_FIRST = 1 << 62  # more than there will ever be nodes
 
 
 def sequence_now() -> int:
@@ -44,7 +45,7 @@ class NodeHooks:
 class Node:
     """A node of the graph: where gradients go next, and what the walk must know of the outputs."""
 
-    __slots__ = ("__weakref__", "_hooks", "next_edges", "origin", "outputs", "sequence")
+    __slots__ = ("__weakref__", "_hooks", "next_edges", "order", "origin", "outputs", "sequence")
 
     op_name: ClassVar[str] = "Node"  # what errors call it
     takes_none: ClassVar[bool] = False  # backward handles outputs without a gradient itself
@@ -52,6 +53,8 @@ class Node:
 
     next_edges: tuple[Edge | None, ...]
     outputs: tuple[Any, ...]  # the arrays' (shape, dtype, module) if there are several, else just one None
+    sequence: int  # grows from node to node
+    order: int  # the walk runs the nodes that are ready from the lowest to the highest: what was made last first
     origin: Origin | None  # where it ran, in anomaly mode
 
     def enter_graph(self, next_edges: tuple[Edge | None, ...], outputs: tuple[Array | None, ...]) -> None:
@@ -62,6 +65,7 @@ class Node:
         self.next_edges = next_edges
         self.outputs = ONE_OUTPUT if len(outputs) == 1 else tuple([_described(a) for a in outputs])
         self.sequence = next(_sequence)
+        self.order = -self.sequence
         self.origin = None
         self._hooks: NodeHooks | None = None
 
@@ -117,7 +121,8 @@ class AccumulateGrad(Node):
 
     def __init__(self, variable: Variable) -> None:
         self.variable = variable
-        self.enter_graph((), (variable.array,))
+        self.enter_graph((), ONE_OUTPUT)
+        self.order -= _LEAVES_FIRST
 
     def accumulate(self, grad: Any, is_ours: bool) -> None:
         """Add `grad`; the first one becomes `.grad` itself if nobody else holds its array (`is_ours`).
@@ -149,6 +154,17 @@ def add_to_grad(x: Variable, grad: Any, is_ours: bool) -> None:
         x.grad = known + grad
     else:
         known.add_(grad)
+
+
+def edges_of(inputs: tuple[Any, ...]) -> tuple[Edge | None, ...] | None:
+    """Where the gradients of `inputs` go that require one; None if no input does."""
+    edges: list[Edge | None] = []
+    for x in inputs:
+        if isinstance(x, Variable) and (x._requires_grad or (x._base is not None and x.requires_grad)):
+            edges.append(edge_of(x))
+        else:
+            edges.append(None)
+    return None if edges.count(None) == len(edges) else tuple(edges)
 
 
 def edge_of(x: Variable) -> Edge:

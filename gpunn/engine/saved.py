@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from gpunn.backend import Array
 from gpunn.engine.graph import Node
-from gpunn.engine.variable import Edge, Variable
+from gpunn.engine.variable import Edge, Variable, new_variable
 from gpunn.errors import GraphError
-
-if TYPE_CHECKING:
-    from gpunn.tensor import Tensor
 
 
 class Saved(NamedTuple):
@@ -48,17 +45,21 @@ def save_output(x: Variable) -> Saved:
     return _new(Saved, (x.array, x._version, 0 if x._version is None else x._version[0], None, None))
 
 
-def unpack(entry: Any, node: Node, what: str, made_by: Edge | None = None) -> Any:
-    """The tensor that was saved, with its history. Raises if it was changed in place since."""
-    if not isinstance(entry, Saved):
+def unpack(entry: Any, node: Node, what: str, nr: int, made_by: Edge | None = None) -> Any:
+    """The tensor that was saved, with its history. Raises if it was changed in place since.
+
+    `what` and `nr` are its name in that error: "input", 0.
+    """
+    if type(entry) is not Saved:
         return entry
-    if entry.counter is not None and entry.counter[0] != entry.version:
-        raise _changed(entry, node, what)
-    if entry.leaf is not None:
-        return entry.leaf
-    tensor: Tensor = Variable.result_type(entry.array)
-    tensor._version = entry.counter
-    edge = made_by or entry.edge
+    array, counter, version, edge, leaf = entry
+    if counter is not None and counter[0] != version:
+        raise _changed(entry, node, f"{what} {nr}")
+    if leaf is not None:
+        return leaf
+    tensor = new_variable(array)
+    tensor._version = counter
+    edge = made_by or edge
     if edge is not None:
         tensor._grad_fn, tensor._output_nr = edge
         tensor._requires_grad = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from gpunn import backend
@@ -91,9 +92,6 @@ def _root_grads(roots: Sequence[Variable], grads: Sequence[Tensor | None]) -> li
     return result
 
 
-_LEAVES = -(1 << 62)  # below the orders of all other nodes
-
-
 class _Walk:
     """One walk over the graph. `captured` holds the gradients at `targets`, keyed by (id of node, output)."""
 
@@ -115,7 +113,7 @@ class _Walk:
         self.leads_to_target = None if targets is None else _ancestors(self.waiting_for, targets)
         for (node, nr), grad in zip(edges, grads, strict=True):
             self._deliver(node, nr, grad, is_ours=False)
-        self.ready = [_order(n) for n in dict.fromkeys(n for n, _ in edges) if self.waiting_for[n] == 0]
+        self.ready = [(n.order, n) for n in dict.fromkeys(n for n, _ in edges) if self.waiting_for[n] == 0]
         heapq.heapify(self.ready)
 
     def run(self) -> None:
@@ -126,17 +124,16 @@ class _Walk:
                 node = heapq.heappop(ready)[1]
                 grads = buffers.pop(node, None)
                 inputs = () if grads is None else self._run_node(node, grads)
-                count = len(inputs)
-                for i, edge in enumerate(node.next_edges):
+                for edge, grad in zip_longest(node.next_edges, inputs):
                     if edge is None:
                         continue
                     target, nr = edge
-                    if i < count and inputs[i] is not None:
-                        is_ours = type(target) is AccumulateGrad and _is_ours(node, i, inputs, grads)
-                        self._deliver(target, nr, inputs[i], is_ours)
+                    if grad is not None:
+                        is_ours = type(target) is AccumulateGrad and _is_ours(node, grad, inputs, grads)
+                        self._deliver(target, nr, grad, is_ours)
                     users = waiting_for[target] = waiting_for[target] - 1
                     if users == 0:
-                        heapq.heappush(ready, _order(target))
+                        heapq.heappush(ready, (target.order, target))
 
     def _deliver(self, node: Node, nr: int, grad: Any, is_ours: bool) -> None:
         """Add `grad` to what has come in for output `nr` of `node`."""
@@ -156,16 +153,18 @@ class _Walk:
             self._apply_tensor_hooks(node._hooks, grads)
         if self.wanted is not None and not self._capture(node, grads):
             return ()
-        for before in () if node._hooks is None else list(node._hooks.before.values()):
-            changed = before(tuple(grads))
-            grads = grads if changed is None else list(changed)
+        if node._hooks is not None:
+            for before in list(node._hooks.before.values()):
+                changed = before(tuple(grads))
+                grads = grads if changed is None else list(changed)
         if type(node) is AccumulateGrad:
             if self.wanted is None and grads[0] is not None:
                 node.accumulate(grads[0], node in self.owned)
             return ()
-        if grads.count(None) == len(grads):
-            return ()
-        return self._differentiate(node, grads)
+        for grad in grads:
+            if grad is not None:
+                return self._differentiate(node, grads)
+        return ()
 
     def _is_wanted(self, node: Node, grads: list[Any]) -> bool:
         """Whether a target is an output of `node`, or comes after it."""
@@ -224,20 +223,19 @@ class _Walk:
         return grad
 
 
-def _is_ours(node: Node, i: int, inputs: tuple[Any, ...], grads: list[Any] | None) -> bool:
-    """Whether only the walk holds the array of gradient `i` that `node` returned: an op of gpunn made it, it owns
-    its memory, is not a gradient that came in, and goes to one place only."""
-    if not node.returns_fresh or node._hooks is not None or inputs[i].array.base is not None:
+def _is_ours(node: Node, grad: Any, inputs: tuple[Any, ...], grads: list[Any] | None) -> bool:
+    """Whether only the walk holds the array of `grad`, which `node` returned: an op of gpunn made it, it owns its
+    memory, is not a gradient that came in, and goes to one place only."""
+    if not node.returns_fresh or node._hooks is not None or grad.array.base is not None:
         return False
     for other in grads or ():
-        if other is inputs[i]:
+        if other is grad:
             return False
-    return sum([other is inputs[i] for other in inputs]) == 1
-
-
-def _order(node: Node) -> tuple[int, Node]:
-    """What sorts leaves before all others, and of these the node that was made last before the others."""
-    return (_LEAVES - node.sequence if type(node) is AccumulateGrad else -node.sequence, node)
+    times = 0
+    for other in inputs:
+        if other is grad:
+            times += 1
+    return times == 1
 
 
 def _count_users(roots: list[Node]) -> dict[Node, int]:
@@ -258,11 +256,11 @@ def _ancestors(nodes: dict[Node, int], targets: list[tuple[Node, int]]) -> set[N
     """The nodes from which one of `targets` can be reached by at least one edge."""
     ends = {node for node, _ in targets}
     found: set[Node] = set()
-    for node in sorted(nodes, key=_made):  # what a node leads to was made before it
+    for node in sorted(nodes, key=_order, reverse=True):  # what a node leads to was made before it
         if any(edge is not None and (edge[0] in ends or edge[0] in found) for edge in node.next_edges):
             found.add(node)
     return found
 
 
-def _made(node: Node) -> int:
-    return node.sequence
+def _order(node: Node) -> int:
+    return node.order

@@ -190,30 +190,35 @@ class Optimizer(OptimizerHooks):
             options = options_of(group)
             needed = (*self.first_counts(options), *self.first_arrays(options))
             for p in group["params"]:
-                if p.grad is not None:
+                grad = p.grad
+                if grad is not None:
                     before = state = known.get(p, {})
-                    if not all([before.get(name) is not None for name in needed]):
-                        state = self.completed(p.array, before, options)
+                    for name in needed:
+                        if before.get(name) is None:
+                            state = self.completed(p.array, before, options)
+                            break
                     arrays = tuple([None if (s := state.get(name)) is None else s.array for name in self.arrays])
-                    yield Job(number, options, p, p.grad.array, state, arrays, len(state) > len(before))
+                    yield Job(number, options, p, grad.array, state, arrays, len(state) > len(before))
 
     def _commit(self, job: Job) -> None:
         """Let the step that has been made count."""
-        for name, value in zip(self.counts, self.advanced(job.state, job.options), strict=True):
-            job.state[name].array[...] = value
+        if self.counts:
+            for name, value in zip(self.counts, self.advanced(job.state, job.options), strict=True):
+                job.state[name].array[...] = value
         if job.state:
-            self.state[job.p] = job.state
+            self._state[job.p] = job.state  # its counts have been settled by `_jobs`
         bump(job.p)
 
     def _check_gradients(self) -> None:
         """Raise before anything moves if a gradient does not fit its parameter, which may have got other data."""
         for number, group in enumerate(self.param_groups):
             for i, p in enumerate(group["params"]):
-                if p.grad is not None and not are_alike(p.array, p.grad.array):
+                grad = p.grad
+                if grad is not None and not are_alike(p.array, grad.array):
                     raise ShapeError(
                         f"{type(self).__name__}.step: parameter {i} of group {number} has shape {p.array.shape}, "
-                        f"its gradient {p.grad.array.shape}; {p.array.dtype} on {p.device} and {p.grad.array.dtype} "
-                        f"on {p.grad.device}; call zero_grad() after changing a parameter's data"
+                        f"its gradient {grad.array.shape}; {p.array.dtype} on {p.device} and {grad.array.dtype} "
+                        f"on {grad.device}; call zero_grad() after changing a parameter's data"
                     )
 
     def zero_grad(self, set_to_none: bool = True) -> None:

@@ -76,7 +76,7 @@ class Recompute(Node):
         """The outputs once more, made with the random numbers and the autocasting of the first time."""
         if self.saved is None:
             raise freed(self)
-        values = [unpack(entry, self, f"argument {i}") for i, entry in enumerate(self.saved)]
+        values = [unpack(entry, self, "argument", i) for i, entry in enumerate(self.saved)]
         split = len(values) - len(self.names)
         generator = random.default_generator
         now = generator.get_state_array()

@@ -1,4 +1,4 @@
-"""Which layers of a Sequential are computed together in captured steps: products and the ReLU behind them.
+"""Which layers of a Sequential are computed together: products and the ReLU behind them, which works in place.
 
 Not GELU, whose backward needs what it was taken of, so that the product has to be stored all the same; and not the sums
 of a batch norm behind a convolution, which would be added in another order than in eager steps, bit for bit.
@@ -8,20 +8,25 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from gpunn.engine import anomaly
 from gpunn.errors import GpunnError
 from gpunn.nn.activation import ReLU
 from gpunn.nn.conv.forward import Conv1d, Conv2d, Conv3d
 from gpunn.nn.linear import Linear
 from gpunn.nn.module import Module
 
-PRODUCTS: Final = (Linear, Conv1d, Conv2d, Conv3d)
+PRODUCTS: Final = frozenset({Linear, Conv1d, Conv2d, Conv3d})
+_forward: Final = ReLU.forward
 
 
-def can_fuse(module: Module | None, after: Module | None) -> bool:
-    """Whether `after` is a ReLU that `module`, a product, can take over: both as they are, and nobody looks between."""
-    if type(after) is not ReLU or not isinstance(module, PRODUCTS) or type(module) not in PRODUCTS:
+def can_fuse(module: Any, after: Module) -> bool:
+    """Whether `after` is a ReLU that `module`, of PRODUCTS, can take over: both as they are, and nobody looks between.
+
+    In anomaly mode, errors name the layer in which an operation ran.
+    """
+    if type(after) is not ReLU or not _is_plain(module) or not _is_plain(after):
         return False
-    return _is_plain(module) and _is_plain(after) and module.weight.is_floating_point()
+    return module.weight.array.dtype.kind in "fV" and ReLU.forward is _forward and anomaly.active.get() is None
 
 
 def _is_plain(module: Module) -> bool:

@@ -7,9 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, ValuesView
 from typing import Any, Self
 
-from gpunn import capture
 from gpunn.errors import ArgumentError, ArgumentTypeError, IndexRangeError
-from gpunn.nn.container.fusion import can_fuse, fused
+from gpunn.nn.container.fusion import PRODUCTS, can_fuse, fused
 from gpunn.nn.container.pairs import pairs
 from gpunn.nn.module import Module, no_module
 
@@ -95,24 +94,18 @@ class Sequential(_Numbered):
 
     def forward(self, input: Any) -> Any:
         """What the first module takes → what the last one gives."""
-        if capture.noted() is not None:
-            return self._forward_fused(input)
+        product = None  # a layer that the one behind it may be fused with
         for module in self._modules.values():
-            input = module(input)
-        return input
-
-    def _forward_fused(self, input: Any) -> Any:
-        """As `forward`, bit for bit, in captured steps: ReLU behind a product is part of it."""
-        modules, follow = [*self._modules.values()], [*self._modules.values(), None][1:]
-        is_done = False
-        for module, after in zip(modules, follow, strict=True):
-            if is_done:
-                is_done = False
-            elif is_done := can_fuse(module, after):
-                input = fused(module, input)
+            if product is not None:
+                if can_fuse(product, module):
+                    input, product = fused(product, input), None
+                    continue
+                input, product = product(input), None
+            if type(module) in PRODUCTS:
+                product = module
             else:
                 input = module(input)
-        return input
+        return input if product is None else product(input)
 
     def _cut(self, part: slice) -> Any:
         return type(self)(OrderedDict(list(self._modules.items())[part]))

@@ -23,6 +23,17 @@ def relu_numpy(x: Array) -> Array:
     return at_least(x, 0)
 
 
+def relu_in_place(x: Array) -> Array:
+    """`x` itself, of a floating type, on the CPU, after all below 0 has become 0; NaN stays."""
+    return at_least(x, 0, out=x)
+
+
+def relu_cuda(x: Array) -> Array:
+    """max(x, 0) on a GPU, of a floating type; NaN stays."""
+    result: Array = elementwise.apply("activation/piecewise", "relu_forward", (x,))
+    return result
+
+
 class ReLU(Function):
     saves_output = True
 
@@ -32,7 +43,7 @@ class ReLU(Function):
     def forward_cuda(self, x: Array) -> Array:
         if x.dtype.kind in "iu":  # rare: no kernel
             return self.forward_numpy(x)
-        return elementwise.apply("activation/piecewise", "relu_forward", (x,))
+        return relu_cuda(x)
 
     def backward(self, grad: Tensor) -> Tensor:
         result: Tensor = ReLUBackward()(grad, self.saved_output())

@@ -149,9 +149,11 @@ class Masked(Function):
         return masked(grad, self.saved(1)), None
 
 
-def at_least(x: Array, low: float) -> Array:
-    """max(x, low) for a number; NaN stays."""
-    return x.clip(low, np.inf) if _is_clipped(x) else array_module(x).maximum(x, x.dtype.type(low))
+def at_least(x: Array, low: float, out: Array | None = None) -> Array:
+    """max(x, low) for a number, in `out` or a new array; NaN stays."""
+    if _is_clipped(x):
+        return x.clip(low, np.inf, out=out)
+    return array_module(x).maximum(x, x.dtype.type(low), out=out)
 
 
 def at_most(x: Array, high: float) -> Array:

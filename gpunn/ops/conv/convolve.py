@@ -111,6 +111,10 @@ def _convolve(
 
 def check_tensors(op: str, input: Any, weight: Any, bias: Any) -> None:
     """Raise unless these are tensors (bias: or None) of one dtype, which is not bool."""
+    if isinstance(input, Variable) and isinstance(weight, Variable) and (bias is None or isinstance(bias, Variable)):
+        kind = input.array.dtype
+        if weight.array.dtype is kind and (bias is None or bias.array.dtype is kind) and kind.kind != "b":
+            return  # the common case, in a third of the time
     given = {"input": input, "weight": weight, "bias": bias}
     if bias is None:
         del given["bias"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpunn.backend import Array
 from gpunn.engine import Function
-from gpunn.ops.activation.piecewise import ReLUBackward, relu_numpy
+from gpunn.ops.activation.piecewise import ReLU, ReLUBackward, relu_in_place
 from gpunn.ops.conv import products
 from gpunn.ops.conv.geometry import Geometry
 from gpunn.ops.conv.kernels import input_gradient, output, weight_gradient
@@ -50,7 +50,7 @@ class ConvolutionReLU(Convolution):
     saves_output = True
 
     def forward_numpy(self, x: Array, w: Array, bias: Array | None) -> Array:
-        return relu_numpy(super().forward_numpy(x, w, bias))
+        return relu_in_place(super().forward_numpy(x, w, bias))
 
     def forward_cuda(self, x: Array, w: Array, bias: Array | None) -> Array:
         self.w_last = is_channels_last(w)
@@ -58,6 +58,9 @@ class ConvolutionReLU(Convolution):
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         return super().backward(ReLUBackward()(grad, self.saved_output()))
+
+
+ConvolutionReLU.__name__ = ReLU.__name__  # what programs print of the result of a ReLU
 
 
 class ConvolutionTransposed(Function):

@@ -81,6 +81,8 @@ def per_axis(op: str, name: str, given: Any, rank: int) -> tuple[int, ...]:
     """The argument `name`, an int or one for each of `rank` axes, as a tuple."""
     if type(given) is int:
         return (given,) * rank
+    if type(given) is tuple and len(given) == rank and set(map(type, given)) == {int}:
+        return given
     numbers = ints(op, name, given)
     if len(numbers) not in (1, rank):
         raise ArgumentError(

@@ -10,7 +10,7 @@ import numpy as np
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ShapeError
-from gpunn.ops.activation.piecewise import ReLUBackward, relu, relu_numpy
+from gpunn.ops.activation.piecewise import ReLU, ReLUBackward, relu, relu_cuda, relu_in_place
 from gpunn.ops.linalg import gemm
 from gpunn.ops.linalg.products import (
     MatMul,
@@ -88,15 +88,20 @@ class LinearReLU(Linear):
     saves_output = True
 
     def forward_numpy(self, x: Array, weight: Array, bias: Array | None) -> Array:
-        return relu_numpy(super().forward_numpy(x, weight, bias))
+        return relu_in_place(super().forward_numpy(x, weight, bias))
 
     def forward_cuda(self, x: Array, weight: Array, bias: Array | None) -> Array:
+        if not gemm.is_wanted(x):
+            return relu_cuda(super().forward_cuda(x, weight, bias))
         *batch, features = self.was = x.shape
         rows = x.reshape(math.prod(batch), features)
         return gemm.linear(rows, weight, bias, relu=True).reshape(*batch, len(weight))
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         return super().backward(ReLUBackward()(grad, self.saved_output()))
+
+
+LinearReLU.__name__ = ReLU.__name__  # what programs print of the result of a ReLU
 
 
 class ColumnSum(Function):

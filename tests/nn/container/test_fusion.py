@@ -1,12 +1,14 @@
 """Products and ReLU in one: what may be fused, and that nobody can tell but by the launches."""
 
+import copy
+
 import numpy as np
 import pytest
 
 import gpunn as gp
 from gpunn import capture, nn
 from gpunn.capture import Capture
-from gpunn.nn.container.fusion import can_fuse
+from gpunn.nn.container.fusion import PRODUCTS, can_fuse
 from tests.conftest import computing_on
 
 
@@ -32,10 +34,17 @@ def test_what_may_be_fused():
         nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)),
         changed(nn.Linear(2, 2), lambda m: setattr(m, "weight", nn.Parameter(m.weight.long(), requires_grad=False))),
     ]  # fmt: skip
-    assert not any(can_fuse(module, relu) for module in others)
+    assert not any(type(module) in PRODUCTS and can_fuse(module, relu) for module in others)
     hooked = changed(nn.ReLU(), lambda m: m.register_forward_pre_hook(print))
-    for after in (None, nn.GELU(), nn.ReLU6(), nn.LeakyReLU(), hooked):
+    for after in (nn.GELU(), nn.ReLU6(), nn.LeakyReLU(), hooked):
         assert not can_fuse(nn.Linear(2, 2), after)
+    with gp.autograd.detect_anomaly():
+        assert not can_fuse(nn.Linear(2, 2), relu)
+
+
+def test_other_forwards_of_relu_are_called(monkeypatch):
+    monkeypatch.setattr(nn.ReLU, "forward", lambda self, x: x - 100)
+    assert nn.Sequential(nn.Linear(2, 2), nn.ReLU())(gp.ones(1, 2)).max().item() < -90
 
 
 def network(device):
@@ -45,15 +54,26 @@ def network(device):
     return nn.Sequential(*layers, nn.Linear(1024, 256), nn.ReLU(), nn.Linear(256, 5)).to(device)
 
 
+def apart(net):
+    """`net` with a hook on each ReLU, which forbids to fuse it."""
+    for module in net:
+        if isinstance(module, nn.ReLU):
+            module.register_forward_hook(lambda module, given, result: None)
+    return net
+
+
 @pytest.mark.parametrize(("lower", "layout"), [(None, gp.contiguous_format), (gp.bfloat16, gp.channels_last)])
 def test_bits_are_the_same(lower, layout, device):
     numbers = np.random.default_rng(0).standard_normal((16, 16, 16, 16)).astype("f4")
     found = []
-    for noted in (None, Capture(False)):
+    for is_fused in (False, True):
         net, x = network(device), gp.tensor(numbers, device=device).contiguous(memory_format=layout).requires_grad_()
-        with capture.noting(noted), gp.autocast(device, dtype=lower, enabled=lower is not None):
+        if not is_fused:
+            apart(net)
+        with gp.autocast(device, dtype=lower, enabled=lower is not None):
             y = net(x)
             y.float().square().sum().backward()
+        assert type(net[:2](gp.ones(1, 16, 2, 2, device=device)).grad_fn).__name__ == "ReLUBackward0"
         assert y.isfinite().all().item() and x.grad.abs().max().item() > 0
         found.append([t.float().cpu().tolist() for t in (y, x.grad, *[p.grad for p in net.parameters()])])
     assert found[0] == found[1]
@@ -62,19 +82,22 @@ def test_bits_are_the_same(lower, layout, device):
 def test_launches_are_saved(launches):
     """In bfloat16, where products are on tensor cores, ReLU has no launch of its own; in float32 it has."""
     with computing_on("emulated"), gp.no_grad():
-        net, x = network("cuda"), gp.randn(16, 16, 16, 16, device="cuda")
-        for noted, lower, count in ((None, gp.bfloat16, 4), (Capture(False), gp.bfloat16, 0)):
+        x = gp.randn(16, 16, 16, 16, device="cuda")
+        for net, noted, count in (
+            (apart(network("cuda")), None, 4),
+            (network("cuda"), None, 0),
+            (network("cuda"), Capture(False), 0),
+        ):
             launches.clear()
-            with capture.noting(noted), gp.autocast("cuda", dtype=lower):
+            with capture.noting(noted), gp.autocast("cuda", dtype=gp.bfloat16):
                 net(x)
             assert launches.count("relu_forward") == count
 
 
 def test_errors_name_the_layer():
     net = nn.Sequential(nn.Flatten(), nn.Linear(4, 2), nn.ReLU())
-    for noted in (None, Capture(False)):
-        with capture.noting(noted), pytest.raises(RuntimeError, match=r"Sequential.1 \(Linear\): got 5 features"):
-            net(gp.ones(1, 5))
+    with pytest.raises(RuntimeError, match=r"Sequential.1 \(Linear\): got 5 features"):
+        net(gp.ones(1, 5))
 
 
 def test_odd_biases_and_second_derivatives(device):
@@ -83,9 +106,8 @@ def test_odd_biases_and_second_derivatives(device):
     layer.bias = nn.Parameter(gp.ones(1))
     net = nn.Sequential(layer, nn.ReLU()).to(device)
     found = []
-    for noted in (None, Capture(False)):
-        with capture.noting(noted):
-            y = net(x)
-            (g,) = gp.autograd.grad(y.pow(3).sum(), x, create_graph=True)
-            found.append([y.tolist(), g.tolist(), gp.autograd.grad(g.pow(2).sum(), x)[0].tolist()])
+    for module in (net, apart(copy.deepcopy(net))):
+        y = module(x)
+        (g,) = gp.autograd.grad(y.pow(3).sum(), x, create_graph=True)
+        found.append([y.tolist(), g.tolist(), gp.autograd.grad(g.pow(2).sum(), x)[0].tolist()])
     assert found[0] == found[1]
