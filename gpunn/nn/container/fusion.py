@@ -26,7 +26,9 @@ def can_fuse(module: Any, after: Module) -> bool:
     """
     if type(after) is not ReLU or not _is_plain(module) or not _is_plain(after):
         return False
-    return module.weight.array.dtype.kind in "fV" and ReLU.forward is _forward and anomaly.active.get() is None
+    weight = module._parameters.get("weight")
+    is_floating = weight is not None and weight.array.dtype.kind in "fV"
+    return is_floating and ReLU.forward is _forward and anomaly.active.get() is None
 
 
 def _is_plain(module: Module) -> bool:

@@ -29,11 +29,14 @@ if TYPE_CHECKING:
 
 BLOCK = 64  # rows that GEMV may add up in float32
 # OpenBLAS takes (W xᵀ)ᵀ faster than x Wᵀ for a few rows that are long, and adding the bias turns it back for nothing.
-# (64, 784) and (512, 784) float32 on two x86 machines: 562 µs for 666, and as fast; (8, 784): 138 for 258, 68 for 84;
-# but (256, 784) 2217 for 2173, and 78 for 53 with two matrices (128, 120) (NumPy 2.4, one core, 2026-11).
+# (64, 784) and (512, 784) float32 with AVX-512: 451 µs for 531, with AVX2 546 for 546; (64, 400) and (120, 400): 64 for
+# 69, 71 for 68; (8, 784): 138 for 258, 68 for 84; but (256, 784) 2217 for 2173, and 78 for 53 with two matrices
+# (128, 120) (NumPy 2.4, one core, 2026-11). Its rows must not lie a power of two apart, or they share a part of the
+# cache: 478 for 451 (64, 784).
 FEW_ROWS = range(8, 65)
-LONG = 512  # elements of a row
+LONG = 384  # elements of a row
 MANY = 64  # columns
+APART = 16  # elements between its rows
 
 
 class Linear(Function):
@@ -48,7 +51,9 @@ class Linear(Function):
             return self.compute(product_numpy, *given, wide).astype(x.dtype)
         if x.ndim == 2 and bias is not None and len(x) in FEW_ROWS and x.shape[1] >= LONG and len(weight) >= MANY:
             self.was = x.shape
-            return np.add((weight @ x.T).T, bias, out=np.empty((len(x), len(weight)), x.dtype))
+            turned = np.empty((len(weight), len(x) + APART), x.dtype)[:, : len(x)]
+            np.matmul(weight, x.T, out=turned)
+            return np.add(turned.T, bias, out=np.empty((len(x), len(weight)), x.dtype))
         return self.compute(product_numpy, x, weight, bias)
 
     def forward_cuda(self, x: Array, weight: Array, bias: Array | None) -> Array:
