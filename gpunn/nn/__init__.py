@@ -154,7 +154,7 @@ from gpunn.nn.recurrent.cells import RNNCell as RNNCell
 from gpunn.nn.recurrent.layers import GRU as GRU
 from gpunn.nn.recurrent.layers import LSTM as LSTM
 from gpunn.nn.recurrent.layers import RNN as RNN
-from gpunn.nn.recurrent.layers import RNNBase as RNNBase
+from gpunn.nn.recurrent.stacked import RNNBase as RNNBase
 from gpunn.nn.resize import ChannelShuffle as ChannelShuffle
 from gpunn.nn.resize import PixelShuffle as PixelShuffle
 from gpunn.nn.resize import PixelUnshuffle as PixelUnshuffle
