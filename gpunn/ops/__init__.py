@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from gpunn.ops import precision
+from gpunn.ops import guards
 from gpunn.ops.activation.exponential import celu as celu
 from gpunn.ops.activation.exponential import celu_ as celu_
 from gpunn.ops.activation.exponential import selu as selu
@@ -370,7 +370,7 @@ from gpunn.random import initial_seed as initial_seed
 from gpunn.random import manual_seed as manual_seed
 from gpunn.random import seed as seed
 
-precision.install()
+guards.install()
 
 if not TYPE_CHECKING:  # checkers read the names above; without this, `import *` would take the submodules along
     __all__ = sorted(name for name, value in globals().items() if callable(value) and name[0] != "_")

@@ -93,11 +93,11 @@ def test_decorator_also_in_threads_and_recursion(device):
 
 
 def test_parameters_are_cast_once(device, monkeypatch):
-    from gpunn.ops import precision
+    from gpunn.ops import guards
 
     casts = []
-    cast = precision.cast
-    monkeypatch.setattr(precision, "cast", lambda x, to: casts.append(x) or cast(x, to))
+    cast = guards.cast
+    monkeypatch.setattr(guards, "cast", lambda x, to: casts.append(x) or cast(x, to))
     w, x = randn(3, 3, device=device, requires_grad=True), randn(3, 3, device=device)
 
     def count(*, cache_enabled=None, with_grad=True):
