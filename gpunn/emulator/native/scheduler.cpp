@@ -13,6 +13,16 @@ namespace {
 
 constexpr int POISON = 0xFF;  // the bytes of shared memory that nobody has written
 
+// The number of the bit of `set` that has `skipped` others below it.
+int nth_bit(unsigned set, unsigned skipped) {
+#ifdef __BMI2__
+  return __builtin_ctz(__builtin_ia32_pdep_si(1u << skipped, set));
+#else
+  for (; skipped > 0; --skipped) set &= set - 1;
+  return __builtin_ctz(set);
+#endif
+}
+
 // One bit of `set`, which is not 0, as the order of the launch has it.
 int pick(Worker& worker, unsigned set) {
   switch (worker.launch->request.order) {
@@ -23,10 +33,7 @@ int pick(Worker& worker, unsigned set) {
     case Order::RANDOM:
       break;
   }
-  for (unsigned skipped = worker.random.below(__builtin_popcount(set)); skipped > 0; --skipped) {
-    set &= set - 1;
-  }
-  return __builtin_ctz(set);
+  return nth_bit(set, worker.random.below(__builtin_popcount(set)));
 }
 
 Thread* take_ready(Block& block, int warp_number) {
