@@ -7,7 +7,7 @@ namespace gpunn_emulator {
 
 // The value at `address` becomes operation(value); returns the value before.
 template <class T, class Operation>
-GPUNN_UNCHECKED T modify(T* address, Operation operation, Place place) {
+GPUNN_UNCHECKED auto modify(T* address, Operation operation, Place place) {
   using Bits = typename Word<sizeof(T)>::Type;
   note_access(address, sizeof(T), true, true, place);
   Bits* word = reinterpret_cast<Bits*>(address);
@@ -24,15 +24,15 @@ GPUNN_UNCHECKED T modify(T* address, Operation operation, Place place) {
 }  // namespace gpunn_emulator
 
 // Each operation in three widths: the device, one block, the whole system.
-#define GPUNN_ATOMIC(name, T, result)         \
-  GPUNN_ATOMIC_NAMED(name, T, result)         \
-  GPUNN_ATOMIC_NAMED(name##_block, T, result) \
-  GPUNN_ATOMIC_NAMED(name##_system, T, result)
-#define GPUNN_ATOMIC_NAMED(name, T, result)                                       \
+#define GPUNN_ATOMIC(name, T, result)                                             \
   GPUNN_DEVICE T name(T* address, T value, GPUNN_HERE) {                          \
     return gpunn_emulator::modify(                                                \
         address, [value]([[maybe_unused]] T old) -> T { return result; }, place); \
-  }
+  }                                                                               \
+  GPUNN_ATOMIC_WIDTH(name##_block, name, T)                                       \
+  GPUNN_ATOMIC_WIDTH(name##_system, name, T)
+#define GPUNN_ATOMIC_WIDTH(width, name, T) \
+  GPUNN_DEVICE T width(T* address, T value, GPUNN_HERE) { return name(address, value, place); }
 
 #define GPUNN_ATOMIC_INTEGER(T)                         \
   GPUNN_ATOMIC(atomicAdd, T, old + value)               \
@@ -65,20 +65,27 @@ GPUNN_ATOMIC(atomicAdd, __half, old + value)
 GPUNN_ATOMIC(atomicAdd, __half2, old + value)
 GPUNN_ATOMIC(atomicAdd, __nv_bfloat16, old + value)
 GPUNN_ATOMIC(atomicAdd, __nv_bfloat162, old + value)
-#undef GPUNN_ATOMIC_NAMED
+#undef GPUNN_ATOMIC_WIDTH
+#undef GPUNN_ATOMIC
 
 // atomicCAS: the value becomes `value` where it is `expected`.
-#define GPUNN_ATOMIC_NAMED(name, T, result)                                                  \
-  GPUNN_DEVICE T name(T* address, T expected, T value, GPUNN_HERE) {                         \
+#define GPUNN_ATOMIC_CAS(T)                                                                  \
+  GPUNN_DEVICE T atomicCAS(T* address, T expected, T value, GPUNN_HERE) {                    \
     return gpunn_emulator::modify(                                                           \
         address, [expected, value](T old) { return old == expected ? value : old; }, place); \
+  }                                                                                          \
+  GPUNN_ATOMIC_CAS_WIDTH(atomicCAS_block, T)                                                 \
+  GPUNN_ATOMIC_CAS_WIDTH(atomicCAS_system, T)
+#define GPUNN_ATOMIC_CAS_WIDTH(width, T)                              \
+  GPUNN_DEVICE T width(T* address, T expected, T value, GPUNN_HERE) { \
+    return atomicCAS(address, expected, value, place);                \
   }
-GPUNN_ATOMIC(atomicCAS, int, )
-GPUNN_ATOMIC(atomicCAS, unsigned int, )
-GPUNN_ATOMIC(atomicCAS, unsigned long long, )
-GPUNN_ATOMIC(atomicCAS, unsigned short, )
-#undef GPUNN_ATOMIC_NAMED
-#undef GPUNN_ATOMIC
+GPUNN_ATOMIC_CAS(int)
+GPUNN_ATOMIC_CAS(unsigned int)
+GPUNN_ATOMIC_CAS(unsigned long long)
+GPUNN_ATOMIC_CAS(unsigned short)
+#undef GPUNN_ATOMIC_CAS_WIDTH
+#undef GPUNN_ATOMIC_CAS
 
 GPUNN_DEVICE void __threadfence() { gpunn_emulator::memory_fence(); }
 GPUNN_DEVICE void __threadfence_block() { gpunn_emulator::memory_fence(); }

@@ -5,7 +5,7 @@
 namespace gpunn_emulator {
 
 template <class To, class From>
-GPUNN_DEVICE constexpr To bits_as(From from) {
+GPUNN_DEVICE constexpr auto bits_as(From from) {
   static_assert(sizeof(To) == sizeof(From), "a number of another size");
   return __builtin_bit_cast(To, from);
 }
@@ -29,7 +29,7 @@ struct Word<8> {
   using Type = unsigned long long;
 };
 template <class T>
-GPUNN_DEVICE constexpr typename Word<sizeof(T)>::Type unsigned_bits(T x) {
+GPUNN_DEVICE constexpr auto unsigned_bits(T x) {
   return bits_as<typename Word<sizeof(T)>::Type>(x);
 }
 

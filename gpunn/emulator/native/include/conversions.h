@@ -23,7 +23,7 @@ GPUNN_DEVICE double whole(double x, Rounding rounding) {
 // What is beyond the range becomes its end, as in PTX's cvt. NaN becomes 0, but the integer with
 // only the highest bit set if it came from a double, or goes to 64 bits.
 template <class Integer, class From>
-GPUNN_UNCHECKED Integer to_integer(double value, Rounding rounding) {
+GPUNN_UNCHECKED auto to_integer(double value, Rounding rounding) {
   constexpr int BITS = 8 * sizeof(Integer);
   constexpr bool SIGNED = static_cast<Integer>(-1) < static_cast<Integer>(0);
   constexpr unsigned long long TOP = 1ull << (BITS - 1);
@@ -39,7 +39,7 @@ GPUNN_UNCHECKED Integer to_integer(double value, Rounding rounding) {
 // The neighbour of a number in the direction in which the rounding must go, where the nearest one
 // is on the wrong side. `error`: the sign of exact - nearest.
 template <class Float, class Bits>
-GPUNN_DEVICE Float corrected(Float nearest, int error, Rounding rounding) {
+GPUNN_DEVICE auto corrected(Float nearest, int error, Rounding rounding) {
   const bool negative = __builtin_signbit(nearest);
   if (rounding == Rounding::ZERO) rounding = negative ? Rounding::UP : Rounding::DOWN;
   const bool down = rounding == Rounding::DOWN && error < 0;
@@ -54,7 +54,7 @@ GPUNN_DEVICE Float corrected(Float nearest, int error, Rounding rounding) {
 }
 
 template <class Float, class Bits, class Integer>
-GPUNN_UNCHECKED Float from_integer(Integer value, Rounding rounding) {
+GPUNN_UNCHECKED auto from_integer(Integer value, Rounding rounding) {
   const Float nearest = static_cast<Float>(value);
   const Int128 given = value;
   const Int128 got = static_cast<Int128>(nearest);

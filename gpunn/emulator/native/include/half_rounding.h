@@ -112,7 +112,7 @@ GPUNN_DEVICE float float_of<Bfloat16>(unsigned short bits) {
 
 // As a double, so that no number is too small for the processor.
 template <class Format>
-GPUNN_UNCHECKED double double_of(unsigned short bits) {
+GPUNN_UNCHECKED auto double_of(unsigned short bits) {
   if ((bits & Format::INFINITE) != 0) return static_cast<double>(float_of<Format>(bits));
   const double size =
       (bits & 0x7fff) * bits_as<double>((1023ull + Format::SMALLEST - Format::DIGITS) << 52);

@@ -13,6 +13,12 @@ struct __align__(2) HALF {
  protected:
   unsigned short bits;
 
+  template <class Integer>
+  auto towards_zero() const {
+    return gpunn_emulator::to_integer<Integer, HALF>(gpunn_emulator::double_of<FORMAT>(bits),
+                                                     gpunn_emulator::Rounding::ZERO);
+  }
+
  public:
   HALF() = default;
   constexpr HALF(const RAW& raw) : bits(raw.x) {}
@@ -42,13 +48,6 @@ struct __align__(2) HALF {
   operator unsigned long() const { return towards_zero<unsigned long>(); }
   operator long long() const { return towards_zero<long long>(); }
   operator unsigned long long() const { return towards_zero<unsigned long long>(); }
-
- private:
-  template <class Integer>
-  Integer towards_zero() const {
-    return gpunn_emulator::to_integer<Integer, HALF>(gpunn_emulator::double_of<FORMAT>(bits),
-                                                     gpunn_emulator::Rounding::ZERO);
-  }
 };
 
 struct __align__(4) HALF2 {

@@ -30,7 +30,9 @@ using clock_t = long;
 
 constexpr int warpSize = 32;
 
-// A function of the language: part of its caller, also without optimisation.
+// A function of the language: part of its caller, also without optimisation. Templates among them
+// that others here call return `auto`: so they are instantiated when this is read, once for all in
+// the precompiled header, and not at the end of each kernel file.
 #define GPUNN_DEVICE inline __attribute__((always_inline))
 
 // A function whose loads and stores are not the kernel's: check mode does not look at them.

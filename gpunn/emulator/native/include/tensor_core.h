@@ -54,7 +54,7 @@ struct HalfOperand {
 typedef float Row __attribute__((vector_size(8 * sizeof(float))));
 
 template <class Operand>
-GPUNN_UNCHECKED void multiply_fragments(void** arguments, unsigned) {
+GPUNN_UNCHECKED auto multiply_fragments(void** arguments, unsigned) {
   using Elements = Layout<Operand::PER_REGISTER>;
   constexpr int K = Elements::K;
   float a[16][K];
@@ -84,7 +84,7 @@ GPUNN_UNCHECKED void multiply_fragments(void** arguments, unsigned) {
 }
 
 template <class Operand>
-GPUNN_DEVICE void multiply(float* d, const unsigned* a, const unsigned* b, const float* c,
+GPUNN_DEVICE auto multiply(float* d, const unsigned* a, const unsigned* b, const float* c,
                            Place place) {
   Fragments lane{d, a, b, c};
   warp_collective(ALL_LANES, &lane, multiply_fragments<Operand>, NEEDS_ALL_LANES, place);
@@ -120,7 +120,7 @@ struct MatrixRow {
 // Matrix m has the rows of lanes 8 m to 8 m + 7. Lane i gets elements 2 (i % 4) and the next of row
 // i / 4, or of column i / 4 if transposed.
 template <int COUNT, bool TRANSPOSED>
-GPUNN_UNCHECKED void load_matrices(void** arguments, unsigned) {
+GPUNN_UNCHECKED auto load_matrices(void** arguments, unsigned) {
   for (int matrix = 0; matrix < COUNT; ++matrix)
     for (int i = 0; i < 32; ++i) {
       unsigned pair[2];
@@ -134,7 +134,7 @@ GPUNN_UNCHECKED void load_matrices(void** arguments, unsigned) {
 }
 
 template <int COUNT, bool TRANSPOSED>
-GPUNN_DEVICE void ldmatrix(unsigned* registers, const void* row, Place place) {
+GPUNN_DEVICE auto ldmatrix(unsigned* registers, const void* row, Place place) {
   if (self->lane < 8 * COUNT) {
     if (reinterpret_cast<size_t>(row) % 16)
       trap("ldmatrix: a row that is not 16-byte aligned", place);

@@ -16,7 +16,7 @@ struct Lane {
 };
 
 template <class Part>
-GPUNN_DEVICE Part* part_of(void** arguments, int lane) {
+GPUNN_DEVICE auto part_of(void** arguments, int lane) {
   return static_cast<Part*>(arguments[lane]);
 }
 
@@ -51,7 +51,7 @@ GPUNN_UNCHECKED void collect_equal(void** arguments, unsigned mask) {
 }
 
 template <class Operation>
-GPUNN_UNCHECKED void reduce_lanes(void** arguments, unsigned mask) {
+GPUNN_UNCHECKED auto reduce_lanes(void** arguments, unsigned mask) {
   const int first = __builtin_ctz(mask);
   unsigned total = static_cast<unsigned>(part_of<Lane>(arguments, first)->value);
   for (int lane = first + 1; lane < 32; ++lane)
@@ -70,7 +70,7 @@ GPUNN_UNCHECKED unsigned long long warp_operation(unsigned mask, WarpFunction fu
 }
 
 template <class T>
-GPUNN_DEVICE T shuffle(unsigned mask, T value, int source, Place place) {
+GPUNN_DEVICE auto shuffle(unsigned mask, T value, int source, Place place) {
   using Bits = typename Word<sizeof(T)>::Type;
   return bits_as<T>(
       static_cast<Bits>(warp_operation(mask, exchange, unsigned_bits(value), source, place)));
