@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from gpunn.engine import anomaly
 from gpunn.errors import GpunnError
-from gpunn.nn.activation import ReLU
+from gpunn.nn.activation.piecewise import ReLU
 from gpunn.nn.conv.forward import Conv1d, Conv2d, Conv3d
 from gpunn.nn.linear import Linear
 from gpunn.nn.module import Module

@@ -1,4 +1,4 @@
-"""Activations as layers."""
+"""Activations made of straight lines as layers, some with noise or learned slopes; and hardswish."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import warnings
 
 from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype
-from gpunn.errors import ArgumentError, ShapeError
+from gpunn.errors import ArgumentError
 from gpunn.nn import functional as F
+from gpunn.nn.activation.layer import InPlace
 from gpunn.nn.module import Module
 from gpunn.nn.parameter import Parameter
 from gpunn.ops import full
@@ -18,22 +19,7 @@ class LimitsError(ArgumentError, AssertionError):
     """Limits in the wrong order: PyTorch raises AssertionError for them."""
 
 
-class _InPlace(Module):
-    """A layer that can write its result into its input."""
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
-
-    def described(self, text: str) -> str:
-        """`text`, and whether the layer works in place."""
-        return f"{text}, inplace=True" if self.inplace else text
-
-
-class ReLU(_InPlace):
+class ReLU(InPlace):
     """max(x, 0), elementwise; with `inplace` written into the input."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -41,7 +27,7 @@ class ReLU(_InPlace):
         return F.relu(input, inplace=self.inplace)
 
 
-class Hardtanh(_InPlace):
+class Hardtanh(InPlace):
     """x between min_val and max_val, the nearer one of them elsewhere. LimitsError unless min_val < max_val."""
 
     def __init__(
@@ -70,7 +56,7 @@ class Hardtanh(_InPlace):
         return self.described(f"min_val={self.min_val}, max_val={self.max_val}")
 
 
-class ReLU6(_InPlace):
+class ReLU6(InPlace):
     """min(max(x, 0), 6), elementwise."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -78,7 +64,7 @@ class ReLU6(_InPlace):
         return F.relu6(input, inplace=self.inplace)
 
 
-class LeakyReLU(_InPlace):
+class LeakyReLU(InPlace):
     """x where it is positive, else negative_slope · x."""
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
@@ -121,7 +107,7 @@ class PReLU(Module):
         return f"num_parameters={self.num_parameters}"
 
 
-class RReLU(_InPlace):
+class RReLU(InPlace):
     """x where it is positive, else r · x, with r uniform in [lower, upper); in eval, r is their mean."""
 
     def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False) -> None:
@@ -137,7 +123,7 @@ class RReLU(_InPlace):
         return self.described(f"lower={self.lower}, upper={self.upper}")
 
 
-class NoisyReLU(_InPlace):
+class NoisyReLU(InPlace):
     """max(x + ε, 0), ε normal with variance sigmoid(x); in eval, relu. Source: Nair, Hinton, ICML 2010."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -145,76 +131,7 @@ class NoisyReLU(_InPlace):
         return F.noisy_relu(input, self.training, self.inplace)
 
 
-class ELU(_InPlace):
-    """x where it is positive, else alpha · (exp(x) - 1)."""
-
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__(inplace)
-        self.alpha = alpha
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(*) → (*)"""
-        return F.elu(input, self.alpha, inplace=self.inplace)
-
-    def extra_repr(self) -> str:
-        return self.described(f"alpha={self.alpha}")
-
-
-class SELU(_InPlace):
-    """1.0507… · elu(x, 1.6733…): keeps mean 0 and variance 1. Source: Klambauer et al., NIPS 2017."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(*) → (*)"""
-        return F.selu(input, inplace=self.inplace)
-
-
-class CELU(_InPlace):
-    """x where it is positive, else alpha · (exp(x / alpha) - 1)."""
-
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__(inplace)
-        self.alpha = alpha
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(*) → (*)"""
-        return F.celu(input, self.alpha, inplace=self.inplace)
-
-    def extra_repr(self) -> str:
-        return self.described(f"alpha={self.alpha}")
-
-
-class GELU(Module):
-    """x Φ(x), Φ(x) = P(N(0, 1) < x); with `approximate="tanh"`, by tanh instead of Φ."""
-
-    def __init__(self, approximate: str = "none") -> None:
-        super().__init__()
-        self.approximate = approximate
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(*) → (*)"""
-        return F.gelu(input, self.approximate)
-
-    def extra_repr(self) -> str:
-        return f"approximate={self.approximate!r}"
-
-
-class SiLU(_InPlace):
-    """x · sigmoid(x), also known as swish."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(*) → (*)"""
-        return F.silu(input, inplace=self.inplace)
-
-
-class Mish(_InPlace):
-    """x · tanh(log(1 + exp(x)))."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(*) → (*)"""
-        return F.mish(input, inplace=self.inplace)
-
-
-class Hardsigmoid(_InPlace):
+class Hardsigmoid(InPlace):
     """min(max(x + 3, 0), 6) / 6."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -225,7 +142,7 @@ class Hardsigmoid(_InPlace):
         return ""
 
 
-class Hardswish(_InPlace):
+class Hardswish(InPlace):
     """x · hardsigmoid(x)."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -236,7 +153,7 @@ class Hardswish(_InPlace):
         return ""
 
 
-class Threshold(_InPlace):
+class Threshold(InPlace):
     """x where it is above `threshold`, else `value`."""
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
@@ -250,22 +167,6 @@ class Threshold(_InPlace):
 
     def extra_repr(self) -> str:
         return self.described(f"threshold={self.threshold}, value={self.value}")
-
-
-class Softplus(Module):
-    """log(1 + exp(beta · x)) / beta; x where beta · x > threshold."""
-
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        super().__init__()
-        self.beta = beta
-        self.threshold = threshold
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(*) → (*)"""
-        return F.softplus(input, self.beta, self.threshold)
-
-    def extra_repr(self) -> str:
-        return f"beta={self.beta}, threshold={self.threshold}"
 
 
 class Hardshrink(Module):
@@ -296,101 +197,3 @@ class Softshrink(Module):
 
     def extra_repr(self) -> str:
         return f"{self.lambd}"
-
-
-class Softsign(Module):
-    """x / (1 + |x|)."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(*) → (*)"""
-        return F.softsign(input)
-
-
-class Tanhshrink(Module):
-    """x - tanh(x)."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(*) → (*)"""
-        return F.tanhshrink(input)
-
-
-class LogSigmoid(Module):
-    """log(1 / (1 + exp(-x)))."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(*) → (*)"""
-        return F.logsigmoid(input)
-
-
-class GLU(Module):
-    """a · sigmoid(b) of the halves a and b along `dim`."""
-
-    def __init__(self, dim: int = -1) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(*, 2 n, *) → (*, n, *)"""
-        return F.glu(input, self.dim)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
-
-
-class Tanh(Module):
-    """tanh(x), elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(*) → (*)"""
-        return F.tanh(input)
-
-
-class Sigmoid(Module):
-    """1 / (1 + exp(-x)), elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(*) → (*)"""
-        return F.sigmoid(input)
-
-
-class _AlongDim(Module):
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
-
-
-class Softmax(_AlongDim):
-    """exp(x) / Σ exp(x) along `dim`."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(*) → (*)"""
-        return F.softmax(input, self.dim)
-
-
-class Softmax2d(Module):
-    """exp(x) / Σ exp(x) over the channels of each pixel."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, C, H, W) → (N, C, H, W), or (C, H, W) → (C, H, W)"""
-        if input.ndim not in (3, 4):
-            raise ShapeError(f"Softmax2d: expected input to be 3D or 4D (got {input.ndim}D input, {input.array.shape})")
-        return F.softmax(input, -3)
-
-
-class LogSoftmax(_AlongDim):
-    """log(exp(x) / Σ exp(x)) along `dim`."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(*) → (*)"""
-        return F.log_softmax(input, self.dim)
-
-
-class Softmin(_AlongDim):
-    """exp(-x) / Σ exp(-x) along `dim`."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(*) → (*)"""
-        return F.softmin(input, self.dim)
