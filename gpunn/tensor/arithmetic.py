@@ -1,4 +1,4 @@
-"""Methods of Tensor: the elementwise operations of gpunn/ops/arithmetic, and the operators."""
+"""Methods of Tensor: the elementwise operations of gpunn/ops/arithmetic but for comparisons, and their operators."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from gpunn.errors import DtypeError
 from gpunn.ops.arithmetic import (
     bessel,
     binary,
-    comparison,
     division,
     exponential,
     hyperbolic,
-    logical,
     power,
     probabilities,
     real,
@@ -200,48 +198,6 @@ class ArithmeticMethods(Variable):
     fmax = limits.fmax
     fmin = limits.fmin
 
-    eq = comparison.eq
-    eq_ = in_place(comparison.eq)
-    ne = not_equal = comparison.ne
-    ne_ = not_equal_ = in_place(comparison.ne)
-    lt = less = comparison.lt
-    lt_ = less_ = in_place(comparison.lt)
-    le = less_equal = comparison.le
-    le_ = less_equal_ = in_place(comparison.le)
-    gt = greater = comparison.gt
-    gt_ = greater_ = in_place(comparison.gt)
-    ge = greater_equal = comparison.ge
-    ge_ = greater_equal_ = in_place(comparison.ge)
-    isnan = comparison.isnan
-    isinf = comparison.isinf
-    isfinite = comparison.isfinite
-    isposinf = comparison.isposinf
-    isneginf = comparison.isneginf
-    isclose = comparison.isclose
-    allclose = comparison.allclose
-    equal = comparison.equal
-
-    logical_and = logical.logical_and
-    logical_and_ = in_place(logical.logical_and)
-    logical_or = logical.logical_or
-    logical_or_ = in_place(logical.logical_or)
-    logical_xor = logical.logical_xor
-    logical_xor_ = in_place(logical.logical_xor)
-    logical_not = logical.logical_not
-    logical_not_ = in_place(logical.logical_not)
-    bitwise_and = logical.bitwise_and
-    bitwise_and_ = in_place(logical.bitwise_and)
-    bitwise_or = logical.bitwise_or
-    bitwise_or_ = in_place(logical.bitwise_or)
-    bitwise_xor = logical.bitwise_xor
-    bitwise_xor_ = in_place(logical.bitwise_xor)
-    bitwise_not = logical.bitwise_not
-    bitwise_not_ = in_place(logical.bitwise_not)
-    bitwise_left_shift = logical.bitwise_left_shift
-    bitwise_left_shift_ = in_place(logical.bitwise_left_shift)
-    bitwise_right_shift = logical.bitwise_right_shift
-    bitwise_right_shift_ = in_place(logical.bitwise_right_shift)
-
     nan_to_num = selection.nan_to_num
     nan_to_num_ = in_place(selection.nan_to_num)
     lerp = selection.lerp
@@ -292,13 +248,6 @@ class ArithmeticMethods(Variable):
     __rmod__ = reflected(division.remainder)
     __pow__ = operator(power.pow)
     __rpow__ = reflected(power.pow)
-    __and__ = __rand__ = operator(logical.bitwise_and)
-    __or__ = __ror__ = operator(logical.bitwise_or)
-    __xor__ = __rxor__ = operator(logical.bitwise_xor)
-    __lshift__ = operator(logical.bitwise_left_shift)
-    __rlshift__ = reflected(logical.bitwise_left_shift)
-    __rshift__ = operator(logical.bitwise_right_shift)
-    __rrshift__ = reflected(logical.bitwise_right_shift)
 
     __iadd__ = add_
     __isub__ = sub_
@@ -307,20 +256,7 @@ class ArithmeticMethods(Variable):
     __ifloordiv__ = floor_divide_
     __imod__ = remainder_
     __ipow__ = pow_
-    __iand__ = bitwise_and_
-    __ior__ = bitwise_or_
-    __ixor__ = bitwise_xor_
-    __ilshift__ = bitwise_left_shift_
-    __irshift__ = bitwise_right_shift_
-
-    __eq__ = operator(comparison.eq)
-    __ne__ = operator(comparison.ne)
-    __lt__ = operator(comparison.lt)
-    __le__ = operator(comparison.le)
-    __gt__ = operator(comparison.gt)
-    __ge__ = operator(comparison.ge)
 
     __neg__ = signs.neg
     __pos__ = signs.positive
     __abs__ = signs.abs
-    __invert__ = logical.bitwise_not

@@ -17,6 +17,7 @@ from gpunn.ops.shape.conversion import detach
 from gpunn.random import Generator
 from gpunn.tensor.activation import ActivationMethods
 from gpunn.tensor.arithmetic import ArithmeticMethods
+from gpunn.tensor.comparison import ComparisonMethods
 from gpunn.tensor.conversion import ConversionMethods
 from gpunn.tensor.creation import CreationMethods
 from gpunn.tensor.display import DisplayMethods
@@ -32,6 +33,7 @@ from gpunn.tensor.size import Size
 
 class Tensor(
     ArithmeticMethods,
+    ComparisonMethods,
     ReductionMethods,
     ShapeMethods,
     IndexingMethods,
