@@ -40,7 +40,7 @@ class Function(Node):
 
     _saved: Mapping[int, Any] | None  # by number of the input, or the key of the output
     saves: ClassVar[dict[int, tuple[int, ...]]] = {}
-    saves_output: ClassVar[int] = False
+    saves_output: ClassVar[int] = False  # or of one node, if its forward says so
     is_view: ClassVar[bool] = False  # the result shows the memory of the first input whenever it can
     non_differentiable: ClassVar[tuple[int, ...]] = ()  # outputs that never carry a gradient
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, V
 from typing import Any, Self
 
 from gpunn.errors import ArgumentError, ArgumentTypeError, IndexRangeError
-from gpunn.nn.container.fusion import PRODUCTS, can_fuse, fused
+from gpunn.nn.container.fusion import FUSING, can_fuse, fused
 from gpunn.nn.container.pairs import pairs
 from gpunn.nn.module import Module, no_module
 
@@ -94,18 +94,18 @@ class Sequential(_Numbered):
 
     def forward(self, input: Any) -> Any:
         """What the first module takes → what the last one gives."""
-        product = None  # a layer that the one behind it may be fused with
+        first = None  # a layer that the one behind it may be fused with
         for module in self._modules.values():
-            if product is not None:
-                if can_fuse(product, module):
-                    input, product = fused(product, input), None
+            if first is not None:
+                if can_fuse(first, module):
+                    input, first = fused(first, input), None
                     continue
-                input, product = product(input), None
-            if type(module) in PRODUCTS:
-                product = module
+                input, first = first(input), None
+            if type(module) in FUSING:
+                first = module
             else:
                 input = module(input)
-        return input if product is None else product(input)
+        return input if first is None else first(input)
 
     def _cut(self, part: slice) -> Any:
         return type(self)(OrderedDict(list(self._modules.items())[part]))

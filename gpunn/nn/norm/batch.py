@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 from gpunn import engine
 from gpunn.backend import DeviceLike
 from gpunn.dtypes import dtype
 from gpunn.nn import functional as F
 from gpunn.nn.norm.tracked import TrackedNorm
 from gpunn.ops import zeros_like
+from gpunn.ops.norm.batch_relu import batch_norm_relu
 from gpunn.tensor import Tensor
 
 
@@ -36,6 +40,17 @@ class BatchNorm(TrackedNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, *) → (N, C, *)"""
+        return self._normalised(F.batch_norm, input)
+
+    def with_relu(self, input: Tensor, residual: Tensor | None = None) -> Tensor:
+        """relu(self(input) + residual), or relu(self(input)), for layers that fuse. No hooks are called.
+
+        `residual` has the shape and dtype of `input`; the sum is rounded once.
+        """
+        return self._normalised(functools.partial(batch_norm_relu, residual=residual), input)
+
+    def _normalised(self, batch_norm: Callable[..., Tensor], input: Tensor) -> Tensor:
+        """What `batch_norm` makes of `input`, with the averages that hold now, which follow."""
         self.check_rank(input)
         tracks = self.training and self.track_running_stats
         counted = self.num_batches_tracked if tracks else None
@@ -43,11 +58,11 @@ class BatchNorm(TrackedNorm):
         of_batch = self.training or (self.running_mean is None and self.running_var is None)
         if counted is not None and self.momentum is None:
             mean, var = [None if r is None else zeros_like(r) for r in running]
-            result = F.batch_norm(input, mean, var, self.weight, self.bias, of_batch, 1.0, self.eps)
+            result = batch_norm(input, mean, var, self.weight, self.bias, of_batch, 1.0, self.eps)
             self._average(mean, var, counted)
             return result
         momentum = 0.0 if self.momentum is None else self.momentum
-        result = F.batch_norm(input, *running, self.weight, self.bias, of_batch, momentum, self.eps)
+        result = batch_norm(input, *running, self.weight, self.bias, of_batch, momentum, self.eps)
         if counted is not None:
             counted.add_(1)
         return result

@@ -8,6 +8,8 @@ from gpunn import dtypes
 from gpunn.backend import Array
 from gpunn.engine import Variable
 from gpunn.errors import DtypeError, ShapeError
+from gpunn.ops.activation.piecewise import ReLU, relu_in_place
+from gpunn.ops.arithmetic.elementwise import masked_array
 from gpunn.ops.norm import batch_reference, launches
 from gpunn.ops.norm.arguments import check_tensors, made_alike
 from gpunn.ops.norm.batch import BatchNorm, BatchNormBackward, check, moments_to_use, tell
@@ -20,23 +22,28 @@ if TYPE_CHECKING:
 
 
 class BatchNormReLU(BatchNorm):
-    """max(batch norm of x, + z if there is one, 0). For backward it keeps a bit for each element, not the result."""
+    """max(batch norm of x, + z if there is one, 0).
+
+    For backward it keeps a bit for each element on a GPU; on the CPU the result, which the next layer keeps, too.
+    """
 
     saves: ClassVar = {0: (0, 1, 2, 3), 1: (0, 1, 2, 3)}
 
     def forward_numpy(self, x: Array, weight: Array | None, bias: Array | None, z: Array | None) -> Array:  # type: ignore[override]
         y = batch_reference.normalised(x, *self.reference_statistics(x), weight, bias, z)
-        mask = ~(y <= 0)  # NaN passes
-        y[~mask] = 0
         self.keep(self.kept, weight, bias, x)
-        self.kept = (*self.kept, mask)
-        return y
+        self.saves_output = True  # type: ignore[misc]
+        return relu_in_place(y)
 
     def forward_cuda(self, x: Array, weight: Array | None, bias: Array | None, z: Array | None) -> Array:  # type: ignore[override]
         other = None if z is None else in_memory_order(z, self.channels_last)
         y, mask = self.launch(x, weight, bias, Residual(other))
         self.kept = (*self.kept, mask)
         return y
+
+    def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        kept = (*self.kept, self.saved_output()) if self.saves_output else self.kept
+        return self.gradients(grad, kept)
 
     def gradient_node(self) -> NormBackward:
         return BatchNormReLUBackward(self)
@@ -52,7 +59,7 @@ class BatchNormReLUBackward(BatchNormBackward):
         self.wanted = node.needs
 
     def forward_numpy(self, grad: Array, x: Array, weight: Array | None, *kept: Array) -> tuple[Array, ...]:
-        g = grad * kept[3]
+        g = masked_array(grad, _passes(kept[3]))
         found = batch_reference.gradients(g, x, weight, kept[:3], self.is_constant, self.wanted)
         return self.only_wanted(*found, g)
 
@@ -69,13 +76,21 @@ class BatchNormReLUBackward(BatchNormBackward):
         found = (None if isinstance(d_dy, int) else d_dy * passes, d_x, d_weight)
         return (*self.like_inputs(found), None, None, None, None)
 
-    def mask_as_numbers(self, mask: Array, x: Array, kept: Any) -> Array:
-        """1 for elements that were not cut, else 0, in the shape and dtype of `x`."""
-        if mask.shape == x.shape and mask.dtype == bool:
-            return mask.astype(x.dtype)
+    def mask_as_numbers(self, mask: Any, x: Array, kept: Any) -> Array:
+        """1 for elements that were not cut, else 0, in the shape and dtype of `x`; `mask` may be the result."""
+        if isinstance(mask, Variable):
+            return _passes(mask.array).astype(x.dtype)
         values = in_memory_order(x, self.channels_last)
         numbers = launches.unpacked(self.cutting(self.channels_last), mask, values, Statistics(*kept))
         return as_given(numbers, x.shape, self.channels_last)
+
+
+BatchNormReLU.__name__ = ReLU.__name__  # what programs print of the result of a ReLU
+
+
+def _passes(y: Array) -> Array:
+    """Whether each element of the result was not cut; NaN was not."""
+    return ~(y <= 0)
 
 
 def batch_norm_relu(

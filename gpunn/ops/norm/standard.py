@@ -59,8 +59,12 @@ class Norm(Function):
         self.parameter_dtype = launches.compute_dtype(x) if given is None else given.dtype
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return self.gradients(grad, self.kept)
+
+    def gradients(self, grad: Tensor, kept: tuple[Any, ...]) -> tuple[Tensor | None, ...]:
+        """The gradients of the inputs, by what was put aside."""
         node = self.gradient_node()
-        found = iter(node(grad, self.saved(0), self.saved(1), *self.kept))
+        found = iter(node(grad, self.saved(0), self.saved(1), *kept))
         return tuple([next(found) if wanted else None for wanted in self.needs])
 
     def gradient_node(self) -> NormBackward:

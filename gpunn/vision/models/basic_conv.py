@@ -7,6 +7,7 @@ from typing import Any, Final
 from gpunn import nn
 from gpunn.nn import functional as F
 from gpunn.nn import init
+from gpunn.nn.container.fusion import can_have_relu, fused
 from gpunn.ops import tensor
 from gpunn.tensor import Tensor
 
@@ -25,7 +26,8 @@ class BasicConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) → (N, out_channels, …)"""
-        return F.relu(self.bn(self.conv(x)), inplace=True)
+        x = self.conv(x)
+        return fused(self.bn, x) if can_have_relu(self.bn) else F.relu(self.bn(x), inplace=True)
 
 
 def as_then(x: Tensor) -> Tensor:

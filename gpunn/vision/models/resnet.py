@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from gpunn import nn
 from gpunn.errors import ArgumentError, UnsupportedError
 from gpunn.nn import init
+from gpunn.nn.container.fusion import can_fuse, fused
 from gpunn.tensor import Tensor
 from gpunn.vision.models.weights import refuse_weights
 
@@ -26,6 +27,24 @@ def conv3x3(in_planes: int, out_planes: int, stride: int = 1, groups: int = 1, d
 def conv1x1(in_planes: int, out_planes: int, stride: int = 1) -> nn.Conv2d:
     """A convolution of 1×1 without bias."""
     return nn.Conv2d(in_planes, out_planes, 1, stride, bias=False)
+
+
+def relu_of(norm: nn.Module, relu: nn.Module, y: Tensor) -> Tensor:
+    """relu(norm(y)), in one where nobody can tell."""
+    result: Tensor = fused(norm, y) if can_fuse(norm, relu) else relu(norm(y))
+    return result
+
+
+def relu_of_sum(norm: nn.Module, relu: nn.Module, y: Tensor, x: Tensor, downsample: nn.Module | None) -> Tensor:
+    """relu(norm(y) + downsample(x)), in one where nobody can tell but by the rounding of half types."""
+    if isinstance(norm, nn.BatchNorm2d) and can_fuse(norm, relu):
+        residual = x if downsample is None else downsample(x)
+        if residual.shape == y.shape and residual.dtype == y.dtype:
+            return fused(norm, y, residual)
+        return relu(norm(y) + residual)
+    y = norm(y)
+    y += x if downsample is None else downsample(x)
+    return relu(y)
 
 
 class BasicBlock(nn.Module):
@@ -62,11 +81,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inplanes, H, W) → (N, planes, H / stride, W / stride)"""
-        y = self.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
-        y += x if self.downsample is None else self.downsample(x)
-        result: Tensor = self.relu(y)
-        return result
+        y = relu_of(self.bn1, self.relu, self.conv1(x))
+        return relu_of_sum(self.bn2, self.relu, self.conv2(y), x, self.downsample)
 
 
 class Bottleneck(nn.Module):
@@ -104,12 +120,9 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inplanes, H, W) → (N, 4 · planes, H / stride, W / stride)"""
-        y = self.relu(self.bn1(self.conv1(x)))
-        y = self.relu(self.bn2(self.conv2(y)))
-        y = self.bn3(self.conv3(y))
-        y += x if self.downsample is None else self.downsample(x)
-        result: Tensor = self.relu(y)
-        return result
+        y = relu_of(self.bn1, self.relu, self.conv1(x))
+        y = relu_of(self.bn2, self.relu, self.conv2(y))
+        return relu_of_sum(self.bn3, self.relu, self.conv3(y), x, self.downsample)
 
 
 class ResNet(nn.Module):
@@ -179,7 +192,7 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, H, W) → (N, num_classes)"""
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))  # (N, 64, H / 4, W / 4)
+        x = self.maxpool(relu_of(self.bn1, self.relu, self.conv1(x)))  # (N, 64, H / 4, W / 4)
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))  # (N, 512 · expansion, H / 32, W / 32)
         scores: Tensor = self.fc(self.avgpool(x).flatten(1))
         return scores

@@ -1,4 +1,4 @@
-"""Products and ReLU in one: what may be fused, and that nobody can tell but by the launches."""
+"""Products or batch norms and ReLU in one: what may be fused, and that nobody can tell but by the launches."""
 
 import copy
 
@@ -8,7 +8,7 @@ import pytest
 import gpunn as gp
 from gpunn import capture, nn
 from gpunn.capture import Capture
-from gpunn.nn.container.fusion import PRODUCTS, can_fuse
+from gpunn.nn.container.fusion import FUSING, can_fuse
 from tests.conftest import computing_on
 
 
@@ -23,10 +23,12 @@ def changed(module, change):
 
 def test_what_may_be_fused():
     relu = nn.ReLU()
-    for module in (nn.Linear(2, 2), nn.Conv1d(1, 1, 1), nn.Conv2d(1, 1, 1), nn.Conv3d(1, 1, 1)):
+    norms = [nn.BatchNorm1d(1), nn.BatchNorm2d(1), nn.BatchNorm3d(1)]
+    for module in (nn.Linear(2, 2), nn.Conv1d(1, 1, 1), nn.Conv2d(1, 1, 1), nn.Conv3d(1, 1, 1), *norms):
         assert can_fuse(module, relu) and can_fuse(module, nn.ReLU(inplace=True))
     others = [
-        nn.ReLU(), nn.Tanh(), nn.BatchNorm2d(1), nn.ConvTranspose2d(1, 1, 1), nn.LazyLinear(2), Own(2, 2),
+        nn.ReLU(), nn.Tanh(), nn.BatchNorm2d(1, affine=False), nn.InstanceNorm2d(1, affine=True),
+        nn.ConvTranspose2d(1, 1, 1), nn.LazyLinear(2), Own(2, 2),
         changed(nn.Linear(2, 2), lambda m: m.register_forward_hook(print)),
         changed(nn.Linear(2, 2), lambda m: m.register_full_backward_hook(print)),
         changed(nn.Linear(2, 2), nn.Module.compile),
@@ -34,7 +36,7 @@ def test_what_may_be_fused():
         nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)),
         changed(nn.Linear(2, 2), lambda m: setattr(m, "weight", nn.Parameter(m.weight.long(), requires_grad=False))),
     ]  # fmt: skip
-    assert not any(type(module) in PRODUCTS and can_fuse(module, relu) for module in others)
+    assert not any(type(module) in FUSING and can_fuse(module, relu) for module in others)
     hooked = changed(nn.ReLU(), lambda m: m.register_forward_pre_hook(print))
     for after in (nn.GELU(), nn.ReLU6(), nn.LeakyReLU(), hooked):
         assert not can_fuse(nn.Linear(2, 2), after)
@@ -51,6 +53,7 @@ def network(device):
     gp.manual_seed(0)
     layers = [nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(32, 32, 1, bias=False), nn.ReLU()]
     layers += [nn.Conv2d(32, 16, 3, 2, padding=1, padding_mode="reflect"), nn.ReLU(), nn.Flatten()]
+    layers[2:2] = [nn.BatchNorm2d(32), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers, nn.Linear(1024, 256), nn.ReLU(), nn.Linear(256, 5)).to(device)
 
 
@@ -84,7 +87,7 @@ def test_launches_are_saved(launches):
     with computing_on("emulated"), gp.no_grad():
         x = gp.randn(16, 16, 16, 16, device="cuda")
         for net, noted, count in (
-            (apart(network("cuda")), None, 4),
+            (apart(network("cuda")), None, 5),
             (network("cuda"), None, 0),
             (network("cuda"), Capture(False), 0),
         ):

@@ -108,3 +108,20 @@ def test_errors():
         batch_norm_relu(x, None, None, training=True, residual=x.double())
     with pytest.raises(RuntimeError, match="batch_norm_relu: running_mean must be defined"):
         batch_norm_relu(x, None, None)
+
+
+def test_a_result_that_was_changed_is_noticed():
+    """On the CPU backward reads the result, as that of ReLU does."""
+    y = batch_norm_relu(gp.ones(3, 2, requires_grad=True), None, None, training=True)
+    with gp.no_grad():
+        y.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation: output 0 of BatchNormReLU"):
+        y.sum().backward()
+
+
+def test_a_gradient_that_is_infinite_does_not_pass_where_the_result_is_0(device):
+    x = gp.tensor([[1.0], [2.0], [6.0]], device=device, requires_grad=True)
+    z = gp.zeros(3, 1, device=device, requires_grad=True)
+    y = batch_norm_relu(x, None, None, training=True, residual=z)
+    y.backward(gp.tensor([[np.inf], [1.0], [1.0]], device=device))
+    assert z.grad.tolist() == [[0], [0], [1]] and x.grad.isfinite().all().item()

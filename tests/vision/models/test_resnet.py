@@ -1,5 +1,6 @@
 """ResNet: the parameters of all ten, the blocks against their formula, dilation, first values, scores."""
 
+import copy
 import math
 
 import numpy as np
@@ -152,3 +153,38 @@ def test_other_norms():
     model = ResNet(BasicBlock, (1, 1, 1, 1), 3, norm_layer=lambda planes: nn.GroupNorm(4, planes))
     assert not any(isinstance(m, nn.BatchNorm2d) for m in model.modules())
     assert model(gp.randn(1, 3, 32, 32)).shape == (1, 3)
+
+
+@pytest.mark.parametrize("block", [BasicBlock, Bottleneck])
+@pytest.mark.parametrize("has_downsample", [False, True])
+def test_numbers_are_the_same_where_hooks_look_on(block, has_downsample, device):
+    """Hooks forbid to compute batch norm, sum and ReLU in one; they are called in PyTorch's order."""
+    gp.manual_seed(0)
+    planes, expansion = 4, block.expansion
+    downsample = nn.Sequential(nn.Conv2d(8, planes * expansion, 1), nn.BatchNorm2d(planes * expansion))
+    width = 8 if has_downsample else planes * expansion
+    fused = block(width, planes, downsample=downsample if has_downsample else None).to(device)
+    apart, called = copy.deepcopy(fused), []
+    for name, module in apart.named_children():
+        module.register_forward_hook(lambda module, given, result, name=name: called.append(name))
+    x, found = gp.randn(3, width, 5, 5, device=device), []
+    for net in (fused, apart):
+        given = x.clone().requires_grad_()
+        y = net(given)
+        y.square().sum().backward()
+        found.append([t.tolist() for t in (y, given.grad, *[p.grad for p in net.parameters()], *net.buffers())])
+    for mine, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-5)
+    steps = [f"{kind}{i}" for i in range(1, 3 if block is BasicBlock else 4) for kind in ("conv", "bn", "relu")][:-1]
+    order = [step[:4] if step.startswith("relu") else step for step in steps]
+    assert called == [*order, *["downsample"] * has_downsample, "relu"]
+
+
+@pytest.mark.parametrize("given", [(3, 16, 5, 5), (1, 16, 1, 1)])
+def test_what_broadcasts_is_added(given, monkeypatch):
+    """A residual of another shape than the result is no part of the fused kernel."""
+    block = BasicBlock(16, 16)
+    monkeypatch.setattr(block, "downsample", lambda x: gp.ones(given))
+    x = gp.randn(3, 16, 5, 5)
+    y = block.bn2(block.conv2(F.relu(block.bn1(block.conv1(x)))))
+    np.testing.assert_allclose(block(x).tolist(), F.relu(y + 1).tolist(), rtol=1e-4, atol=1e-5)
