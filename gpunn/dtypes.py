@@ -17,6 +17,20 @@ from gpunn.errors import ArgumentTypeError, DtypeError
 BOOL, INTEGER, FLOATING = 0, 1, 2  # categories, lowest first
 
 
+_root = "gpunn"
+
+
+def public_name(name: str) -> str:
+    """`name` as programs write it: "gpunn.float32", or "torch.float32" where gpunn is installed as torch."""
+    return f"{_root}.{name}"
+
+
+def show_under(root: str) -> None:
+    """Let `public_name` begin with `root` from here on."""
+    global _root
+    _root = root
+
+
 class dtype:  # noqa: N801 - PyTorch's name
     """The type of a tensor's elements, such as `gpunn.float32`. There is one object per type."""
 
@@ -32,7 +46,7 @@ class dtype:  # noqa: N801 - PyTorch's name
         self.is_signed = is_signed
 
     def __repr__(self) -> str:
-        return f"gpunn.{self.name}"
+        return public_name(self.name)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         return _by_name, (self.name,)

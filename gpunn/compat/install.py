@@ -11,7 +11,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Final
 
-from gpunn import nn
+from gpunn import dtypes, nn
 from gpunn.compat import accelerator, bases, old_names, version
 from gpunn.compat.absent import EMPTY
 from gpunn.errors import UnsupportedError
@@ -54,6 +54,7 @@ OF_ITS_OWN: Final[dict[str, dict[str, Any]]] = {
         "version": version,
     },
     "torch.cuda": dict(old_names.ON_GPU),
+    "torch.random": dict(old_names.IN_RANDOM),
     "torchvision": {"__version__": version.TORCHVISION},
 }
 
@@ -126,7 +127,8 @@ def install_as_torch() -> None:
 
     `torch.a.b` is gpunn.a.b; the modules in which PyTorch defines what it shows elsewhere (torch.nn.modules.conv,
     torch.utils.data.dataloader, ...) are those of gpunn that have the names. `torch.__version__` is the release whose
-    names and numbers gpunn follows. Modules that gpunn does not have are not found, rather than PyTorch's own.
+    names and numbers gpunn follows, and what is printed says torch.float32 and torch.Size. Modules that gpunn does not
+    have are not found, rather than PyTorch's own.
     A second call changes nothing. Raises UnsupportedError if PyTorch has been imported already, which half of the
     program would go on to use.
     """
@@ -139,9 +141,10 @@ def install_as_torch() -> None:
             "call install_as_torch() before the first import of it"
         )
     sys.meta_path.insert(0, Finder())
+    dtypes.show_under("torch")
     for name in HIDDEN:
         sys.modules[name] = importlib.import_module(_place(name))
-    for name in ("torch.cuda", "torch.nn.modules"):
+    for name in ("torch.cuda", "torch.nn.modules", "torch.random"):
         importlib.import_module(name)  # an attribute of the module above, for those who do not import it
 
 

@@ -1,15 +1,17 @@
-"""Names that PyTorch's programs use and gpunn does not promise: types of tensors by their names, threads."""
+"""Names that PyTorch's programs use and gpunn does not promise: types of tensors, threads, random states."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from gpunn import dtypes
 from gpunn.backend import set_default_device
 from gpunn.dtypes import dtype
 from gpunn.errors import ArgumentError, ArgumentTypeError
+from gpunn.ops import get_rng_state, set_rng_state
 from gpunn.ops.creation import tensor
 from gpunn.tensor import Size, Tensor
 
@@ -72,6 +74,17 @@ def set_num_threads(threads: int) -> None:
         raise ArgumentError(f"set_num_threads: expected a positive number of threads, got {threads!r}")
 
 
+@contextlib.contextmanager
+def fork_rng(devices: Any = None, enabled: bool = True, device_type: str = "cuda") -> Iterator[None]:
+    """What is drawn inside does not count afterwards; all devices share one generator, so none needs to be named."""
+    state = get_rng_state()
+    try:
+        yield
+    finally:
+        if enabled:
+            set_rng_state(state)
+
+
 ON_CPU: Final = types_on("cpu")
 ON_GPU: Final = types_on("cuda")
 _FUNCTIONS: Final[tuple[Callable[..., Any], ...]] = (
@@ -80,3 +93,4 @@ _FUNCTIONS: Final[tuple[Callable[..., Any], ...]] = (
     set_default_tensor_type,
 )
 TOP: Final[dict[str, Any]] = {**ON_CPU, **{function.__name__: function for function in _FUNCTIONS}}
+IN_RANDOM: Final = {function.__name__: function for function in (fork_rng, get_rng_state, set_rng_state)}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gpunn.dtypes import public_name
+
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
 
@@ -15,7 +17,7 @@ class Shown:
 
     def __repr__(self: Any) -> str:
         fields = ",\n".join(f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True))
-        return f"gpunn.return_types.{type(self).__name__}(\n{fields})"
+        return f"{public_name('return_types')}.{type(self).__name__}(\n{fields})"
 
 
 class Selected(NamedTuple):

@@ -60,20 +60,17 @@ class ConversionMethods(Variable):
         default float type, or be a class with a `dtype` and a `device`, such as compat's LongTensor.
         """
         here = backend.device_of(self.array).type
-        prefix = "gpunn." if here == "cpu" else "gpunn.cuda."
         if dtype is None:
             name = next(name for name, known in LEGACY_NAMES.items() if known is dtypes.of(self.array))
-            return f"{prefix}{name}Tensor"
+            return dtypes.public_name(f"{'' if here == 'cpu' else 'cuda.'}{name}Tensor")
         of_class = getattr(dtype, "dtype", None) if isinstance(dtype, type) else None
         if isinstance(of_class, dtypes.dtype):
             return ops.to(self, getattr(dtype, "device", None), of_class)  # type: ignore[arg-type]
         if isinstance(dtype, str):
-            dtype = re.sub(r"^torch\.", "gpunn.", dtype)
-            short = dtype.removeprefix("gpunn.").removeprefix("cuda.").removesuffix("Tensor")
-            where = "cuda." if dtype.startswith("gpunn.cuda.") else ""
-            if dtype != f"gpunn.{where}{short}Tensor" or short not in LEGACY_NAMES:
-                raise ArgumentError(f"type: invalid type: {dtype!r}; expected a dtype such as gpunn.float32")
-            return ops.to(self, "cuda" if where else "cpu", LEGACY_NAMES[short])  # type: ignore[arg-type]
+            found = re.fullmatch(r"(?:gpunn|torch)\.(cuda\.)?(\w+)Tensor", dtype)
+            if found is None or found[2] not in LEGACY_NAMES:
+                raise ArgumentError(f"type: invalid type: {dtype!r}; expected a dtype such as {dtypes.float32}")
+            return ops.to(self, "cuda" if found[1] else "cpu", LEGACY_NAMES[found[2]])  # type: ignore[arg-type]
         return ops.to(self, dtypes.as_dtype(dtype))  # type: ignore[arg-type]
 
     def cpu(self, memory_format: memory_format = preserve_format) -> Tensor:

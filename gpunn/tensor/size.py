@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import SupportsIndex, overload
 
+from gpunn.dtypes import public_name
+
 
 class Size(tuple[int, ...]):
     """A tuple of the lengths of all dimensions, with `numel()`, their product."""
@@ -16,7 +18,7 @@ class Size(tuple[int, ...]):
         return math.prod(self)
 
     def __repr__(self) -> str:
-        return f"gpunn.Size({list(self)})"
+        return f"{public_name('Size')}({list(self)})"
 
     def __add__(self, other: tuple[int, ...]) -> Size:  # type: ignore[override]
         return Size(tuple(self) + tuple(other))

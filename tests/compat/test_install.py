@@ -68,7 +68,43 @@ print("done")
 def test_all_names_are_imported_by_a_star():
     assert run(
         START + "from torch import *\nfrom torch.nn import *\nprint(Linear(2, 3)(ones(1, 2)).shape, LongTensor([3]))"
-    ) == ("gpunn.Size([1, 3]) tensor([3])\n")
+    ) == ("torch.Size([1, 3]) tensor([3])\n")
+
+
+def test_what_is_printed_is_under_pytorchs_name():
+    program = """
+import torch
+x = torch.ones(2, dtype=torch.float64)
+print(x, x.dtype, x.shape, x.layout, torch.channels_last, x.type(), x.type() == "torch.DoubleTensor")
+print(x.max(0))
+try:
+    x.type("no")
+except ValueError as error:
+    print(error)
+"""
+    said = run(START + program).splitlines()
+    assert said[0] == (
+        "tensor([1., 1.], dtype=torch.float64) torch.float64 torch.Size([2]) torch.strided torch.channels_last "
+        "torch.DoubleTensor True"
+    )
+    assert said[1:3] == ["torch.return_types.max(", "values=tensor(1., dtype=torch.float64),"]
+    assert said[4] == "type: invalid type: 'no'; expected a dtype such as torch.float32"
+
+
+def test_random_states():
+    program = """
+import torch
+torch.random.manual_seed(3)
+state = torch.random.get_rng_state()
+with torch.random.fork_rng():
+    first = torch.rand(2)
+with torch.random.fork_rng(enabled=False):
+    assert torch.equal(torch.rand(2), first)
+assert not torch.equal(torch.rand(2), first)
+torch.random.set_rng_state(state)
+print(torch.equal(torch.rand(2), first))
+"""
+    assert run(START + program) == "True\n"
 
 
 def test_what_gpunn_does_not_have_is_not_found():

@@ -26,7 +26,7 @@ class memory_format:  # noqa: N801 - PyTorch's name
         self.name = name
 
     def __repr__(self) -> str:
-        return f"gpunn.{self.name}"
+        return dtypes.public_name(self.name)
 
     def __reduce__(self) -> str:
         return self.name

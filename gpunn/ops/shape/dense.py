@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from gpunn.dtypes import public_name
 from gpunn.errors import ArgumentTypeError, UnsupportedError
 
 R = TypeVar("R")
@@ -21,7 +22,7 @@ class layout:  # noqa: N801 - PyTorch's name
         self.name = name
 
     def __repr__(self) -> str:
-        return f"gpunn.{self.name}"
+        return public_name(self.name)
 
     def __reduce__(self) -> str:
         return self.name
