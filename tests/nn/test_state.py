@@ -137,7 +137,7 @@ def test_not_strict_lets_names_pass_but_no_shapes():
     model = net()
     result = model.load_state_dict(changed({"0.bias": None, "more": gp.ones(1)}), strict=False)
     assert result.missing_keys == ["0.bias"] and result.unexpected_keys == ["more"]
-    assert repr(result) == "IncompatibleKeys(missing_keys=['0.bias'], unexpected_keys=['more'])"
+    assert repr(result) == "_IncompatibleKeys(missing_keys=['0.bias'], unexpected_keys=['more'])"
     with pytest.raises(StateDictError, match=r"size mismatch for 0.bias.*\[4\]"):
         model.load_state_dict(changed({"0.bias": gp.ones(4)}), strict=False)
 
