@@ -10,9 +10,11 @@ from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ArgumentError, IndexRangeError, ShapeError, UnsupportedError
 from gpunn.kernels.source import C_TYPES
+from gpunn.ops.arithmetic.comparison import ne
 from gpunn.ops.conv.geometry import LARGEST
 from gpunn.ops.reduction.accumulate import widened
 from gpunn.ops.reduction.arguments import array_of, refuse_dtypes
+from gpunn.ops.shape.conversion import cast
 from gpunn.ops.shape.dims import ints
 from gpunn.ops.shape.views import View
 
@@ -152,12 +154,15 @@ def fold(
 
     (N, C · kernel_h · kernel_w, L) -> (N, C, H, W), both also without N. `output_size` is (H, W); L and the other
     arguments are as in `unfold`, whose transpose this is. fold(unfold(x)) is x times the number of windows that see
-    each place.
+    each place. Sums of booleans are true where one of them is.
     """
     op = "fold"
     x = array_of(op, input)
     size = pair_of(op, "output_size", output_size, 1)
     settings = pairs_of(op, kernel_size, dilation, padding, stride)
+    if x.dtype == bool:
+        counts = fold(cast(input, dtypes.float32), output_size, kernel_size, dilation, padding, stride)
+        return ne(counts, 0)
     if not dtypes.of(x).is_floating_point:
         raise UnsupportedError(f"{op}: not implemented for {dtypes.of(x)}; use x.float()")
     if x.ndim not in (2, 3) or 0 in x.shape[-2:]:

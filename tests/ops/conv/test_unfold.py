@@ -71,6 +71,9 @@ def test_other_dtypes_and_orders_in_memory(device):
         assert found.dtype is each.dtype
         assert found.cpu().numpy().tolist() == ((wanted > 2) if each.dtype is gp.bool else wanted).tolist()
     columns = F.unfold(x, 2)
+    marked = F.fold(columns > 3, (3, 6), 2)
+    assert marked.dtype is gp.bool and marked.any() and not marked.all()
+    assert marked.tolist() == (F.fold((columns > 3).float(), (3, 6), 2) > 0).tolist()
     assert F.fold(columns.mT.contiguous().mT, (3, 6), 2).tolist() == F.fold(columns, (3, 6), 2).tolist()
 
 
