@@ -17,6 +17,10 @@ NUMBERS: Final = frozenset({bool, int, float})
 Place = tuple[int, ...]
 
 
+class ElementError(ArgumentTypeError, RuntimeError):
+    """Something in a list that is no number. PyTorch raises RuntimeError or ValueError for it, TypeError elsewhere."""
+
+
 def is_nested(value: Any) -> bool:
     """Whether `value` counts as a list: any sequence but text."""
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
@@ -107,7 +111,7 @@ def _as_array(op: str, item: Any, place: Place) -> np.ndarray[Any, Any]:
         return backend.asnumpy(item)
     if isinstance(item, (np.generic, bool, int, float)):
         return np.asarray(item)
-    raise ArgumentTypeError(
+    raise ElementError(
         f"{op}: expected numbers, tensors or arrays, got {type(item).__name__} at {_where(place)}: {item!r}"
     )
 

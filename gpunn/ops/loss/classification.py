@@ -95,8 +95,8 @@ class NLLLossBackward(OfLabels):
         labels = self.taken()
         scale = labels.scale(grad, self.reduction)
         dx = labels.share(scale.dtype, self.shape)
-        dx *= -scale
-        return dx.astype(grad.dtype, copy=False)
+        dx *= scale
+        return np.subtract(0, dx, out=dx).astype(grad.dtype, copy=False)  # 0 where the share is 0, not -0
 
     def forward_cuda(self, grad: Array) -> Array:
         labels, cupy = self.taken(), array_module(grad)

@@ -71,6 +71,8 @@ def randint(
     if size is None:
         high, size = None, high
     low, high = (0, low) if high is None else (low, high)
+    if size is not None:
+        size = ints("randint", "size", size, also_one=False)  # of (2, 5) nobody knows whether 5 is the size or the end
     shape, to = new_shape("randint", () if size is None else (size,)), dtypes.as_dtype(dtype or dtypes.int64)
     limits = _limits("randint", low, high)
     array = draw("randint", random.integers, shape, to, backend.as_device(device), generator, *limits)

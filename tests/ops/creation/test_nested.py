@@ -85,6 +85,12 @@ def test_what_is_no_number(data, words):
         array_of("f", data, None)
 
 
+@pytest.mark.parametrize("data", [[None], ["a"], [object()]])
+def test_what_is_no_number_is_a_runtime_error_too(data):
+    with pytest.raises(RuntimeError, match="expected numbers"):
+        gp.tensor(data)
+
+
 @pytest.mark.parametrize(
     ("data", "to", "wanted"),
     [

@@ -56,3 +56,9 @@ def test_the_host_does_not_wait(loss, reduction, device):
     y = loss(x, t, weight, reduction=reduction)
     y.backward(gp.ones_like(y))
     assert emulator.synchronisations.count == before
+
+
+def test_the_gradient_of_other_classes_is_zero_without_a_sign(device):
+    x = gp.zeros(2, 3, device=device, requires_grad=True)
+    F.nll_loss(x, gp.tensor([0, 2], device=device)).backward()
+    assert np.signbit(x.grad.numpy(force=True)).tolist() == [[True, False, False], [False, False, True]]

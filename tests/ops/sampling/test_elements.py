@@ -123,6 +123,8 @@ class TestRandint:
             (lambda: gp.randint(0, 300, (2,), dtype=gp.uint8), RuntimeError, "uint8 holds"),
             (lambda: gp.randint(5), TypeError, "missing"),
             (lambda: gp.randint(5.0, (2,)), TypeError, "high must be ints"),
+            (lambda: gp.randint(2, 5), TypeError, "size must be ints, got 5"),
+            (lambda: gp.randint(0, 5, 2), TypeError, "size must be ints, got 2"),
         ],
     )
     def test_errors(self, call, error, words):
