@@ -1,4 +1,4 @@
-"""Kullback-Leibler divergences KL(p | q) = E_p[log p(x) - log q(x)] in closed form."""
+"""Kullback-Leibler divergences KL(p | q) = E_p[log p(x) - log q(x)] in closed form; of two classes -H(p) - E_p[log q(x)]."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from gpunn.distributions.discrete import Bernoulli, Categorical, OneHotCategoric
 from gpunn.distributions.distribution import Distribution
 from gpunn.distributions.gamma import Beta, Dirichlet, Gamma
 from gpunn.distributions.independent import Independent, sum_rightmost
-from gpunn.distributions.location_scale import Exponential, Laplace, Normal, Uniform
+from gpunn.distributions.location_scale import LOG_2_PI, Exponential, Laplace, Normal, Uniform
 from gpunn.distributions.multivariate_normal import MultivariateNormal, half_log_det, mahalanobis
 from gpunn.errors import ArgumentTypeError, ShapeError, UnsupportedError
 from gpunn.ops.activation.exponential import softplus
+from gpunn.ops.arithmetic.exponential import xlogy
 from gpunn.ops.arithmetic.selection import where
-from gpunn.ops.arithmetic.special_functions import digamma, lgamma
+from gpunn.ops.arithmetic.special_functions import digamma, erf, lgamma
+from gpunn.ops.creation import full_like
 from gpunn.ops.linalg.triangular import solve_triangular
 from gpunn.tensor import Tensor
 
+EULER_GAMMA: Final = 0.5772156649015329
 Formula = Callable[[Any, Any], Tensor]
 _FORMULAS: Final[dict[tuple[type, type], Formula]] = {}
 
@@ -112,6 +115,86 @@ def _dirichlet(p: Dirichlet, q: Dirichlet) -> Tensor:
 @register_kl(Beta, Beta)
 def _beta(p: Beta, q: Beta) -> Tensor:
     return _dirichlet(p._dirichlet, q._dirichlet)
+
+
+@register_kl(Beta, Normal)
+@register_kl(Exponential, Normal)
+@register_kl(Gamma, Normal)
+@register_kl(Laplace, Normal)
+@register_kl(Uniform, Normal)
+def _to_normal(p: Distribution, q: Normal) -> Tensor:
+    """With E (x - loc)² = Var x + (E x - loc)²."""
+    square = p.variance + (p.mean - q.loc).pow(2)
+    return square / (2 * q.scale.pow(2)) + q.scale.log() + LOG_2_PI / 2 - p.entropy()
+
+
+@register_kl(Normal, Laplace)
+def _normal_to_laplace(p: Normal, q: Laplace) -> Tensor:
+    """With E |x - loc| of a normal x: s √(2/π) exp(-d²/2) + s d erf(d / √2), d = (E x - loc) / s."""
+    d = (p.loc - q.loc) / p.scale
+    distance = p.scale * (math.sqrt(2 / math.pi) * (-0.5 * d.pow(2)).exp() + d * erf(d * math.sqrt(0.5)))
+    return distance / q.scale + (2 * q.scale).log() - p.entropy()
+
+
+@register_kl(Beta, Exponential)
+@register_kl(Gamma, Exponential)
+@register_kl(Uniform, Exponential)
+def _to_exponential(p: Distribution, q: Exponential) -> Tensor:
+    return _if_inside(p, 0, math.inf, q.rate * p.mean - q.rate.log() - p.entropy())
+
+
+@register_kl(Beta, Gamma)
+@register_kl(Exponential, Gamma)
+@register_kl(Uniform, Gamma)
+def _to_gamma(p: Any, q: Gamma) -> Tensor:
+    a, rate = q.concentration, q.rate
+    density = a * rate.log() - lgamma(a) + (a - 1) * _mean_log(p) - rate * p.mean
+    return _if_inside(p, 0, math.inf, -density - p.entropy())
+
+
+@register_kl(Uniform, Beta)
+def _uniform_to_beta(p: Uniform, q: Beta) -> Tensor:
+    a, b = q.concentration1, q.concentration0
+    turned = Uniform(1 - p.high, 1 - p.low, validate_args=False)
+    density = (a - 1) * _mean_log(p) + (b - 1) * _mean_log(turned) + lgamma(a + b) - lgamma(a) - lgamma(b)
+    return _if_inside(p, 0, 1, -density - p.entropy())
+
+
+@register_kl(Beta, Uniform)
+def _beta_to_uniform(p: Beta, q: Uniform) -> Tensor:
+    return where((q.low <= 0) & (q.high >= 1), (q.high - q.low).log() - p.entropy(), math.inf)
+
+
+@register_kl(Exponential, Beta)
+@register_kl(Exponential, Uniform)
+@register_kl(Gamma, Beta)
+@register_kl(Gamma, Uniform)
+@register_kl(Laplace, Beta)
+@register_kl(Laplace, Exponential)
+@register_kl(Laplace, Gamma)
+@register_kl(Laplace, Uniform)
+@register_kl(Normal, Beta)
+@register_kl(Normal, Exponential)
+@register_kl(Normal, Gamma)
+@register_kl(Normal, Uniform)
+def _infinite(p: Distribution, q: Distribution) -> Tensor:
+    """Of a p that is anywhere where q never is."""
+    return full_like(p.mean + q.mean, math.inf)
+
+
+def _mean_log(p: Beta | Exponential | Uniform) -> Tensor:
+    """E log x."""
+    if isinstance(p, Beta):
+        return digamma(p.concentration1) - digamma(p.concentration1 + p.concentration0)
+    if isinstance(p, Exponential):
+        return -EULER_GAMMA - p.rate.log()
+    low, high = p.low.clamp(min=0), p.high.clamp(min=0)  # of others the divergence is infinite
+    return (xlogy(high, high) - xlogy(low, low)) / (p.high - p.low) - 1
+
+
+def _if_inside(p: Distribution, low: float, high: float, divergence: Tensor) -> Tensor:
+    """`divergence`, or infinity where a uniform p reaches beyond `low` and `high`; others do not."""
+    return where((p.low >= low) & (p.high <= high), divergence, math.inf) if isinstance(p, Uniform) else divergence
 
 
 @register_kl(MultivariateNormal, MultivariateNormal)

@@ -160,6 +160,37 @@ def test_divergence(first: str, second: str, tally: Tally) -> None:
         tally.add(compared(theirs, lambda: gp.distributions.kl_divergence(mine_p, mine_q), t, g))
 
 
+def other_pairs() -> Iterator[tuple[str, str]]:
+    """Pairs of cases of two classes for which PyTorch has a formula."""
+    known = {(p.__name__, q.__name__) for p, q in torch.distributions.kl._KL_REGISTRY}
+    for a in CASES:
+        for b in CASES:
+            kinds = CASES[a][0], CASES[b][0]
+            if kinds[0] != kinds[1] and kinds in known and "Normal of numbers" not in (a, b):
+                yield a, b
+
+
+@pytest.mark.parametrize(("first", "second"), list(other_pairs()))
+def test_divergence_between_classes(first: str, second: str, tally: Tally) -> None:
+    """Of uniform distributions one that fits the other, and one that does not, of which PyTorch's gradient is NaN."""
+    libs, kinds = (torch, gp), (CASES[first][0], CASES[second][0])
+    p, mine_p, t, g = both(first)
+    q, mine_q, *_ = both(second)
+    with tally.about("Distributions", f"kl_divergence of {kinds[0]}", "distribution"):
+        found, wanted = gp.distributions.kl_divergence(mine_p, mine_q), torch.distributions.kl_divergence(p, q)
+        if "Uniform" not in kinds:
+            tally.add(compared(lambda: wanted, lambda: found, t, g), second)
+            return
+        tally.add(differs(found, wanted), second)
+        low, high = (SHARES / 4, 0.5 + SHARES / 2) if kinds[0] == "Uniform" else (-SHARES, 1 + SHARES)
+        ends = [{k: m.tensor(v, requires_grad=True) for k, v in (("low", low), ("high", high))} for m in libs]
+        uniform = [m.distributions.Uniform(**leaves) for m, leaves in zip(libs, ends, strict=True)]
+        others = (q, mine_q) if kinds[0] == "Uniform" else (p, mine_p)
+        pairs = zip(uniform, others, strict=True) if kinds[0] == "Uniform" else zip(others, uniform, strict=True)
+        of = [functools.partial(m.distributions.kl_divergence, *pair) for m, pair in zip(libs, pairs, strict=True)]
+        tally.add(compared(*of, *ends), f"{second}, inside")
+
+
 @pytest.mark.parametrize("dims", [0, 1, 2])
 def test_independent(dims: int, tally: Tally) -> None:
     with tally.about("Distributions", "Independent", "distribution"):
