@@ -1,4 +1,4 @@
-"""Kullback-Leibler divergences KL(p | q) = E_p[log p(x) - log q(x)] in closed form; of two classes -H(p) - E_p[log q(x)]."""
+"""Kullback-Leibler divergences KL(p | q) = E_p[log p(x) - log q(x)]; of two classes as -H(p) - E_p[log q(x)]."""
 
 from __future__ import annotations
 
