@@ -14,6 +14,10 @@ from gpunn.ops import empty
 from gpunn.tensor import Tensor
 
 
+class PaddingError(ArgumentError, AssertionError):
+    """A row that is not there: PyTorch raises AssertionError for it."""
+
+
 class _Table(Module):
     """A weight (num_embeddings, embedding_dim), standard normal at first; row `padding_idx` is 0 and stays so."""
 
@@ -30,7 +34,7 @@ class _Table(Module):
     ) -> None:
         self.num_embeddings, self.embedding_dim = shape
         if padding_idx is not None and not -shape[0] <= padding_idx < shape[0]:
-            raise ArgumentError(
+            raise PaddingError(
                 f"{type(self).__name__}: padding_idx must be within num_embeddings, -{shape[0]} to {shape[0] - 1}, got "
                 f"{padding_idx}"
             )

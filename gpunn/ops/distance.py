@@ -14,7 +14,7 @@ from gpunn.engine import Function, Variable, is_grad_enabled, no_grad
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
 from gpunn.ops import euclidean
 from gpunn.ops.arithmetic.elementwise import masked, zeros_like
-from gpunn.ops.arithmetic.promotion import broadcast_shape
+from gpunn.ops.arithmetic.promotion import broadcast_shape, only_tensors
 from gpunn.ops.linalg.products import check_operands, matmul
 from gpunn.ops.reduction.accumulate import widened
 from gpunn.ops.reduction.arguments import array_of
@@ -203,8 +203,9 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = MODES[0]) 
     `compute_mode`: Euclidean distances come from a product of matrices, if n or m is above 25 (the default), always
     ("use_mm_for_euclid_dist") or never ("donot_use_mm_for_euclid_dist"). The gradient is 0 where the distance is.
     """
+    only_tensors("cdist", x1, x2)
     for name, x in (("X1", x1), ("X2", x2)):
-        array = array_of("cdist", x)
+        array = x.array
         if not dtypes.of(array).is_floating_point:
             raise DtypeError(
                 f"cdist only supports floating-point dtypes, {name} got: {dtypes.of(array)}; convert it: x.float()"

@@ -111,6 +111,11 @@ def test_cdist_errors(arguments, words):
         gp.cdist(*arguments)
 
 
+def test_cdist_of_numbers():
+    with pytest.raises(TypeError, match="cdist: expected a Tensor, got int"):
+        gp.cdist(gp.ones(3), 1)
+
+
 @pytest.mark.parametrize("keepdim", [False, True])
 @pytest.mark.parametrize("p", [1, 2, 3.5])
 def test_pairwise_distance(p, keepdim, device):

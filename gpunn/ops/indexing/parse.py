@@ -20,6 +20,10 @@ from gpunn.errors import ArgumentError, ArgumentTypeError, DeviceError, IndexRan
 _SINGLE = (slice, type(None), type(Ellipsis))
 
 
+class IndexTypeError(IndexRangeError, TypeError):
+    """An index of a type that is none: PyTorch raises IndexError or TypeError for it."""
+
+
 class Advanced(NamedTuple):
     """An index tensor at `axis` of the view that basic indexing leaves, dimension `dim` of the array.
 
@@ -164,7 +168,7 @@ def _item(part: Any) -> Any:
             array = array.astype(np.int64)
         part = Variable.result_type(array)
     if not isinstance(part, Variable):
-        raise IndexRangeError(
+        raise IndexTypeError(
             "only integers, slices (`:`), ellipsis (`...`), None, lists and tensors of integers or bools are valid "
             f"indices, got {type(part).__name__}"
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
 from gpunn.errors import ShapeError
+from gpunn.ops.arithmetic.promotion import only_tensors
 from gpunn.ops.linalg.products import check_operands
 from gpunn.ops.reduction.arguments import array_of
 from gpunn.ops.shape.dims import one_dim
@@ -46,8 +47,9 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
 
     Without `dim` it is the first dimension of length 3, which PyTorch is about to give up: pass it.
     """
+    only_tensors("cross", input, other)
     if dim is None:
-        dim = next((d for d, n in enumerate(array_of("cross", input).shape) if n == 3), None)
+        dim = next((d for d, n in enumerate(input.array.shape) if n == 3), None)
         if dim is None:
             raise ShapeError(f"cross: no dimension of size 3 in input of shape {input.array.shape}")
         warnings.warn(f"cross: using dim={dim}; not to name it is deprecated, the default becomes -1", stacklevel=2)

@@ -16,6 +16,7 @@ from gpunn import dtypes
 from gpunn.backend import Array, as_array
 from gpunn.engine import Function, Variable
 from gpunn.errors import ArgumentTypeError, DtypeError, ShapeError, UnsupportedError
+from gpunn.ops.arithmetic.promotion import only_tensors
 from gpunn.ops.linalg import gemm
 from gpunn.ops.reduction.accumulate import is_half
 from gpunn.ops.reduction.arguments import array_of
@@ -199,8 +200,9 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """The products of all pairs of elements of two vectors: (n,), (m,) -> (n, m)."""
+    only_tensors("outer", input, vec2)
     for name, t in (("self", input), ("vec2", vec2)):
-        if array_of("outer", t).ndim != 1:
+        if t.array.ndim != 1:
             raise ShapeError(f"outer: Expected 1-D argument {name}, but got shape {t.array.shape}")
     return View((input.array.size, 1))(input) * vec2
 

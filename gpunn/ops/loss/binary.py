@@ -34,6 +34,8 @@ def binary_cross_entropy(
     same_shape(op, input, target)
     if input.array.dtype != target.array.dtype:
         raise DtypeError(f"{op}: Found dtype {target.dtype} of target but expected {input.dtype}; use target.to(input)")
+    if not input.is_floating_point():
+        raise DtypeError(f"{op}: expected floating dtypes of input and target, got {input.dtype}; use input.float()")
     text = f"{op}: all elements of input should be between 0 and 1"
     check_range(f"{text}; apply sigmoid first, or use {op}_with_logits", input.array, 0.0, 1.0)
     return _weighted(op, Probability(), input, target, how, weight)

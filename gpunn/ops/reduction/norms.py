@@ -14,7 +14,7 @@ from gpunn.engine import Function, Variable, is_grad_enabled
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, IndexRangeError
 from gpunn.kernels.pieces import Pieces, Reduced, divided
 from gpunn.ops.arithmetic.elementwise import masked
-from gpunn.ops.arithmetic.promotion import promoted
+from gpunn.ops.arithmetic.promotion import only_tensors, promoted
 from gpunn.ops.reduction.accumulate import accumulated, reduced_size, widened
 from gpunn.ops.reduction.arguments import Dims, array_of
 from gpunn.ops.reduction.extrema import ties
@@ -255,6 +255,7 @@ def norm(
 
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """The `p`-norm of input - other, which broadcast."""
+    only_tensors("dist", input, other)
     if not are_floating(input, other) or not math.isfinite(p):
         difference = input - other
         return vector_norm("dist", difference, p, tuple(range(difference.array.ndim)))

@@ -16,7 +16,7 @@ def one_dim(op: str, dim: int, rank: int) -> int:
     """`dim` as a number in [0, rank). A 0-d tensor counts as having one dimension, as in PyTorch."""
     if isinstance(dim, bool) or not hasattr(dim, "__index__"):
         raise ArgumentTypeError(f"{op}: dim must be an int, got {type(dim).__name__}")
-    d, length = int(dim), max(rank, 1)
+    d, length = operator.index(dim), max(rank, 1)
     if not -length <= d < length:
         raise IndexRangeError(
             f"{op}: Dimension out of range (expected to be in range of [{-length}, {length - 1}], but got {d})"

@@ -102,6 +102,7 @@ def test_byte_masks_warn():
         (slice(0.5, 2), TypeError, "slice indices must be integers"),
         (1.0, IndexError, "only integers, slices .* got float"),
         ("a", IndexError, "got str"),
+        ("a", TypeError, "got str"),
         (gp.tensor([0.5]), IndexError, "must be long, int, byte or bool tensors, got float32"),
         (gp.tensor(0.5), IndexError, "got float32"),
         (gp.tensor([1], dtype=gp.int16), IndexError, "got int16"),

@@ -56,6 +56,8 @@ def test_cross_dtype_errors():
         linalg_cross(gp.ones(3), gp.ones(3).long())
     with pytest.raises(NotImplementedError, match="not implemented for bool"):
         linalg_cross(gp.ones(3) > 0, gp.ones(3) > 0)
+    with pytest.raises(TypeError, match="cross: expected a Tensor, got int"):
+        gp.cross(gp.ones(2), 3)
 
 
 @pytest.mark.parametrize("shapes", [[(2, 3), (4, 5)], [(3,), (2,)], [(2, 3), (3,)], [(3,), (2, 3, 2)], [(), (2, 3)]])

@@ -143,6 +143,7 @@ def test_infinities_and_nan(device):
         (lambda x: x(2).dot(x(3)), RuntimeError, r"got \(2,\) and \(3,\)"),
         (lambda x: x(2, 2).dot(x(2)), RuntimeError, "1D tensors expected"),
         (lambda x: x(2, 3).inner(x(4)), RuntimeError, r"got shapes \(2, 3\) and \(4,\)"),
+        (lambda x: x(2, 3).outer(None), TypeError, "outer: expected a Tensor, got NoneType"),
         (lambda x: x(2, 3).outer(x(4)), RuntimeError, r"Expected 1-D argument self, but got shape \(2, 3\)"),
     ],
 )

@@ -98,6 +98,8 @@ def test_what_is_no_probability_is_refused(bad, device):
 def test_dtypes_must_be_the_same():
     with pytest.raises(DtypeError, match=r"dtype gpunn.int64 of target but expected gpunn.float32; use target.to"):
         F.binary_cross_entropy(gp.tensor([0.5]), gp.tensor([1]))
+    with pytest.raises(DtypeError, match=r"expected floating dtypes of input and target, got gpunn.int64"):
+        F.binary_cross_entropy(gp.tensor([0]), gp.tensor([1]))
 
 
 def test_weights_that_do_not_broadcast():

@@ -143,6 +143,9 @@ def test_errors():
         gp.norm(gp.zeros(2), [2])
     with pytest.raises(ArgumentError, match="appears multiple times"):
         gp.norm(gp.zeros(2, 2), 2, (0, 0))
+    for pair in ((gp.zeros(2), 1.0), (1, gp.zeros(2)), (gp.zeros(2), np.zeros(2)), (1, 2)):
+        with pytest.raises(ArgumentTypeError, match="dist: expected a Tensor"):
+            gp.dist(*pair)
 
 
 @pytest.mark.parametrize("p", [0, 1, 2, 3, inf])

@@ -22,6 +22,12 @@ def test_one_dim_is_an_int(dim):
         one_dim("f", dim, 3)
 
 
+def test_a_tensor_as_a_dim_holds_an_integer():
+    assert one_dim("f", gp.tensor(1), 3) == 1
+    with pytest.raises(TypeError, match="only integer tensors"):
+        one_dim("f", gp.tensor(1.0), 3)
+
+
 @pytest.mark.parametrize(
     ("dim", "rank", "wanted"),
     [(None, 3, (0, 1, 2)), (-1, 3, (2,)), ((2, 0), 3, (2, 0)), ((), 2, (0, 1)), (0, 0, ()), ((0,), 0, ())],
