@@ -109,7 +109,7 @@ def as_dtype(given: Any) -> dtype:
     if isinstance(given, dtype):
         return given
     found = _FROM_PYTHON.get(given) if isinstance(given, type) else None
-    if found is None and given is not None:  # which is float64 to NumPy
+    if found is None and given is not None and not isinstance(given, str):  # float64 to NumPy: None and "float"
         try:
             found = _FROM_NUMPY.get(np.dtype(given))
         except TypeError:

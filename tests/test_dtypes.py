@@ -79,7 +79,7 @@ def test_as_dtype(given, result):
     assert dtypes.as_dtype(given) is result
 
 
-@pytest.mark.parametrize("given", [str, "no", np.complex64, np.uint16, 3.5])
+@pytest.mark.parametrize("given", [str, "no", "float", "float32", np.complex64, np.uint16, 3.5])
 def test_what_is_no_dtype(given):
     with pytest.raises(TypeError, match="expected a dtype"):
         dtypes.as_dtype(given)
