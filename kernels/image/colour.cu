@@ -32,9 +32,9 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
   }
 }
 
-// y = factor · x + (1 - factor) · other, between 0 and the brightest value; `other` is black, the
-// mean of the image, or the gray of the pixel. x, y: (images, channels, pixels); factors, means:
-// (images,). A thread makes one pixel.
+// y = factors[0] · x + factors[1] · other, between 0 and the brightest value; `other` is black, the
+// mean of the image, or the gray of the pixel. x, y: (images, channels, pixels); factors: (images,
+// 2); means: (images,). A thread makes one pixel.
 // Bytes: 2 * images * channels * pixels * sizeof(T).
 extern "C" __global__ void __launch_bounds__(BLOCK)
     blend(T* __restrict__ y, const T* __restrict__ x, const C* __restrict__ factors,
@@ -44,11 +44,11 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
     long long image = i;
     const int pixel = take_digit(image, pixels);
     const long long first = image * channels * pixels + pixel;
-    const C factor = factors[image];
+    const C factor = factors[2 * image];
     C second = 0;
     if (other == MEAN) second = means[image];
     if (other == GRAY) second = brightness(x + first, channels, pixels);
-    second = times(1 - factor, second);
+    second = times(factors[2 * image + 1], second);
     for (int c = 0; c < channels; ++c) {
       const long long at = first + static_cast<long long>(c) * pixels;
       y[at] = bounded<T>(plus(times(factor, to_compute(x[at])), second));

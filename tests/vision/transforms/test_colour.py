@@ -33,6 +33,17 @@ def test_blends(dtype, device):
         np.testing.assert_allclose(host(y), blended(x, factors, other, most), atol=LIMIT[dtype])
 
 
+def test_bytes_are_torchvisions(device):
+    """The factors 1.7 and -0.7 are rounded to float32, not -0.7 as a difference of the first from 1."""
+    x, t = pictures((2, 3, 40, 40), device=device)
+    red, green, blue = (
+        np.float32(share) * x[:, c].astype(np.float32) for c, share in enumerate((0.2989, 0.587, 0.114))
+    )
+    gray = np.floor(red + green + blue)[:, None]
+    wanted = (np.float32(1.7) * x.astype(np.float32) + np.float32(1 - 1.7) * gray).clip(0, 255).astype(np.uint8)
+    np.testing.assert_array_equal(T.adjust_saturation(t, 1.7).numpy(force=True), wanted)
+
+
 def test_bytes_are_the_same_everywhere(device):
     """To the last bit: the arithmetic is rounded step by step."""
     _, t = pictures((2, 3, 9, 7), device="cpu")
