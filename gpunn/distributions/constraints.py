@@ -151,7 +151,7 @@ class _PositiveDefinite(_Symmetric):
         return (eigvalsh(value.detach()) > 0).all(-1) if bool(is_symmetric.all()) else is_symmetric
 
 
-class independent(Constraint):  # noqa: N801 - PyTorch's name
+class _IndependentConstraint(Constraint):
     """`base_constraint` on each element, with `reinterpreted_batch_ndims` more dimensions that make up an event."""
 
     def __init__(self, base_constraint: Constraint, reinterpreted_batch_ndims: int) -> None:
@@ -178,9 +178,10 @@ class independent(Constraint):  # noqa: N801 - PyTorch's name
         return result.reshape(*result.shape[:kept], -1).all(-1)
 
     def __repr__(self) -> str:
-        return f"IndependentConstraint({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
+        return f"{type(self).__name__[1:]}({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
 
 
+independent = _IndependentConstraint
 greater_than, greater_than_eq, less_than = _GreaterThan, _GreaterThanEq, _LessThan
 interval, half_open_interval, integer_interval = _Interval, _HalfOpenInterval, _IntegerInterval
 dependent: Final = _Dependent()
