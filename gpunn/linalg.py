@@ -34,4 +34,6 @@ from gpunn.ops.linalg.singular import pinv as pinv
 from gpunn.ops.linalg.singular import svd as svd
 from gpunn.ops.linalg.singular import svdvals as svdvals
 from gpunn.ops.linalg.triangular import solve_triangular as solve_triangular
+from gpunn.ops.linalg.unchecked import cholesky_ex as cholesky_ex
+from gpunn.ops.linalg.unchecked import inv_ex as inv_ex
 from gpunn.ops.linalg.vandermonde import linalg_vander as vander  # noqa: F401

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from gpunn.compat import scripts
 from gpunn.errors import UnsupportedError
 from gpunn.nn import DataParallel
 
@@ -44,7 +45,7 @@ EMPTY: Final[dict[str, dict[str, Any]]] = {
         "init_process_group": init_process_group,
         "destroy_process_group": destroy_process_group,
     },
-    "torch.jit": {},
+    "torch.jit": scripts.JIT,
     "torch.nn.parallel": {"DataParallel": DataParallel, "DistributedDataParallel": DistributedDataParallel},
     "torch.onnx": {},
     "torch.profiler": {},

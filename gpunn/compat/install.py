@@ -12,9 +12,10 @@ from types import ModuleType
 from typing import Any, Final
 
 from gpunn import dtypes, nn
-from gpunn.compat import accelerator, bases, old_names, version
+from gpunn.compat import accelerator, bases, old_names, old_orders, version
 from gpunn.compat.absent import EMPTY
 from gpunn.errors import UnsupportedError
+from gpunn.tensor import Tensor
 
 ROOTS: Final = {"torch": "gpunn", "torchvision": "gpunn.vision"}
 # The modules in torch.nn.modules.
@@ -33,6 +34,8 @@ PLACES: Final = {
     "torch.optim.optimizer": "gpunn.optim",
     "torch.tensor": "gpunn",
     "torch.types": "gpunn",
+    "torch.utils._pytree": "gpunn.compat.trees",
+    "torch.utils.hooks": "gpunn.engine.hooks",
     "torch.utils.data.dataloader": "gpunn.utils.data",
     "torch.utils.data.dataset": "gpunn.utils.data",
     "torch.utils.data.sampler": "gpunn.utils.data",
@@ -49,6 +52,7 @@ HIDDEN: Final = ("torch.tensor", "torchvision.models.alexnet", "torchvision.mode
 OF_ITS_OWN: Final[dict[str, dict[str, Any]]] = {
     "torch": {
         **old_names.TOP,
+        **old_orders.FUNCTIONS,
         "__version__": version.__version__,
         "accelerator": accelerator,
         "version": version,
@@ -142,9 +146,11 @@ def install_as_torch() -> None:
         )
     sys.meta_path.insert(0, Finder())
     dtypes.show_under("torch")
+    old_orders.take()
+    Tensor.new = old_names.new  # type: ignore[attr-defined]
     for name in HIDDEN:
         sys.modules[name] = importlib.import_module(_place(name))
-    for name in ("torch.cuda", "torch.nn.modules", "torch.random"):
+    for name in ("torch.cuda", "torch.nn.modules", "torch.random", "torch.utils._pytree"):
         importlib.import_module(name)  # an attribute of the module above, for those who do not import it
 
 

@@ -63,6 +63,13 @@ def set_default_tensor_type(t: TypeOfTensors | str) -> None:
     set_default_device(t.device)
 
 
+def new(self: Tensor, *data: Any) -> Tensor:
+    """x.new(2, 3), x.new([1, 2]): as x.new_empty and x.new_tensor have it now."""
+    kind = (ON_GPU if self.is_cuda else ON_CPU)[next(name for name, of in NAMES.items() if of is self.dtype)]
+    made: Tensor = kind(*data)
+    return made.to(self.device)
+
+
 def get_num_threads() -> int:
     """The number of CPUs: NumPy's BLAS starts as many threads, unless its environment variables say otherwise."""
     return os.cpu_count() or 1

@@ -78,6 +78,20 @@ class Unpacked(NamedTuple):
     U: Tensor
 
 
+class InverseInfo(NamedTuple):
+    """Inverses, and what kept each from being one."""
+
+    inverse: Tensor
+    info: Tensor
+
+
+class LowerInfo(NamedTuple):
+    """Cholesky factors, and what kept each from being one."""
+
+    L: Tensor
+    info: Tensor
+
+
 class Singular(NamedTuple):
     """Left singular vectors in the columns, singular values in descending order, right vectors in the rows."""
 
@@ -165,6 +179,18 @@ class cummin(Shown, Selected):  # noqa: N801 - PyTorch's name
 
 class aminmax(Shown, MinMax):  # noqa: N801 - PyTorch's name
     """The smallest and the largest elements."""
+
+    __slots__ = ()
+
+
+class linalg_inv_ex(Shown, InverseInfo):  # noqa: N801 - PyTorch's name
+    """Of `linalg.inv_ex`."""
+
+    __slots__ = ()
+
+
+class linalg_cholesky_ex(Shown, LowerInfo):  # noqa: N801 - PyTorch's name
+    """Of `linalg.cholesky_ex`."""
 
     __slots__ = ()
 

@@ -15,5 +15,6 @@ from gpunn.optim.asgd import ASGD as ASGD
 from gpunn.optim.lbfgs import LBFGS as LBFGS
 from gpunn.optim.muon import Muon as Muon
 from gpunn.optim.optimizer import Optimizer as Optimizer
+from gpunn.optim.optimizer import required as required
 from gpunn.optim.rprop import Rprop as Rprop
 from gpunn.optim.sgd import SGD as SGD

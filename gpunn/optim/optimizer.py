@@ -20,6 +20,15 @@ from gpunn.optim.parameters import are_alike, check_params, fitted, listed
 from gpunn.optim.recorded import RecordedStep, Replays
 from gpunn.tensor import Tensor
 
+
+class _Required:
+    """The default of an option that each parameter group must give."""
+
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _Required()
 Params: TypeAlias = "Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]"
 
 
@@ -119,6 +128,8 @@ class Optimizer(OptimizerHooks):
         check_params(entries, {id(p) for p in self._all_params()})
         group["params"] = entries
         for name, default in self.defaults.items():
+            if default is required and name not in group:
+                raise ArgumentError(f"parameter group didn't specify a value of required optimization parameter {name}")
             group.setdefault(name, default)
         if group.get("differentiable"):
             raise UnsupportedError(f"{type(self).__name__}: differentiable=True; steps are not part of the graph")

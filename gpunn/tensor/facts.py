@@ -15,6 +15,7 @@ from gpunn.ops.arithmetic.promotion import Number, broadcast_two
 from gpunn.ops.shape.dense import layout, strided
 from gpunn.ops.shape.dims import ints
 from gpunn.tensor.size import Size
+from gpunn.tensor.storage import UntypedStorage
 
 if TYPE_CHECKING:
     from gpunn.tensor import Tensor
@@ -55,6 +56,10 @@ class FactMethods(Variable):
     def storage_offset(self) -> int:
         """How many elements of the memory lie before the first one of this tensor."""
         return backend.offset_in_memory(self.array) // int(self.array.dtype.itemsize)
+
+    def untyped_storage(self) -> UntypedStorage:
+        """The memory that this tensor is a view of."""
+        return UntypedStorage(self.array)
 
     def is_pinned(self, device: DeviceLike = None) -> bool:
         """False: no tensor itself lies in page-locked memory."""

@@ -3,6 +3,7 @@ import pytest
 import gpunn as gp
 from gpunn import emulator
 from gpunn.compat import old_names
+from gpunn.compat.old_names import new
 from gpunn.errors import ArgumentError, ArgumentTypeError
 
 LongTensor, FloatTensor = old_names.TOP["LongTensor"], old_names.TOP["FloatTensor"]
@@ -76,3 +77,10 @@ def test_tensors_are_converted_to_a_type(given):
 def test_tensors_are_moved_to_where_a_type_is():
     made = gp.tensor([1.5, 2.0]).type(old_names.ON_GPU["HalfTensor"])
     assert made.device.type == "cuda" and made.dtype is gp.float16 and made.type(FloatTensor).device.type == "cpu"
+
+
+def test_new_tensors_of_the_kind_of_another():
+    x = gp.ones(2, dtype=gp.float64)
+    for made, shape in ((new(x), (0,)), (new(x, 2, 3), (2, 3)), (new(x, gp.Size([3])), (3,))):
+        assert made.dtype is gp.float64 and made.shape == shape
+    assert new(x, [1, 2]).tolist() == [1.0, 2.0]

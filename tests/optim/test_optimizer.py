@@ -267,3 +267,14 @@ def test_what_is_not_finite_goes_through(device):
         p.grad = gp.tensor([float("inf"), 1.0, -float("inf")], device=device)
         optimizer.step()
     np.testing.assert_array_equal(np.isnan(p.detach().cpu().numpy()), [True, False, True])
+
+
+def test_options_that_each_group_must_give():
+    class Own(Optimizer):
+        pass
+
+    a, b = params()
+    optimizer = Own([{"params": [a], "lr": 1.0}], {"lr": gp.optim.required})
+    with pytest.raises(ValueError, match="didn't specify a value of required optimization parameter lr"):
+        optimizer.add_param_group({"params": [b]})
+    assert repr(gp.optim.required) == "<required parameter>"
