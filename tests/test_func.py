@@ -1,4 +1,5 @@
 from collections import OrderedDict, defaultdict, deque, namedtuple
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -81,6 +82,13 @@ def test_leaves_of_transforms_that_are_over_are_no_reason_to_differentiate_again
     )
     assert [f.tolist() for f in found] == [[3, 12, 27], [3, 12, 27], [3, 24, 81], [3, 24, 81]]
     assert not any(f.requires_grad for f in found)
+
+
+def test_threads_have_transforms_of_their_own():
+    x = vector("cpu")
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda k: hessian(lambda x: (x**3).sum() * k)(x).tolist(), range(40)))
+    assert found == [np.diag([6.0 * k, 12 * k, 18 * k]).tolist() for k in range(40)]
 
 
 def test_aux(device):

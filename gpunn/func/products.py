@@ -9,7 +9,7 @@ from gpunn import engine
 from gpunn.autograd import grad
 from gpunn.autograd.functional import products
 from gpunn.errors import ArgumentError, ArgumentTypeError, GraphError, ShapeError
-from gpunn.func.transforms import Traced, spend
+from gpunn.func.transforms import Traced
 from gpunn.func.trees import described, leaves, mapped
 from gpunn.ops.creation import zeros_like
 from gpunn.tensor import Tensor
@@ -89,9 +89,8 @@ class Pushed:
     def __init__(self, call: Traced) -> None:
         self.call, self.outs = call, leaves(call.result)
         with engine.enable_grad():
-            self.dummies = [zeros_like(out, requires_grad=out.is_floating_point()) for out in self.outs]
+            self.dummies = [call.owned(zeros_like(o, requires_grad=o.is_floating_point())) for o in self.outs]
             self.rows = products(self.outs, call.inputs, self.dummies, create_graph=True)
-        spend(self.dummies)
 
     def __call__(self, tangents: Sequence[Tensor]) -> Any:
         create_graph = engine.is_grad_enabled() and self.call.depends(*self.outs, *tangents)

@@ -7,8 +7,9 @@ can be differentiated again as far as it depends on other tensors: those of the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from threading import Lock
 from typing import Any, Final
-from weakref import WeakValueDictionary
+from weakref import WeakSet
 
 from gpunn import engine
 from gpunn.autograd.functional import products
@@ -19,7 +20,28 @@ from gpunn.ops.creation import ones_like
 from gpunn.tensor import Tensor
 
 Argnums = int | tuple[int, ...]
-_SPENT: Final[WeakValueDictionary[int, Tensor]] = WeakValueDictionary()
+
+
+class Scope:
+    """When a call of a transform began, by the number of the node of the graph, and whether its function has returned.
+
+    From then on nobody asks for a gradient by its leaves, which know it as `_scope`.
+    """
+
+    __slots__ = ("__weakref__", "is_over", "since")
+    _living: Final[WeakSet[Scope]] = WeakSet()
+    _lock: Final = Lock()  # of the set: threads have transforms of their own
+
+    def __init__(self) -> None:
+        self.since, self.is_over = engine.sequence_now(), False
+        with self._lock:
+            self._living.add(self)
+
+    @classmethod
+    def oldest(cls) -> int:
+        """The number of the first node that can have a leaf of a call whose function has returned."""
+        with cls._lock:
+            return min(scope.since for scope in cls._living if scope.is_over)
 
 
 class Traced:
@@ -32,6 +54,7 @@ class Traced:
         self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Any, argnums: Argnums, has_aux: bool
     ) -> None:
         self.is_recorded = engine.is_grad_enabled()
+        self.scope = Scope()
         self.inputs: list[Tensor] = []
         places = _places(argnums, len(args))
         self.primals = args[places[0]] if isinstance(argnums, int) else tuple(args[i] for i in places)
@@ -39,7 +62,7 @@ class Traced:
             given = [mapped(self._watched, x) if i in places else x for i, x in enumerate(args)]
             self.inputs = leaves([given[i] for i in places])
             self.result = func(*given, **kwargs)
-        spend(x for x in self.inputs if x.is_leaf)
+        self.scope.is_over = True
         self.aux: Any = None
         if has_aux:
             if not (isinstance(self.result, tuple) and len(self.result) == 2):
@@ -54,19 +77,26 @@ class Traced:
             raise ArgumentError(f"Thing passed to transform API must be Tensor, got {type(x)}")
         if self.is_recorded and x.requires_grad:
             return x.view_as(x)
-        return x.detach().requires_grad_()
+        return self.owned(x.detach().requires_grad_())
+
+    def owned(self, leaf: Tensor) -> Tensor:
+        """`leaf` as one of the call's own."""
+        vars(leaf)["_scope"] = self.scope
+        return leaf
 
     def depends(self, *tensors: Tensor) -> bool:
         """Whether one of `tensors` is to be differentiated again: by a leaf that somebody can still ask for."""
         if not self.is_recorded:
             return False
-        if any(x.is_leaf and x.requires_grad and id(x) not in _SPENT for x in tensors):
+        if any(x.is_leaf and x.requires_grad and not _is_spent(x) for x in tensors):
             return True
+        oldest = Scope.oldest()
         stack: list[Any] = [x.grad_fn for x in tensors if x.grad_fn is not None]
         seen = set(stack)
         while stack:
             node = stack.pop()
-            if isinstance(node, AccumulateGrad) and id(node.variable) not in _SPENT:
+            is_leaf = isinstance(node, AccumulateGrad)
+            if not _is_spent(node.variable) if is_leaf else node.sequence < oldest:
                 return True
             following = {edge[0] for edge in node.next_edges if edge is not None} - seen
             seen |= following
@@ -85,9 +115,9 @@ class Traced:
         return mapped(lambda leaf: next(several), self.primals)
 
 
-def spend(leaves: Iterable[Tensor]) -> None:
-    """Note that only transforms whose functions have returned know these leaves."""
-    _SPENT.update((id(x), x) for x in leaves)
+def _is_spent(leaf: Any) -> bool:
+    scope: Scope | None = vars(leaf).get("_scope")
+    return scope is not None and scope.is_over
 
 
 def _places(argnums: Argnums, count: int) -> list[int]:
