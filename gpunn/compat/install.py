@@ -11,7 +11,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Final
 
-from gpunn import dtypes, nn
+from gpunn import cuda, dtypes, nn
 from gpunn.compat import accelerator, bases, old_names, old_orders, version
 from gpunn.compat.absent import EMPTY
 from gpunn.errors import UnsupportedError
@@ -46,12 +46,17 @@ PLACES: Final = {
     "torchvision.datasets.vision": "gpunn.vision.datasets.vision",
     "torchvision.transforms.transforms": "gpunn.vision.transforms",
 }
+# Modules that are attributes of the module above them as soon as PyTorch is imported.
+SHOWN: Final = """torch.autograd.function torch.autograd.grad_mode torch.cuda torch.distributions.categorical
+    torch.distributions.normal torch.multiprocessing torch.nn.modules torch.random torch.types torch.utils._pytree
+    torch.utils.data.dataloader torch.utils.data.dataset torch.utils.data.sampler"""
 # Modules whose names are also those of functions beside them. To import such a module by a new name would put it in the
 # place of the function; it is there already.
 HIDDEN: Final = ("torch.tensor", "torchvision.models.alexnet", "torchvision.models.googlenet")
 OF_ITS_OWN: Final[dict[str, dict[str, Any]]] = {
     "torch": {
         **old_names.TOP,
+        "OutOfMemoryError": cuda.OutOfMemoryError,
         **old_orders.FUNCTIONS,
         "__version__": version.__version__,
         "accelerator": accelerator,
@@ -150,7 +155,7 @@ def install_as_torch() -> None:
     Tensor.new = old_names.new  # type: ignore[attr-defined]
     for name in HIDDEN:
         sys.modules[name] = importlib.import_module(_place(name))
-    for name in ("torch.cuda", "torch.nn.modules", "torch.random", "torch.utils._pytree"):
+    for name in SHOWN.split():
         importlib.import_module(name)  # an attribute of the module above, for those who do not import it
 
 

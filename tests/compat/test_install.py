@@ -91,6 +91,20 @@ except ValueError as error:
     assert said[4] == "type: invalid type: 'no'; expected a dtype such as torch.float32"
 
 
+def test_modules_that_need_no_import_of_their_own():
+    program = """
+import gpunn, torch
+assert torch.autograd.function.once_differentiable is gpunn.autograd.once_differentiable
+assert torch.utils.data.dataloader.default_collate is gpunn.utils.data.default_collate
+assert torch.utils.data.sampler.Sampler is gpunn.utils.data.Sampler
+assert torch.distributions.normal.Normal is gpunn.distributions.Normal
+assert torch.multiprocessing.cpu_count() > 0 and torch.OutOfMemoryError is torch.cuda.OutOfMemoryError
+assert torch.autograd.grad_mode.no_grad is torch.no_grad
+print("done")
+"""
+    assert run(START + program) == "done\n"
+
+
 def test_random_states():
     program = """
 import torch
