@@ -59,6 +59,8 @@ _THREAD_LOCALS: Final = re.compile(r"\t\.section\t\.tbss.*?(?=\t\.section|\t\.te
 _GAP: Final = 256  # bytes
 _KEPT_SECONDS: Final = 30 * 24 * 3600
 _PREFIX: Final = "gpunn_prefix.h"
+# Kernels use nothing of the C++ library, which takes the linker as long as all else.
+_LINK: Final = ("-nodefaultlibs", "-lm", "-lgcc", "-lc")
 _CHECKED_LINK: Final = ("-Wl,--wrap=memcpy", "-Wl,--wrap=memmove", "-Wl,--wrap=memset")
 
 
@@ -128,7 +130,8 @@ def build_kernels(text: str, folders: Sequence[str], check: bool) -> Path:
     target = cache_folder("emulator") / f"kernels-{_hash([text, _headers(), *_included(folders)], flags)}.so"
     if not _is_kept(target):
         include = [f"-I{folder}" for folder in (_precompiled(check), INCLUDE, *folders)]
-        _build(target, text, [*flags, *include, "-include", _PREFIX], _CHECKED_LINK if check else (), check)
+        link = (*_LINK, *_CHECKED_LINK) if check else _LINK
+        _build(target, text, [*flags, *include, "-include", _PREFIX], link, check)
     return target
 
 

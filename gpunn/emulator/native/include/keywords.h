@@ -17,7 +17,13 @@
 // `extern __shared__ T name[];` is rewritten by the loader.
 #define __shared__ static __thread
 #define __launch_bounds__(...)
-#define __forceinline__ inline __attribute__((always_inline))
+// Part of its caller, whose accesses and lines its own are.
+#define GPUNN_INLINED inline __attribute__((always_inline))
+#ifdef __NO_INLINE__  // without optimisation, as mutants are compiled, it is only more to compile
+#define __forceinline__ inline
+#else
+#define __forceinline__ GPUNN_INLINED
+#endif
 #define __inline__ inline
 #define __noinline__ __attribute__((noinline))
 #define __align__(bytes) __attribute__((aligned(bytes)))
@@ -30,10 +36,10 @@ using clock_t = long;
 
 constexpr int warpSize = 32;
 
-// A function of the language: part of its caller, also without optimisation. Templates among them
-// that others here call return `auto`: so they are instantiated when this is read, once for all in
-// the precompiled header, and not at the end of each kernel file.
-#define GPUNN_DEVICE inline __attribute__((always_inline))
+// A function of the language. Templates among them that others here call return `auto`: so they are
+// instantiated when this is read, once for all in the precompiled header, and not at the end of
+// each kernel file.
+#define GPUNN_DEVICE __forceinline__
 
 // A function whose loads and stores are not the kernel's: check mode does not look at them.
 #ifdef __clang__

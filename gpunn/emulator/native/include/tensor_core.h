@@ -38,14 +38,14 @@ GPUNN_DEVICE Element accumulator(int row, int column) {
 // An element as the product reads it: 19 bits of a tf32, or 16.
 struct Tf32Operand {
   static constexpr int PER_REGISTER = 1;
-  GPUNN_DEVICE static float read(const unsigned* registers, int slot) {
+  GPUNN_INLINED static float read(const unsigned* registers, int slot) {
     return bits_as<float>(registers[slot] & 0xffffe000u);
   }
 };
 template <class Format>
 struct HalfOperand {
   static constexpr int PER_REGISTER = 2;
-  GPUNN_DEVICE static float read(const unsigned* registers, int slot) {
+  GPUNN_INLINED static float read(const unsigned* registers, int slot) {
     return float_of<Format>(static_cast<unsigned short>(registers[slot / 2] >> slot % 2 * 16));
   }
 };

@@ -16,7 +16,7 @@ struct Lane {
 };
 
 template <class Part>
-GPUNN_DEVICE auto part_of(void** arguments, int lane) {
+GPUNN_INLINED auto part_of(void** arguments, int lane) {
   return static_cast<Part*>(arguments[lane]);
 }
 
