@@ -57,7 +57,9 @@ class _Session:
         Current.settings = self._settings
 
 
-def enable(check: bool = False, order: str = "random", seed: int = 0, time_limit: float = 60.0) -> _Session:
+def enable(
+    check: bool = False, order: str = "random", seed: int = 0, time_limit: float = 60.0, orders: int = 1
+) -> _Session:
     """Let the emulator play CuPy from now on, or for the length of a `with` block.
 
     Args:
@@ -65,9 +67,11 @@ def enable(check: bool = False, order: str = "random", seed: int = 0, time_limit
         order: of the threads, warps and blocks of a kernel: "forward", "reverse" or "random".
         seed: of the random order, which differs from launch to launch and is the same in every run.
         time_limit: the seconds that a launch may take.
+        orders: each launch runs in so many random orders, all from the same memory; if they do not leave the same bits
+            in all arrays that it may write to, that is a KernelError. Launches that are captured run in one.
     """
     global _enabled
-    settings = Settings(check, order, seed, time_limit)
+    settings = Settings(check, order, seed, time_limit, orders)
     session = _Session(_enabled, Current.settings)
     backend.install_cuda(cupy)
     Current.settings = settings

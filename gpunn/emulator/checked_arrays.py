@@ -1,4 +1,7 @@
-"""The arrays of a launch with checks, as the runtime wants them described: extent, name, what may be done with them."""
+"""The arrays of a launch with checks or in several orders, as the runtime wants them described.
+
+Extent, name, and what may be done with them.
+"""
 
 from __future__ import annotations
 

@@ -111,7 +111,9 @@ class RawKernel:
         threads = block[0] * block[1] * block[2]
         blocks = grid[0] * grid[1] * grid[2]
         self._check_shape(grid, block, threads, blocks, shared_mem)
-        arrays = CheckedArrays(signature, args, self._module.code) if settings.check else None
+        graph = recording.current()
+        orders = settings.orders if graph is None else 1
+        arrays = CheckedArrays(signature, args, self._module.code) if settings.check or orders > 1 else None
         request = REQUEST.pack(
             *(
                 entry,
@@ -123,9 +125,9 @@ class RawKernel:
             *grid,
             *block,
             *(shared_mem, ORDERS.index(settings.order), self._workers(blocks, threads)),
-            *(settings.check, self.enable_cooperative_groups, not signature.has_double),
+            *(settings.check, self.enable_cooperative_groups, not signature.has_double, orders),
         )
-        if (graph := recording.current()) is None:
+        if graph is None:
             self._run(request, arguments, library, (grid, block))
         else:
             graph.uses(args)

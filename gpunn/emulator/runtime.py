@@ -13,8 +13,8 @@ from gpunn.emulator.symbols import thread_variables
 
 # Request in native/launch_state.h: addresses of entry, module and arrays; the number of arrays; the address of the
 # dynamic shared memory's name; time limit, seed; grid and block; dynamic shared memory, order, workers, checks,
-# is_cooperative, flushes_denormals.
-REQUEST: Final = struct.Struct("PPPQPdQ6I6I")
+# is_cooperative, flushes_denormals, orders.
+REQUEST: Final = struct.Struct("PPPQPdQ6I7I4x")
 ARRAY: Final = struct.Struct("PQPiiii")  # ArrayArgument, there too
 
 

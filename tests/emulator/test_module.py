@@ -56,6 +56,7 @@ extern "C" __global__ void deep(int* y, int n) {
   buffer[n] = 1;
   y[0] = buffer[n];
 }
+extern "C" __global__ void raised(float* const* table) { table[1][threadIdx.x] += 1; }
 template <class T>
 __global__ void copied(T* y, const T* x) { y[threadIdx.x] = x[threadIdx.x]; }
 """
@@ -186,6 +187,27 @@ def test_orders(module):
         assert [order[i] // 256 for i in range(0, 1024, 256)] != [0, 1, 2, 3] or [
             order[i] // 32 for i in range(0, 256, 32)
         ] != list(range(8))
+
+
+def test_bits_that_depend_on_the_order_of_threads_are_a_fault(module):
+    with emulator.enable(orders=3), pytest.raises(KernelError, match="random order 1 leaves other bits in order") as e:
+        arrivals(module)
+    assert [(report.kind, report.variable) for report in e.value.reports] == [("order", "order")]
+
+
+def test_every_order_starts_from_the_same_memory(module):
+    """Also where an array is read and written, and where only a table of addresses leads to it."""
+    x, table = cupy.full(64, 8, np.float32), cupy.zeros(2, np.int64)
+    with emulator.enable(orders=5):
+        module.get_function("halved")((1,), (64,), (x, x))
+        table[1] = x.data.ptr
+        module.get_function("raised")((1,), (64,), (table,))
+    assert (x == 5).all()
+
+
+def test_faults_in_several_orders(module):
+    with emulator.enable(orders=5), pytest.raises(KernelError, match="division by zero"):
+        module.get_function("quotient")((1,), (1,), (cupy.zeros(2, np.int32), np.int32(0)))
 
 
 def test_a_big_launch_takes_several_processor_cores(module):

@@ -16,6 +16,9 @@ def test_what_is_refused():
         Settings(order="sideways")
     with pytest.raises(ArgumentError, match="time_limit: seconds, more than 0, not 0"):
         Settings(time_limit=0)
+    for others in ({"orders": 0}, {"orders": 2, "check": True}, {"orders": 2, "order": "reverse"}):
+        with pytest.raises(ArgumentError, match="orders: several of random order and without check, not"):
+            Settings(**others)
 
 
 def test_seeds_differ_from_launch_to_launch_and_are_the_same_again():

@@ -48,7 +48,7 @@ struct ArrayArgument {
 struct Request {
   const Entry* entry;
   const Module* module;
-  const ArrayArgument* arrays;  // in check mode only
+  const ArrayArgument* arrays;  // in check mode and for several orders only
   uint64_t array_count;
   const char* dynamic_shared_name;
   double time_limit;  // seconds
@@ -58,6 +58,7 @@ struct Request {
   Order order;
   uint32_t workers;
   uint32_t checks, is_cooperative, flushes_denormals;
+  uint32_t orders;  // in which it runs, all from the same memory
 };
 
 class LaunchChecks;

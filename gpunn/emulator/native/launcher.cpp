@@ -15,6 +15,7 @@
 #include "checker.h"
 #include "faults.h"
 #include "scheduler.h"
+#include "snapshot.h"
 
 namespace gpunn_emulator {
 
@@ -175,6 +176,40 @@ void run_checked(Launch& launch) {
   arrays.copy_back();
 }
 
+// Run once; the text of the reports.
+std::string run_once(const Request& request, const char* arguments) {
+  Launch launch(request, arguments);
+  launch.block_count = static_cast<long>(request.grid.x) * request.grid.y * request.grid.z;
+  choose_block_order(launch);
+  if (request.checks) {
+    run_checked(launch);
+  } else {
+    run(launch);
+  }
+  return launch.reports.text();
+}
+
+// Run from the same memory in one random order after the other, until one leaves other bits.
+std::string run_in_orders(const Request& request, const char* arguments) {
+  const Snapshot before(request);
+  std::string text = run_once(request, arguments);
+  const Snapshot after(request);
+  for (uint64_t number = 1; number < request.orders && text.empty(); ++number) {
+    Request other = request;
+    other.seed += number << 48;
+    before.put_back();
+    text = run_once(other, arguments);
+    const ArrayArgument* array = after.first_other();
+    if (array == nullptr || !text.empty()) continue;
+    Reports reports;
+    reports.add({"order", array->name, "",
+                 format("random order %lu leaves other bits in %s than the first",
+                        static_cast<unsigned long>(number), array->name)});
+    text = reports.text();
+  }
+  return text;
+}
+
 struct ModuleSearch {
   Module* module;
   const char* anchor;
@@ -230,17 +265,8 @@ const char* gpunn_launch(const Request* request, const char* arguments) {
   static thread_local std::string text;
   install_fork_handlers();
   std::lock_guard<std::mutex> lock(launch_mutex);
-  Launch launch(*request, arguments);
-  launch.block_count = static_cast<long>(request->grid.x) * request->grid.y * request->grid.z;
-  choose_block_order(launch);
-  if (request->checks) {
-    run_checked(launch);
-  } else {
-    run(launch);
-  }
-  if (launch.reports.empty()) return nullptr;
-  text = launch.reports.text();
-  return text.c_str();
+  text = request->orders > 1 ? run_in_orders(*request, arguments) : run_once(*request, arguments);
+  return text.empty() ? nullptr : text.c_str();
 }
 
 // A symbol of C++ as text, in `out`; the symbol itself if it is none.
