@@ -88,4 +88,4 @@ def test_check_mode_and_orders(name):
 @pytest.mark.sweep
 @pytest.mark.parametrize("name", STEPS)
 def test_many_orders(name):
-    check_kernels(STEPS[name], MANY)
+    check_kernels({**STEPS, "gradients": lambda: limits((gp.float16,))}[name], MANY)

@@ -21,7 +21,7 @@ def _reductions() -> Any:
     found: list[Any] = []
     for values in (x, np.where(np.arange(len(x)) % 290 == 289, np.float32(np.nan), x), np.where(x == 4, np.inf, x)):
         out = np.zeros((len(lengths), 8)), np.zeros(1, np.int32)
-        found += launch("reduce_float", *out, values, lengths, threads=block, blocks=len(lengths))[:2]
+        found += launch("reduce_float", *out, values, lengths, np.int32(3), threads=block, blocks=len(lengths))[:2]
     found.append(launch("scans", np.zeros((3, block, 3), np.int64), whole, np.int32(3), threads=block)[0])
     pairs = rng.integers(-2, 3, (block, 2)).astype(np.int32)
     found.append(launch("compositions", np.zeros((block, 4), np.int32), pairs, threads=block)[0])
