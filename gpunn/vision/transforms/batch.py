@@ -16,6 +16,14 @@ from gpunn.tensor import Tensor
 Numbers = Any  # a number, or one for each image: a sequence, an array or a tensor
 
 
+class ChannelsError(ShapeError, TypeError):
+    """A number of channels that a change of colours does not take: torchvision raises TypeError for it."""
+
+
+class FractionError(ArgumentError, TypeError):
+    """A place between two pixels: torchvision raises TypeError for it."""
+
+
 def apply(transform: Function, img: Tensor) -> Tensor:
     """What `transform` makes of the images (N, C, H, W), or of one image (C, H, W) or mask (H, W)."""
     missing = 4 - img.dim()
@@ -58,7 +66,7 @@ def whole_numbers(op: str, name: str, given: Numbers, count: int) -> np.ndarray[
     """`each`, of numbers that fit an int32."""
     numbers = each(op, name, given, count)
     if not (np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all() and (np.abs(numbers) < 2**31).all()):
-        raise ArgumentError(f"{op}: {name} must be whole numbers, got {given!r}")
+        raise FractionError(f"{op}: {name} must be whole numbers, got {given!r}")
     return numbers.astype(np.int64)
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from gpunn import dtypes, kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
-from gpunn.errors import ArgumentError, ShapeError
+from gpunn.errors import ArgumentError
 from gpunn.ops import cat, minimum, where, zeros_like
 from gpunn.ops import tensor as new_tensor
 from gpunn.tensor import Tensor
-from gpunn.vision.transforms.batch import Numbers, apply, brightest, compute_type, each, images, table
+from gpunn.vision.transforms.batch import ChannelsError, Numbers, apply, brightest, compute_type, each, images, table
 
 FILE: Final = "image/colour"  # of the kernels
 BLOCK: Final = 256
@@ -152,7 +152,7 @@ def _bounded(values: Array, dtype: Any) -> Array:
 def _factors(op: str, name: str, img: Tensor, given: Numbers) -> np.ndarray[Any, Any]:
     count, channels, _, _ = images(op, img)
     if channels not in (1, 3):
-        raise ShapeError(f"{op}: img must have 1 or 3 channels, got {channels} of shape {img.array.shape}")
+        raise ChannelsError(f"{op}: img must have 1 or 3 channels, got {channels} of shape {img.array.shape}")
     factors = each(op, name, given, count)
     if not ((factors >= 0) & (factors < np.inf)).all():
         raise ArgumentError(f"{op}: {name} must be finite and must not be negative, got {given!r}")
@@ -192,7 +192,9 @@ def rgb_to_grayscale(img: Tensor, num_output_channels: int = 1) -> Tensor:
     """How bright the pixels are, 0.2989 r + 0.587 g + 0.114 b, in 1 or 3 equal channels; bytes are cut off."""
     _, channels, _, _ = images("rgb_to_grayscale", img)
     if channels not in (1, 3):
-        raise ShapeError(f"rgb_to_grayscale: img must have 1 or 3 channels, got {channels} of shape {img.array.shape}")
+        raise ChannelsError(
+            f"rgb_to_grayscale: img must have 1 or 3 channels, got {channels} of shape {img.array.shape}"
+        )
     if num_output_channels not in (1, 3):
         raise ArgumentError(f"num_output_channels should be either 1 or 3, got {num_output_channels!r}")
     gray = img.clone()

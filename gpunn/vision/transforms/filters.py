@@ -13,7 +13,7 @@ import numpy as np
 from gpunn import kernels
 from gpunn.backend import Array, array_module
 from gpunn.engine import Function
-from gpunn.errors import ArgumentError, DtypeError, ShapeError
+from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
 from gpunn.nn import functional
 from gpunn.ops import tensor as new_tensor
 from gpunn.ops.resize.pad import Edge, PadBackward
@@ -101,6 +101,10 @@ def gaussian_blur(img: Tensor, kernel_size: int | Sequence[int], sigma: Any = No
     0.35. Images go on with their mirror images at the edges.
     """
     count, _, height, width = images("gaussian_blur", img)
+    if not isinstance(kernel_size, (int, tuple, list)):
+        raise ArgumentTypeError(
+            f"gaussian_blur: kernel_size should be int or a sequence of integers, got {kernel_size!r}"
+        )
     sizes = (kernel_size,) * 2 if isinstance(kernel_size, int) else tuple(kernel_size)
     if len(sizes) != 2 or min(sizes) <= 0 or any([k % 2 == 0 for k in sizes]):
         raise ArgumentError(f"gaussian_blur: kernel_size must be one or two positive odd numbers, got {kernel_size!r}")

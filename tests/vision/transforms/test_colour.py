@@ -143,5 +143,7 @@ def test_errors():
             T.adjust_contrast(t, factor)
     with pytest.raises(ArgumentError, match="hue_factor must be from"):
         T.adjust_hue(t, 0.6)
-    with pytest.raises(ShapeError, match="1 or 3 channels"):
-        T.adjust_contrast(gp.zeros(1, 2, 3, 3), 1)
+    for change in (lambda img: T.adjust_contrast(img, 1), T.rgb_to_grayscale):
+        for error in (ShapeError, TypeError):
+            with pytest.raises(error, match="1 or 3 channels"):
+                change(gp.zeros(1, 2, 3, 3))

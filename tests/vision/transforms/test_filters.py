@@ -72,6 +72,8 @@ def test_errors():
     for size in (2, (3, 0), (3, 3, 3)):
         with pytest.raises(ArgumentError, match="odd numbers"):
             T.gaussian_blur(t, size)
+    with pytest.raises(TypeError, match="should be int or a sequence of integers, got 'a'"):
+        T.gaussian_blur(t, "a")
     with pytest.raises(ShapeError, match="too small"):
         T.gaussian_blur(t, 11)
     with pytest.raises(ArgumentError, match="sigma must be positive"):

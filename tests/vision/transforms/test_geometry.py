@@ -139,6 +139,7 @@ def test_nothing(device):
         (lambda t: T.crop(t, 0, 0, -1, 2), ArgumentError, "must not be negative"),
         (lambda t: T.crop(t, [0, 1], 0, 1, 2), ShapeError, "one for each image"),
         (lambda t: T.crop(t, 0.5, 0, 1, 2), ArgumentError, "whole numbers"),
+        (lambda t: T.crop(t, 0.5, 0, 1, 2), TypeError, "whole numbers"),
         (lambda t: T.crop(t, "a", 0, 1, 2), ArgumentTypeError, "a number or one for each"),
         (lambda t: T.crop(t[0, 0, 0], 0, 0, 1, 2), ShapeError, r"\(N, C, H, W\) or one \(C, H, W\) or a mask"),
         (lambda t: T.adjust_hue(t[0, 0], 0.1), ShapeError, r"\(N, C, H, W\) or one \(C, H, W\), got"),
