@@ -66,6 +66,7 @@ from gpunn.engine.autocast import is_autocast_enabled as is_autocast_enabled
 from gpunn.engine.autocast import set_autocast_cache_enabled as set_autocast_cache_enabled
 from gpunn.engine.autocast import set_autocast_dtype as set_autocast_dtype
 from gpunn.engine.autocast import set_autocast_enabled as set_autocast_enabled
+from gpunn.func import vmap as vmap
 from gpunn.io import load as load
 from gpunn.io import save as save
 from gpunn.ops import *  # noqa: F403

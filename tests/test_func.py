@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import gpunn as gp
-from gpunn.func import functional_call, grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp
+from gpunn.func import functional_call, grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp, vmap
 from gpunn.func.trees import described, leaves, mapped
 
 Point = namedtuple("Point", "x y")
@@ -239,3 +239,30 @@ def test_errors_of_functional_call():
     for wrong, text in ((5, "dict, or a list"), ([5], "to be dictionaries"), (({"a": 1}, {"a": 1}), "multiple dict")):
         with pytest.raises(ValueError, match=text):
             functional_call(model, wrong, gp.ones(2))
+
+
+def test_vmap_calls_with_each_example(device):
+    """Where Python looks at numbers, too."""
+    x = gp.tensor([[1.0, 2], [-3, 4], [5, -6]], device=device)
+    largest = vmap(lambda row: row[0] if row[0].item() > 0 else row.max())
+    assert largest(x).tolist() == [1, 4, 5] and largest(x).device == x.device
+    assert vmap(lambda a, scale: a * scale)(x, scale=2).tolist() == (x * 2).tolist()
+    assert vmap(gp.dot, (0, None))(x, x[0]).tolist() == [5, 5, -7]
+
+
+@pytest.mark.parametrize(("randomness", "is_same"), [("different", False), ("same", True)])
+def test_random_numbers_of_examples(randomness, is_same):
+    gp.manual_seed(0)
+    found = vmap(lambda a: a + gp.rand(4), randomness=randomness)(gp.zeros(3, 4))
+    assert (found[0] == found[1]).all().item() == (found[1] == found[2]).all().item() == is_same
+    assert not (gp.rand(4) == found[2]).any().item()
+
+
+def test_vmap_of_no_example_keeps_dtype_and_shape():
+    found = vmap(lambda a, b: (a > 0, b.outer(b)), (1, 0), (0, 2))(gp.zeros(3, 0, dtype=gp.int32), gp.zeros(0, 4))
+    assert [(t.shape, t.dtype) for t in found] == [((0, 3), gp.bool), ((4, 4, 0), gp.float32)]
+
+
+def test_vmap_of_nothing_that_is_divided():
+    with pytest.raises(ValueError, match="at least one input must be divided"):
+        vmap(lambda a: a, (None,))(gp.ones(3))

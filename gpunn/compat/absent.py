@@ -38,13 +38,19 @@ def destroy_process_group() -> None:
     """Nothing: there is no group."""
 
 
+def log_api_usage_once(event: str) -> None:
+    """Nothing: no log is kept."""
+
+
 EMPTY: Final[dict[str, dict[str, Any]]] = {
+    "torch._C": {"_log_api_usage_once": log_api_usage_once},
     "torch.distributed": {
         "is_available": no,
         "is_initialized": no,
         "init_process_group": init_process_group,
         "destroy_process_group": destroy_process_group,
     },
+    "torch.fx": {"wrap": scripts.unmarked},
     "torch.jit": scripts.JIT,
     "torch.nn.parallel": {"DataParallel": DataParallel, "DistributedDataParallel": DistributedDataParallel},
     "torch.onnx": {},

@@ -62,6 +62,7 @@ _AS_THEY_ARE: Final[dict[str, Callable[..., Any]]] = {
 JIT: Final[dict[str, Any]] = {
     "ScriptModule": ScriptModule,
     "ScriptFunction": ScriptFunction,
+    "Final": Final,
     "annotate": annotate,
     "ignore": ignore,
     "script": script,

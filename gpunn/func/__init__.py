@@ -1,6 +1,5 @@
-"""Derivatives as functions of functions, and modules as functions of their parameters: PyTorch's torch.func.
-
-`vmap` is not here: it would have to give each operation a batch dimension that the function does not see.
+"""Derivatives as functions of functions, functions of batches, and modules as functions of their parameters:
+PyTorch's torch.func.
 """
 
 from gpunn.func.call import functional_call as functional_call
@@ -12,3 +11,4 @@ from gpunn.func.products import linearize as linearize
 from gpunn.func.products import vjp as vjp
 from gpunn.func.transforms import grad as grad
 from gpunn.func.transforms import grad_and_value as grad_and_value
+from gpunn.func.vectorised import vmap as vmap

@@ -43,7 +43,7 @@ METHODS = {
     "Event.ipc_handle": "events of several processes are not promised",
     "*.jvp": "derivatives in forward mode are not promised",
     "*.save_for_forward": "derivatives in forward mode are not promised",
-    "*.vmap": "vmap is not promised",
+    "*.vmap": "vmap calls functions with one example at a time, for which they need no rule",
     "*.setup_context": "where a class has it, it is used; there is none to inherit",
     "*.mark_dirty": "a method of the ctx that forward gets",
     "*.mark_non_differentiable": "a method of the ctx that forward gets",
