@@ -155,14 +155,14 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | No
 
     Source: Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010, eq. 16.
     """
-    fan_in, fan_out = _fans(tensor)
+    fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     bound = gain * math.sqrt(6.0 / max(fan_in + fan_out, 1))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal numbers with standard deviation gain √(2 / (fan_in + fan_out)). Source: Glorot and Bengio 2010."""
-    fan_in, fan_out = _fans(tensor)
+    fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / max(fan_in + fan_out, 1)), generator)
 
 
@@ -195,7 +195,7 @@ def kaiming_normal_(
 
 def lecun_uniform_(tensor: Tensor, generator: Generator | None = None) -> Tensor:
     """Uniform numbers in ±√(3 / fan_in), whose standard deviation is 1/√fan_in. Source: LeCun et al. 1998."""
-    bound = math.sqrt(3.0 / max(_fans(tensor)[0], 1))
+    bound = math.sqrt(3.0 / max(_calculate_fan_in_and_fan_out(tensor)[0], 1))
     return uniform_(tensor, -bound, bound, generator)
 
 
@@ -204,7 +204,7 @@ def lecun_normal_(tensor: Tensor, generator: Generator | None = None) -> Tensor:
 
     Source: LeCun, Bottou, Orr and Müller, Efficient backprop, 1998, eq. 16; for selu, Klambauer et al. 2017.
     """
-    return normal_(tensor, 0.0, 1.0 / math.sqrt(max(_fans(tensor)[0], 1)), generator)
+    return normal_(tensor, 0.0, 1.0 / math.sqrt(max(_calculate_fan_in_and_fan_out(tensor)[0], 1)), generator)
 
 
 @_first_values
@@ -279,8 +279,8 @@ def _matrix(op: str, tensor: Tensor) -> None:
         raise ShapeError(f"{op}: Only tensors with 2 dimensions are supported, got shape {tuple(tensor.shape)}")
 
 
-def _fans(tensor: Tensor) -> tuple[int, int]:
-    """fan_in and fan_out of a weight (out, in, *kernel)."""
+def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
+    """fan_in and fan_out of a weight (out, in, *kernel). Layers of many programs call it by this name of PyTorch's."""
     if tensor.ndim < 2:
         raise ShapeError(
             "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions, "
@@ -290,8 +290,14 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
     return ins * math.prod(kernel), outs * math.prod(kernel)
 
 
-def _kaiming_std(tensor: Tensor, a: float, mode: Any, nonlinearity: str) -> float:
+def _calculate_correct_fan(tensor: Tensor, mode: Any) -> int:
+    """fan_in or fan_out, as `mode` says."""
     if not isinstance(mode, str) or mode.lower() not in ("fan_in", "fan_out"):
         raise ArgumentError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")
-    fan_in, fan_out = _fans(tensor)
-    return calculate_gain(nonlinearity, a) / math.sqrt(max(fan_in if mode.lower() == "fan_in" else fan_out, 1))
+    fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
+    return fan_in if mode.lower() == "fan_in" else fan_out
+
+
+def _kaiming_std(tensor: Tensor, a: float, mode: Any, nonlinearity: str) -> float:
+    fan = _calculate_correct_fan(tensor, mode)
+    return calculate_gain(nonlinearity, a) / math.sqrt(max(fan, 1))

@@ -127,7 +127,7 @@ def test_what_gpunn_does_not_have_is_not_found():
         + """
 import sys, torch
 sys.modules["tensorboardX"] = None
-lines = "import torch.fx", "import torch.nn.no_such", "from torch import _dynamo", "import torchvision.ops", "torch.fx"
+lines = "import torch.testing", "import torch.nn.no_such", "from torch import _dynamo", "import torchvision.ops", "torch.testing"
 lines += ("import torch.utils.tensorboard", "from torch.nn.modules.utils import _no_such")
 for line in lines:
     try:
@@ -136,11 +136,11 @@ for line in lines:
         print(type(error).__name__, error)
 """
     ).splitlines()
-    assert said[0] == "ModuleNotFoundError No module named 'torch.fx': gpunn has no gpunn.fx"
+    assert said[0] == "ModuleNotFoundError No module named 'torch.testing': gpunn has no gpunn.testing"
     assert said[1] == "ModuleNotFoundError No module named 'torch.nn.no_such': gpunn has no gpunn.nn.no_such"
     assert said[2].startswith("ImportError cannot import name '_dynamo' from 'torch'")
     assert said[3] == "ModuleNotFoundError No module named 'torchvision.ops': gpunn has no gpunn.vision.ops"
-    assert said[4] == "AttributeError module 'torch' has no attribute 'fx'; gpunn has no torch.fx"
+    assert said[4] == "AttributeError module 'torch' has no attribute 'testing'; gpunn has no torch.testing"
     assert said[5].endswith(
         "No module named 'torch.utils.tensorboard': it would be tensorboardX; pip install tensorboardX"
     )

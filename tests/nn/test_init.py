@@ -272,3 +272,11 @@ def test_arguments_of_old_names_are_passed_on():
         assert (array(init.sparse(weight(4, 2), sparsity=0.5)) == 0).sum() == 4
     with pytest.warns(FutureWarning, match="dirac"):
         assert array(init.dirac(weight(2, 2, 3), groups=1)).sum() == 2
+
+
+def test_fans_by_the_names_that_programs_call():
+    weight = gp.empty(8, 4, 3, 3)
+    assert init._calculate_fan_in_and_fan_out(weight) == (36, 72)
+    assert [init._calculate_correct_fan(weight, mode) for mode in ("fan_in", "FAN_OUT")] == [36, 72]
+    with pytest.raises(ValueError, match="Mode fan not supported"):
+        init._calculate_correct_fan(weight, "fan")
