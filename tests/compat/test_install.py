@@ -127,8 +127,8 @@ def test_what_gpunn_does_not_have_is_not_found():
         + """
 import sys, torch
 sys.modules["tensorboardX"] = None
-lines = "import torch.testing", "import torch.nn.no_such", "from torch import _dynamo", "import torchvision.ops", "torch.testing"
-lines += ("import torch.utils.tensorboard", "from torch.nn.modules.utils import _no_such")
+lines = "import torch.testing", "import torch.nn.no_such", "from torch import _dynamo", "import torchvision.ops"
+lines += "torch.testing", "import torch.utils.tensorboard", "from torch.nn.modules.utils import _no_such"
 for line in lines:
     try:
         exec(line)
