@@ -121,8 +121,13 @@ class AccumulateGrad(Node):
 
     def __init__(self, variable: Variable) -> None:
         self.variable = variable
-        self.enter_graph((), ONE_OUTPUT)
-        self.order -= _LEAVES_FIRST
+        # As `enter_graph`, without the call: each step makes one for each parameter.
+        self.next_edges: tuple[Edge | None, ...] = ()
+        self.outputs: tuple[Any, ...] = ONE_OUTPUT
+        self.sequence = next(_sequence)
+        self.order = -self.sequence - _LEAVES_FIRST
+        self.origin = None
+        self._hooks = None
 
     def accumulate(self, grad: Any, is_ours: bool) -> None:
         """Add `grad`; the first one becomes `.grad` itself if nobody else holds its array (`is_ours`).
