@@ -121,8 +121,11 @@ def changed(path: str) -> Iterator[Callable[[str | None], str]]:
 
 @contextlib.contextmanager
 def compiled_fast() -> Iterator[None]:
-    """The emulator does not optimise: most of the time goes into compiling mutants, which run for a moment only."""
+    """The emulator does not optimise, nor note lines: most of the time goes into compiling mutants, which run for a
+    moment only.
+    """
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "_KERNEL", (*compiler._KERNEL, "-g0"))
         patch.setattr(compiler, "_OPTIMISATION", {False: "-O0", True: "-O0"})
         compiler._precompiled.cache_clear()
         yield
