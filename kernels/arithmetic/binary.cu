@@ -46,6 +46,7 @@ struct LogSum {
 extern "C" __global__ void __launch_bounds__(BLOCK)
     binary_forward(T* __restrict__ y, const T* __restrict__ a, const T* __restrict__ b,
                    long long n) {
+#pragma unroll 1  // for sm_100, NVRTC would make four copies
   for (long long i = thread_index(); i < n; i += thread_count()) {
     y[i] = from_compute<T>(OP::value(to_compute(a[i]), to_compute(b[i])));
   }
@@ -57,6 +58,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
     binary_backward(T* __restrict__ da, T* __restrict__ db, const T* __restrict__ dy,
                     const T* __restrict__ a, const T* __restrict__ b, long long n, bool needs_a,
                     bool needs_b) {
+#pragma unroll 1
   for (long long i = thread_index(); i < n; i += thread_count()) {
     const C grad = to_compute(dy[i]), x = to_compute(a[i]), y = to_compute(b[i]);
     if (needs_a) da[i] = from_compute<T>(OP::da(grad, x, y));

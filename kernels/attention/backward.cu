@@ -9,31 +9,31 @@
 template <bool IS_TURNED>
 __device__ __forceinline__ void weigh(Square& weight, Square* changes, const Rule& rule,
                                       const C* log_sums, const C* delta, int row, int column) {
-  unsigned kept = 0;
-  if (rule.keep < 1.0f)
-    kept = rule.kept<PART * PART>([=](int i) {
-      const int r = row + i / PART, c = column + i % PART;
-      return IS_TURNED ? make_int2(c, r) : make_int2(r, c);
-    });
+  const auto pair_of = [=](int i) {
+    const int r = row + i / PART, c = column + i % PART;
+    return IS_TURNED ? make_int2(c, r) : make_int2(r, c);
+  };
+  rule.apply<PART * PART>([&](int i) -> C& { return weight[i / PART][i % PART]; }, pair_of);
+  if (changes != nullptr)
+    rule.drop<PART * PART>([&](int i) -> C& { return (*changes)[i / PART][i % PART]; }, pair_of);
 #pragma unroll
   for (int line = 0; line < PART; ++line) {
-    const int query = (IS_TURNED ? column : row) + line, key = IS_TURNED ? row : column;
+    const int query = (IS_TURNED ? column : row) + line;
     const bool is_there = query < rule.queries;
     const C log_sum = is_there ? log_sums[query] : C(0);
     const C mean = is_there && changes != nullptr ? delta[query] : C(0);
 #pragma unroll
     for (int k = 0; k < PART; ++k) {
-      const C factor = rule.factor(kept, IS_TURNED ? k * PART + line : line * PART + k);
       C& w = IS_TURNED ? weight[k][line] : weight[line][k];
-      w = exp(rule.score(w, query, key + k) - log_sum);
-      if (changes == nullptr) {
-        w *= factor;
-      } else {
+      w = exp(w - log_sum);
+      if (changes != nullptr) {
         C& change = IS_TURNED ? (*changes)[k][line] : (*changes)[line][k];
-        change = w * (change * factor - mean) * rule.scale;
+        change = w * (change - mean) * rule.scale;
       }
     }
   }
+  if (changes == nullptr)
+    rule.drop<PART * PART>([&](int i) -> C& { return weight[i / PART][i % PART]; }, pair_of);
 }
 
 // dq = scale · dS k, dS = P (dP - delta), P = exp(q kᵀ · scale + mask - log_sums), dP = (dy vᵀ) D,

@@ -79,19 +79,14 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     for (int key = 0; key < last; key += SIDE) {
       Square weight;
       multiply(weight, chunk, own_q, first, own_k, key);
-      unsigned kept = 0;
-      if (keep < 1.0f)
-        kept = rule.kept<PART * PART>(
-            [=](int i) { return make_int2(row + i / PART, key + lane * PART + i % PART); });
+      const auto weight_of = [&](int i) -> C& { return weight[i / PART][i % PART]; };
+      const auto pair_of = [=](int i) {
+        return make_int2(row + i / PART, key + lane * PART + i % PART);
+      };
+      rule.apply<PART * PART>(weight_of, pair_of);
 #pragma unroll
-      for (int i = 0; i < PART; ++i) {
-#pragma unroll
-        for (int j = 0; j < PART; ++j)
-          weight[i][j] = rule.score(weight[i][j], row + i, key + lane * PART + j);
-        softmax.take(i, weight[i], sum[i]);
-#pragma unroll
-        for (int j = 0; j < PART; ++j) weight[i][j] *= rule.factor(kept, i * PART + j);
-      }
+      for (int i = 0; i < PART; ++i) softmax.take(i, weight[i], sum[i]);
+      rule.drop<PART * PART>(weight_of, pair_of);
       share(square, weight);
       add_product(sum, square, chunk, own_v, key, column);
     }

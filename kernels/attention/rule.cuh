@@ -39,15 +39,40 @@ struct Rule {
     return rule;
   }
 
-  // The score of a query and a key with this product: -infinity where the query does not see it.
-  __device__ __forceinline__ C score(C product, int query, int key) const {
+  // The last key that a query sees, if the mask shows it; -1: none.
+  __device__ __forceinline__ int last_key(int query) const {
+    const int last = is_causal && query < keys ? query : keys - 1;
+    return query < queries ? last : -1;
+  }
+
+  // Products become scores: product(i) is that of the query and key place(i), and becomes -infinity
+  // where the query does not see the key. What a mask says is read in a loop: a copy of that for
+  // each product takes compilers a third longer.
+  template <int COUNT, class F, class G>
+  __device__ __forceinline__ void apply(F product, G place) const {
     const C hidden = -static_cast<C>(__int_as_float(0x7f800000));
-    if (query >= queries || key >= keys || (is_causal && key > query)) return hidden;
-    product *= scale;
-    if (kind == 0) return product;
-    const long long at = query * mask_row + key * mask_column;
-    if (kind == 1) return seen[at] ? product : hidden;
-    return product + to_compute(bias[at]);
+    if (kind == 0) {
+#pragma unroll
+      for (int i = 0; i < COUNT; ++i) {
+        const int2 pair = place(i);
+        product(i) = pair.y <= last_key(pair.x) ? product(i) * scale : hidden;
+      }
+      return;
+    }
+    unsigned shown = 0;
+    C added[COUNT];
+#pragma unroll 4
+    for (int i = 0; i < COUNT; ++i) {
+      const int2 pair = place(i);
+      const bool is_inside = pair.y <= last_key(pair.x);
+      const long long at = is_inside ? pair.x * mask_row + pair.y * mask_column : 0;
+      const bool is_shown = is_inside && (kind == 2 || seen[at]);
+      added[i] = kind == 2 ? to_compute(bias[at]) : C(0);
+      shown |= static_cast<unsigned>(is_shown) << i;
+    }
+#pragma unroll
+    for (int i = 0; i < COUNT; ++i)
+      product(i) = shown >> i & 1 ? product(i) * scale + added[i] : hidden;
   }
 
   // Bit i is whether dropout keeps the weight of the query and key place(i). Not unrolled: a copy
@@ -73,9 +98,13 @@ struct Rule {
     return bits;
   }
 
-  // What a weight is multiplied by: bit `i` of `kept`.
-  __device__ __forceinline__ C factor(unsigned kept, int i) const {
-    return keep < 1.0f ? (kept >> i & 1 ? gain : C(0)) : C(1);
+  // Each weight(i), that of the query and key place(i), times dropout's factor.
+  template <int COUNT, class F, class G>
+  __device__ __forceinline__ void drop(F weight, G place) const {
+    if (keep >= 1.0f) return;
+    const unsigned bits = kept<COUNT>(place);
+#pragma unroll
+    for (int i = 0; i < COUNT; ++i) weight(i) *= bits >> i & 1 ? gain : C(0);
   }
 };
 

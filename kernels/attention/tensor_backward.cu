@@ -22,30 +22,24 @@ template <bool IS_TURNED, bool HAS_CHANGES>
 __device__ __forceinline__ void weigh(Scores& weight, Scores& change, const Head& head, int first,
                                       int row, int column) {
   const Rule& rule = head.rule;
-  const bool plain = IS_TURNED ? is_plain(rule, column, STEP, first, ROWS)
-                               : is_plain(rule, first, ROWS, column, STEP);
-  unsigned kept = 0;
-  if (rule.keep < 1.0f)
-    kept = rule.kept<STEP / 2>([=](int i) {
-      const int2 place = place_of(i, row, column);
-      return IS_TURNED ? make_int2(place.y, place.x) : place;
-    });
+  apply<IS_TURNED>(rule, weight, first, row, column);
+  if (HAS_CHANGES) drop<IS_TURNED>(rule, change, row, column);
+  constexpr int QUERIES = IS_TURNED ? STEP / 4 : 2, KEYS = STEP / 2 / QUERIES;  // of this thread
 #pragma unroll
-  for (int j = 0; j < STEP / 8; ++j) {
+  for (int i = 0; i < QUERIES; ++i) {
+    const int2 place = place_of(IS_TURNED ? i / 2 * 4 + i % 2 : i * 2, row, column);
+    const int query = IS_TURNED ? place.y : place.x;
+    const bool is_there = query < rule.queries;
+    const float log_sum = is_there ? head.log_sums[query] : 0.0f;
+    const float mean = HAS_CHANGES && is_there ? head.delta[query] : 0.0f;
 #pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      const int2 place = place_of(j * 4 + k, row, column);
-      const int query = IS_TURNED ? place.y : place.x, key = IS_TURNED ? place.x : place.y;
-      const bool is_there = query < rule.queries;
-      const float score = plain ? weight[j][k] * rule.scale : rule.score(weight[j][k], query, key);
-      const float log_sum = is_there ? head.log_sums[query] : 0.0f;
-      const float w = exp2f(fmaf(score, LOG2_E, -log_sum * LOG2_E));
-      const float factor = rule.factor(kept, j * 4 + k);
-      if (HAS_CHANGES)
-        change[j][k] = w * (change[j][k] * factor - (is_there ? head.delta[query] : 0.0f));
-      weight[j][k] = w * factor;
+    for (int e = 0; e < KEYS; ++e) {
+      const int j = IS_TURNED ? i / 2 : e / 2, k = IS_TURNED ? e * 2 + i % 2 : i * 2 + e % 2;
+      weight[j][k] = exp2f(fmaf(weight[j][k], LOG2_E, -log_sum * LOG2_E));
+      if (HAS_CHANGES) change[j][k] = weight[j][k] * (change[j][k] - mean);
     }
   }
+  if (!HAS_CHANGES) drop<IS_TURNED>(rule, weight, row, column);
 }
 
 // sum = Σ over `heads` heads of weights or changes x, x the first matrix of the head for changes,

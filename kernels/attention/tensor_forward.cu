@@ -50,35 +50,6 @@ struct Softmax {
   }
 };
 
-// Products become scores of the queries from `row` on and the keys from `key` on.
-__device__ __forceinline__ void apply(const Rule& rule, Scores& score, int first, int row,
-                                      int key) {
-  if (is_plain(rule, first, ROWS, key, STEP)) {
-#pragma unroll
-    for (int j = 0; j < STEP / 8; ++j) {
-#pragma unroll
-      for (int k = 0; k < 4; ++k) score[j][k] *= rule.scale;
-    }
-    return;
-  }
-  const int column = key + threadIdx.x % 4 * 2;
-#pragma unroll
-  for (int j = 0; j < STEP / 8; ++j) {
-#pragma unroll
-    for (int k = 0; k < 4; ++k)
-      score[j][k] = rule.score(score[j][k], row + k / 2 * 8, column + j * 8 + k % 2);
-  }
-}
-
-__device__ __forceinline__ void drop(const Rule& rule, Scores& weight, int row, int key) {
-  const unsigned kept = rule.kept<STEP / 2>([=](int i) { return place_of(i, row, key); });
-#pragma unroll
-  for (int j = 0; j < STEP / 8; ++j) {
-#pragma unroll
-    for (int k = 0; k < 4; ++k) weight[j][k] *= rule.factor(kept, j * 4 + k);
-  }
-}
-
 // y = softmax(q kᵀ · scale + mask) v of each head, weights dropped by the rule, and log_sums, the
 // logarithm of the sum of the exponentials of each query's scores: +infinity, and y = 0, where it
 // sees no key. y: (batches, heads, queries, width), q: (…, depth), k: (batches, heads / group,
@@ -129,9 +100,9 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
       cp_async_commit();
       Scores weight;
       multiply(weight, memory, tile_k);
-      apply(rule, weight, first, row, key);
+      apply<false>(rule, weight, first, row, key);
       softmax.take(weight, sum);
-      if (keep < 1.0f) drop(rule, weight, row, key);
+      drop<false>(rule, weight, row, key);
       cp_async_wait<0>();
       __syncthreads();  // the values are there, the keys have been used
       if (key + STEP < last) fetch(tile_k, STEP, own_k, key + STEP);

@@ -160,3 +160,32 @@ __device__ __forceinline__ bool is_plain(const Rule& rule, int query, int querie
   const bool is_inside = query + queries <= rule.queries && key + keys <= rule.keys;
   return rule.kind == 0 && is_inside && (!rule.is_causal || key + keys - 1 <= query);
 }
+
+// The query and key of score i of this thread: a row and a column, or if IS_TURNED the opposite.
+template <bool IS_TURNED>
+__device__ __forceinline__ int2 pair_of(int i, int row, int column) {
+  const int2 place = place_of(i, row, column);
+  return IS_TURNED ? make_int2(place.y, place.x) : place;
+}
+
+// Products become scores: of the rows from `row` on, of a tile from `first` on, and the columns
+// from `column` on: queries and keys, or if IS_TURNED keys and queries.
+template <bool IS_TURNED>
+__device__ __forceinline__ void apply(const Rule& rule, Scores& score, int first, int row,
+                                      int column) {
+  if (IS_TURNED ? is_plain(rule, column, STEP, first, ROWS)
+                : is_plain(rule, first, ROWS, column, STEP)) {
+#pragma unroll
+    for (int i = 0; i < STEP / 2; ++i) score[i / 4][i % 4] *= rule.scale;
+  } else {
+    rule.apply<STEP / 2>([&](int i) -> float& { return score[i / 4][i % 4]; },
+                         [=](int i) { return pair_of<IS_TURNED>(i, row, column); });
+  }
+}
+
+// Weights times the factors of dropout, of the same rows and columns.
+template <bool IS_TURNED>
+__device__ __forceinline__ void drop(const Rule& rule, Scores& weight, int row, int column) {
+  rule.drop<STEP / 2>([&](int i) -> float& { return weight[i / 4][i % 4]; },
+                      [=](int i) { return pair_of<IS_TURNED>(i, row, column); });
+}

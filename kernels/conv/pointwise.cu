@@ -18,22 +18,21 @@ __device__ __forceinline__ void store(T* y, Sums& sum, const Epilogue& epilogue,
   const SumLane lane;
   const bool is_pair = pitch % 2 == 0;
   at += lane.row * pitch + lane.column;
-  channel += LAST ? lane.column : lane.row;
+  const int rows = high - lane.row, columns = wide - lane.column;
+  const auto left = [=](int row, int j) { return row * 8 < rows ? columns - j * 8 : 0; };
+  const auto place = [&](int row, int j) { return at + row * 8 * pitch + j * 8; };
+  const auto own = [&](int row, int j, int next) {
+    return channel +
+           (LAST ? min(lane.column + j * 8 + next, wide - 1) : min(lane.row + row * 8, high - 1));
+  };
+  epilogue(sum, own, place, left);
 #pragma unroll
-  for (int i = 0; i < 2 * TILES_M; ++i) {
-#pragma unroll
-    for (int j = 0; j < TILES_N; ++j) {
-      const int count = wide - lane.column - j * 8;
-      if (lane.row + i * 8 >= high || count <= 0) continue;
-      const long long to = at + j * 8, own = channel + (LAST ? j : i) * 8;
-      float (&four)[4] = sum[i / 2][j];
-      const T a = epilogue(four[i % 2 * 2], own, to);
-      const T b = count > 1 ? epilogue(four[i % 2 * 2 + 1], own + LAST, to + 1) : a;
-      store_pair(y + to, a, b, count, is_pair);
-      four[i % 2 * 2] = to_compute(a);
-      four[i % 2 * 2 + 1] = to_compute(b);
-    }
-    at += 8 * pitch;
+  for (int i = 0; i < 2 * TILES_M * TILES_N; ++i) {
+    const int row = i / TILES_N, j = i % TILES_N;
+    const float (&values)[4] = sum[row / 2][j];
+    if (left(row, j) > 0)
+      store_pair(y + place(row, j), from_compute<T>(values[row % 2 * 2]),
+                 from_compute<T>(values[row % 2 * 2 + 1]), left(row, j), is_pair);
   }
 }
 

@@ -63,24 +63,20 @@ __device__ __forceinline__ void store(T* y, Sums& sum, const Epilogue& epilogue,
                                       int group, const Geometry& geo, const Position* positions) {
   const Lane<WARPS_M, WM, WN> lane;
   const bool is_pair = geo.rows % 2 == 0;
+  const long long own = static_cast<long long>(group) * geo.rows;
+  const int start = first + lane.column, last = geo.rows - 1;
+  const auto at = [&](int row) { return positions[lane.row + row * 8].y; };
+  const auto left = [&](int row, int j) { return at(row) < 0 ? 0 : geo.rows - start - j * 8; };
+  const auto place = [&](int row, int j) { return at(row) + own + start + j * 8; };
+  const auto channel = [&](int, int j, int next) { return own + min(start + j * 8 + next, last); };
+  epilogue(sum, channel, place, left);
 #pragma unroll
-  for (int i = 0; i < TILES_M; ++i) {
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const long long at = positions[lane.row + i * 16 + half * 8].y;
-#pragma unroll
-      for (int j = 0; j < TILES_N; ++j) {
-        const int column = first + lane.column + j * 8, count = geo.rows - column;
-        if (at < 0 || count <= 0) continue;
-        const long long channel = static_cast<long long>(group) * geo.rows + column;
-        float (&values)[4] = sum[i][j];
-        const T a = epilogue(values[half * 2], channel, at + channel);
-        const T b = count > 1 ? epilogue(values[half * 2 + 1], channel + 1, at + channel + 1) : a;
-        store_pair(y + at + channel, a, b, count, is_pair);
-        values[half * 2] = to_compute(a);
-        values[half * 2 + 1] = to_compute(b);
-      }
-    }
+  for (int i = 0; i < 2 * TILES_M * TILES_N; ++i) {
+    const int row = i / TILES_N, j = i % TILES_N;
+    const float (&values)[4] = sum[row / 2][j];
+    if (left(row, j) > 0)
+      store_pair(y + place(row, j), from_compute<T>(values[row % 2 * 2]),
+                 from_compute<T>(values[row % 2 * 2 + 1]), left(row, j), is_pair);
   }
 }
 

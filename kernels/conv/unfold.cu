@@ -12,6 +12,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
            int kernel_h, int stride_h, int padding_h, int dilation_h, int size_w, int out_w,
            int kernel_w, int stride_w, int padding_w, int dilation_w) {
   const long long n = planes * kernel_h * kernel_w * out_h * out_w;
+#pragma unroll 1  // for sm_100, NVRTC would make four copies
   for (long long i = thread_index(); i < n; i += thread_count()) {
     long long plane = i;
     const int q = take_digit(plane, out_w), p = take_digit(plane, out_h);

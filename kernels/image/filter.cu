@@ -13,6 +13,7 @@ template <class X, class Z>
 __device__ __forceinline__ void blur(Z* y, const X* x, const C* weights, long long images,
                                      int channels, int size, int inner, int taps) {
   const long long n = images * channels * size * inner;
+#pragma unroll 1  // for sm_100, NVRTC would make four copies
   for (long long i = thread_index(); i < n; i += thread_count()) {
     const Position p = position_of(i, channels, size, inner, 1);
     const X* line = x + (p.plane * channels + p.d) * size * inner + p.w;
@@ -54,6 +55,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
     normalize(Y* __restrict__ y, const T* __restrict__ x, const C* __restrict__ mean,
               const C* __restrict__ std, long long images, int channels, int pixels) {
   const long long n = images * channels * pixels;
+#pragma unroll 1
   for (long long i = thread_index(); i < n; i += thread_count()) {
     long long plane = i;
     take_digit(plane, pixels);

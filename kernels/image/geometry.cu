@@ -12,6 +12,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
     crop_and_flip(T* __restrict__ y, const T* __restrict__ x, const int* __restrict__ boxes,
                   long long images, int channels, int height, int width, int out_h, int out_w) {
   const long long n = images * channels * out_h * out_w;
+#pragma unroll 1  // for sm_100, NVRTC would make four copies
   for (long long i = thread_index(); i < n; i += thread_count()) {
     const Position p = position_of(i, channels, out_h, out_w, 1);
     const int* box = boxes + p.plane * 4;
@@ -34,6 +35,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 2)
            const C* __restrict__ fill, long long images, int channels, int height, int width,
            int out_h, int out_w, bool bilinear, bool filled) {
   const long long n = images * out_h * out_w, plane = static_cast<long long>(height) * width;
+#pragma unroll 1
   for (long long i = thread_index(); i < n; i += thread_count()) {
     const Position p = position_of(i, 1, out_h, out_w, 1);
     const C* m = matrices + p.plane * 6;
@@ -73,6 +75,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 2)
     erase(T* __restrict__ y, const T* __restrict__ x, const int* __restrict__ boxes,
           const C* __restrict__ value, long long images, int channels, int height, int width) {
   const long long n = images * channels * height * width;
+#pragma unroll 1
   for (long long i = thread_index(); i < n; i += thread_count()) {
     const Position p = position_of(i, channels, height, width, 1);
     const int* box = boxes + p.plane * 4;

@@ -11,6 +11,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
   constexpr int LENGTH = Vector<T>::LENGTH;
   const T fill = has_value ? value[0] : static_cast<T>(bits);
   const long long vectors = are_aligned(y, x) ? n / LENGTH : 0;
+#pragma unroll 1  // for sm_100, NVRTC would make four copies
   for (long long v = thread_index(); v < vectors; v += thread_count()) {
     Vector<T> values = load_vector(x + v * LENGTH);
 #pragma unroll
@@ -30,6 +31,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
 extern "C" __global__ void __launch_bounds__(BLOCK)
     triangle(T* __restrict__ y, const T* __restrict__ x, long long n, long long rows,
              long long columns, long long diagonal, bool is_upper) {
+#pragma unroll 1
   for (long long i = thread_index(); i < n; i += thread_count()) {
     long long row = i;
     const long long column = split(row, columns);
@@ -43,6 +45,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
 extern "C" __global__ void __launch_bounds__(BLOCK)
     one_hot(long long* __restrict__ y, const long long* __restrict__ labels, long long n,
             long long classes, unsigned long long* __restrict__ faults, int slot) {
+#pragma unroll 1
   for (long long i = thread_index(); i < n * classes; i += thread_count()) {
     long long row = i;
     const long long number = split(row, classes);

@@ -11,6 +11,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
     row_keys(long long* __restrict__ keys, const I* __restrict__ index, long long n, long long size,
              long long stride, long long skip, bool wraps, bool is_first,
              unsigned long long* __restrict__ faults, int slot) {
+#pragma unroll 1  // for sm_100, NVRTC would make four copies
   for (long long i = thread_index(); i < n; i += thread_count()) {
     const long long place = place_of(index[i], size, wraps, i, faults, slot);
     const long long before = is_first ? 0 : keys[i];
@@ -26,6 +27,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
     element_keys(long long* __restrict__ keys, const I* __restrict__ index, long long n,
                  long long length, long long size, long long inner, bool wraps,
                  unsigned long long* __restrict__ faults, int slot) {
+#pragma unroll 1
   for (long long i = thread_index(); i < n; i += thread_count()) {
     const long long place = place_of(index[i], size, wraps, i, faults, slot);
     long long outer = i;

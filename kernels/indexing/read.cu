@@ -14,6 +14,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
   constexpr int LENGTH = Vector<T>::LENGTH;
   const bool has_vectors = inner % LENGTH == 0 && are_aligned(y, x);
   const long long units = has_vectors ? inner / LENGTH : inner, n = outer * count * units;
+#pragma unroll 1  // for sm_100, NVRTC would make four copies
   for (long long i = thread_index(); i < n; i += thread_count()) {
     long long plane = i;
     const long long unit = split(plane, units), row = split(plane, count);
@@ -36,6 +37,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     take_elements(T* __restrict__ y, const T* __restrict__ x, const I* __restrict__ index,
                   long long n, long long length, long long size, long long inner, bool wraps,
                   unsigned long long* __restrict__ faults, int slot) {
+#pragma unroll 1
   for (long long i = thread_index(); i < n; i += thread_count()) {
     const long long place = place_of(index[i], size, wraps, i, faults, slot);
     long long outer = i;

@@ -9,6 +9,7 @@
 // Bytes: n * (8 + sizeof(O)).
 extern "C" __global__ void __launch_bounds__(BLOCK, 1)
     note_owners(O* __restrict__ owners, const long long* __restrict__ keys, long long n) {
+#pragma unroll 1  // for sm_100, NVRTC would make four copies
   for (long long i = thread_index(); i < n; i += thread_count()) {
     if (keys[i] >= 0) atomicMax(owners + keys[i], static_cast<O>(i + 1));
   }
@@ -24,6 +25,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
              long long inner, long long of_plane, long long of_row, long long of_column,
              unsigned long long bits, bool has_source) {
   const long long n = outer * count * inner;
+#pragma unroll 1
   for (long long i = thread_index(); i < n; i += thread_count()) {
     long long plane = i;
     const long long column = split(plane, inner), row = split(plane, count);

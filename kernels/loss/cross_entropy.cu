@@ -135,6 +135,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
                 const T* __restrict__ logp, const long long* __restrict__ target,
                 const T* __restrict__ weight, long long lines, long long classes, long long inner,
                 bool has_weight, long long ignore_index, unsigned long long* faults, int slot) {
+#pragma unroll 1  // for sm_100, NVRTC would make four copies
   for (long long line = thread_index(); line < lines; line += thread_count()) {
     const Line<const T> scores(logp, line, classes, inner);
     const Label label =
@@ -154,6 +155,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 1)
                  const T* __restrict__ weight, const T* __restrict__ grad,
                  const double* __restrict__ factor, long long lines, long long classes,
                  long long inner, bool has_weight, bool each) {
+#pragma unroll 1
   for (long long line = thread_index(); line < lines; line += thread_count()) {
     const long long label = labels[line];
     if (label < 0) continue;

@@ -28,6 +28,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
     gaussian_each(T* __restrict__ y, const T* __restrict__ x, const T* __restrict__ t,
                   const T* __restrict__ var, long long n, long long repeats, long long inner,
                   double eps, double constant) {
+#pragma unroll 1  // for sm_100, NVRTC would make four copies
   for (long long i = thread_index(); i < n; i += thread_count()) {
     y[i] = from_compute<T>(Deviation(x, t, var, i, repeats, inner, eps).loss(constant));
   }
@@ -41,6 +42,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
                  const T* __restrict__ var, long long n, long long repeats, long long inner,
                  double eps, double constant) {
   double sum = 0.0;
+#pragma unroll 1
   for (long long i = thread_index(); i < n; i += thread_count()) {
     sum += Deviation(x, t, var, i, repeats, inner, eps).loss(constant);
   }
@@ -58,6 +60,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
                       const T* __restrict__ var, long long n, long long repeats, long long inner,
                       double eps, double scale, bool each, bool needs_x, bool needs_t,
                       bool needs_var) {
+#pragma unroll 1
   for (long long i = thread_index(); i < n; i += thread_count()) {
     const Deviation at(x, t, var, i, repeats, inner, eps);
     const C factor = to_compute(grad[each ? i : 0]) * static_cast<C>(scale);

@@ -140,7 +140,7 @@ __device__ __forceinline__ Sums from_first(const Sums& s) {
 // a warp or a whole block; all its threads come here.
 template <int TEAM, class M>
 __device__ __forceinline__ M team_merged(M m) {
-#pragma unroll
+#pragma unroll 1  // a merger divides in double: much code
   for (int offset = WARP / 2; offset > 0; offset /= 2) m = merged(m, shuffled_down(m, offset));
   if (TEAM == WARP) return from_first(m);
   __shared__ M warps[TEAM / WARP];
@@ -148,6 +148,7 @@ __device__ __forceinline__ M team_merged(M m) {
   if (threadIdx.x % WARP == 0) warps[threadIdx.x / WARP] = m;
   __syncthreads();
   m = warps[0];
+#pragma unroll 1
   for (int w = 1; w < TEAM / WARP; ++w) m = merged(m, warps[w]);
   return m;
 }

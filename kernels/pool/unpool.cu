@@ -15,6 +15,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
                   int size, int places, int channels, unsigned long long* __restrict__ faults,
                   int slot) {
   const long long n = planes * size * channels;
+#pragma unroll 1  // for sm_100, NVRTC would make four copies
   for (long long i = thread_index(); i < n; i += thread_count()) {
     const long long place = indices[i];
     if (!is_in_bounds(place, places, i, faults, slot)) continue;
@@ -31,6 +32,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
     unpool_forward(T* __restrict__ y, const T* __restrict__ x, const int* __restrict__ owners,
                    long long planes, int size, int places, int channels) {
   const long long n = planes * places * channels;
+#pragma unroll 1
   for (long long i = thread_index(); i < n; i += thread_count()) {
     const int owner = owners[i];
     long long plane = i;
@@ -49,6 +51,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
                     const long long* __restrict__ indices, long long planes, int size, int places,
                     int channels) {
   const long long n = planes * size * channels;
+#pragma unroll 1
   for (long long i = thread_index(); i < n; i += thread_count()) {
     const long long place = indices[i];
     long long plane = i;

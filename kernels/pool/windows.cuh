@@ -145,8 +145,10 @@ __device__ __forceinline__ void store(X* target, const C (&values)[N]) {
 template <class F>
 __device__ __forceinline__ void each_tap(const Stack& s, const Position& p, F f) {
   const Taps d = taps_of(s.d, p.d), h = taps_of(s.h, p.h), w = taps_of(s.w, p.w);
+#pragma unroll 1
   for (int i = d.first; i < d.last; ++i) {
     const long long deep = p.plane * s.d.size + (d.start + i * s.d.dilation);
+#pragma unroll 1
     for (int j = h.first; j < h.last; ++j) {
       const long long row = (deep * s.h.size + (h.start + j * s.h.dilation)) * s.w.size;
       const int tap = (i * s.h.kernel + j) * s.w.kernel;
@@ -158,16 +160,21 @@ __device__ __forceinline__ void each_tap(const Stack& s, const Position& p, F f)
 
 // f(tap, at, d, h, w) for the windows (d, h, w) that see input position p, in their order: the
 // number of the tap that lies there, and the place of the window's element in the stack of outputs.
+// Few windows do: loops that are not unrolled take fewer registers, and a quarter of the compiler's
+// time less.
 template <class F>
 __device__ __forceinline__ void each_window(const Stack& s, const Position& p, F f) {
   const Span d = windows_at(s.d, p.d), h = windows_at(s.h, p.h), w = windows_at(s.w, p.w);
+#pragma unroll 1
   for (int i = d.first; i < d.last; ++i) {
     const int tap_d = tap_at(s.d, i, p.d);
     if (tap_d < 0) continue;
+#pragma unroll 1
     for (int j = h.first; j < h.last; ++j) {
       const int tap_h = tap_at(s.h, j, p.h);
       if (tap_h < 0) continue;
       const long long row = ((p.plane * s.d.out + i) * s.h.out + j) * s.w.out;
+#pragma unroll 1
       for (int k = w.first; k < w.last; ++k) {
         const int tap_w = tap_at(s.w, k, p.w);
         if (tap_w < 0) continue;
@@ -258,9 +265,11 @@ __device__ __forceinline__ void sum_of_pairs(X* dx, const Stack& s, F add, G fin
     const Span d = windows_at(s.d, p.d), h = windows_at(s.h, p.h);
     const int w = p.w * (N / 2);
     accumulate_t<X> sum[N] = {};
+#pragma unroll 1
     for (int j = d.first; j < d.last; ++j) {
       const int tap_d = tap_at(s.d, j, p.d);
       if (tap_d < 0) continue;
+#pragma unroll 1
       for (int k = h.first; k < h.last; ++k) {
         const int tap_h = tap_at(s.h, k, p.h);
         if (tap_h < 0) continue;

@@ -29,7 +29,8 @@ __device__ __forceinline__ Place<C> reflected(Place<C> place, int low, int high)
     slope = -slope;
   }
   const C turns = floor(distance / span), rest = plus(distance, -times(turns, span));
-  const bool is_even = fmod(turns, C(2)) == 0;
+  const C pairs = turns / 2;  // exact, and fmod is a hundred instructions
+  const bool is_even = floor(pairs) == pairs;
   return {is_even ? rest + start : span - rest + start, is_even ? slope : -slope};
 }
 

@@ -16,8 +16,9 @@ RUNS = [
     ((1, 2, 5, 8), 17, 2, {"is_causal": True}),
     ((1, 2, 70, 16), 33, 1, {"dropout_p": 0.3, "enable_gqa": True}),
     ((2, 1, 17, 40), 70, 1, {"mask": "bool"}),
-    ((1, 1, 33, 100), 65, 1, {"mask": "added"}),
+    ((2, 2, 33, 100), 65, 2, {"mask": "added"}),
     ((1, 1, 70, 16), 130, 1, {"wider": 0}),  # rows of whole chunks
+    ((1, 1, 130, 16), 130, 1, {"is_causal": True}),  # whole tiles, some of them on the diagonal
 ]
 
 
@@ -26,14 +27,14 @@ def results(shape, keys, heads, dtype, mask=None, device="cuda", wider=3, **opti
     gp.backends.cuda.matmul.allow_tf32 = dtype == "tf32"
     dtype = dtype.replace("tf32", "float32")
     rng = np.random.default_rng(0)
-    batch, _, length, width = shape
+    batch, of_query, length, width = shape
     shapes = [shape, (batch, heads, keys, width), (batch, heads, keys, width + wider)]
     q, k, v = [
         gp.tensor(rng.standard_normal(s), dtype=getattr(gp, dtype), device=device, requires_grad=True) for s in shapes
     ]
     given = None
     if mask is not None:
-        seen = rng.random((batch, 1, length, keys)) < 0.5
+        seen = rng.random((batch, of_query, length, keys)) < 0.5
         seen[..., -1, :] = False
         given = gp.tensor(seen if mask == "bool" else np.where(seen, 0.5, -np.inf), device=device)
         given = given if mask == "bool" else given.to(q.dtype)

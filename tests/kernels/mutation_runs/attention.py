@@ -23,6 +23,6 @@ RUNS: dict[str, list[Run]] = {
     "attention/rule.cuh": _attention("float32", 1, 2, 3, 4),
     "attention/tensor_backward.cu": _attention("bfloat16", 5, 2, 3, 1),
     "attention/tensor_forward.cu": _attention("bfloat16", 5, 2, 3, 1, 4),
-    "attention/tensor_tiles.cuh": _attention("bfloat16", 5, 1, 4) + _attention("tf32", 5),
+    "attention/tensor_tiles.cuh": _attention("bfloat16", 5, 6, 4) + _attention("tf32", 5),
     "attention/tiles.cuh": _attention("float32", 1, 2, 3, 4),
 }
