@@ -5,7 +5,7 @@
 namespace gpunn_emulator {
 
 template <class To, class From>
-GPUNN_DEVICE constexpr auto bits_as(From from) {
+GPUNN_INLINED constexpr auto bits_as(From from) {
   static_assert(sizeof(To) == sizeof(From), "a number of another size");
   return __builtin_bit_cast(To, from);
 }

@@ -96,17 +96,17 @@ GPUNN_DEVICE unsigned short half_bits_of_float<Bfloat16>(float x, Rounding round
 }
 
 template <class Format>
-GPUNN_DEVICE float float_of(unsigned short bits);
+GPUNN_INLINED float float_of(unsigned short bits);
 
 template <>
-GPUNN_DEVICE float float_of<Float16>(unsigned short bits) {
+GPUNN_INLINED float float_of<Float16>(unsigned short bits) {
   const unsigned sign = static_cast<unsigned>(bits & 0x8000u) << 16, digits = bits & 0x7fffu;
   if (digits >= 0x7c00u) return bits_as<float>(sign | 0x7f800000u | (digits & 0x3ffu) << 13);
   if (digits >= 0x400u) return bits_as<float>(sign | ((digits << 13) + (112u << 23)));
   return bits_as<float>(sign | bits_as<unsigned>(static_cast<float>(digits) * 0x1p-24f));
 }
 template <>
-GPUNN_DEVICE float float_of<Bfloat16>(unsigned short bits) {
+GPUNN_INLINED float float_of<Bfloat16>(unsigned short bits) {
   return bits_as<float>(static_cast<unsigned>(bits) << 16);
 }
 

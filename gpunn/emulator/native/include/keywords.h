@@ -44,6 +44,9 @@ constexpr int warpSize = 32;
 // A function whose loads and stores are not the kernel's: check mode does not look at them.
 #ifdef __clang__
 #define GPUNN_UNCHECKED inline __attribute__((noinline, disable_sanitizer_instrumentation))
+#define GPUNN_OPTIMISED
 #else
 #define GPUNN_UNCHECKED inline __attribute__((noinline, no_sanitize("thread")))
+// Where much of the time goes, with all that is inlined into it; whatever the kernels are.
+#define GPUNN_OPTIMISED __attribute__((optimize("O2")))
 #endif

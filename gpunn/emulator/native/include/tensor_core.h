@@ -21,17 +21,17 @@ struct Element {
 template <int PER_REGISTER>  // 1: tf32, a register holds one element; 2: 16-bit types, it holds two
 struct Layout {
   static constexpr int K = 8 * PER_REGISTER;
-  GPUNN_DEVICE static Element a(int row, int k) {
+  GPUNN_INLINED static Element a(int row, int k) {
     const int half = k / (K / 2), place = k % (K / 2);
     return {row % 8 * 4 + place / PER_REGISTER,
             (half * 2 + row / 8) * PER_REGISTER + place % PER_REGISTER};
   }
-  GPUNN_DEVICE static Element b(int k, int column) {
+  GPUNN_INLINED static Element b(int k, int column) {
     const int half = k / (K / 2), place = k % (K / 2);
     return {column * 4 + place / PER_REGISTER, half * PER_REGISTER + place % PER_REGISTER};
   }
 };
-GPUNN_DEVICE Element accumulator(int row, int column) {
+GPUNN_INLINED Element accumulator(int row, int column) {
   return {row % 8 * 4 + column / 2, row / 8 * 2 + column % 2};
 }
 
@@ -54,7 +54,7 @@ struct HalfOperand {
 typedef float Row __attribute__((vector_size(8 * sizeof(float))));
 
 template <class Operand>
-GPUNN_UNCHECKED auto multiply_fragments(void** arguments, unsigned) {
+GPUNN_OPTIMISED GPUNN_UNCHECKED auto multiply_fragments(void** arguments, unsigned) {
   using Elements = Layout<Operand::PER_REGISTER>;
   constexpr int K = Elements::K;
   float a[16][K];
