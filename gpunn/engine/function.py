@@ -11,7 +11,7 @@ from numpy import ndarray
 from gpunn import backend
 from gpunn.backend import Array, as_array
 from gpunn.engine import anomaly
-from gpunn.engine.graph import ONE_OUTPUT, Node, edges_of
+from gpunn.engine.graph import ONE_OUTPUT, Node, edge_of
 from gpunn.engine.modes import recording
 from gpunn.engine.quiet import run_quietly
 from gpunn.engine.saved import freed, save, save_output, unpack
@@ -63,25 +63,44 @@ class Function(Node):
 
     def __call__(self, *inputs: Any) -> Any:
         on_gpu = backend.is_cuda_in_use()
-        if on_gpu:
-            inputs = _together(self.op_name, inputs)
-        edges = edges_of(inputs) if recording.get() else None
-        self.needs = (False,) * len(inputs) if edges is None else tuple([edge is not None for edge in edges])
+        inputs = _together(self.op_name, inputs) if on_gpu else inputs
+        arrays: list[Any] = []  # filled by loops: a comprehension is a call, before Python 3.12
+        record = False
+        if recording.get():
+            needs: list[bool] = []
+            edges: list[Edge | None] = []
+            for x in inputs:
+                if isinstance(x, Variable):
+                    arrays.append(x.array)
+                    if x._requires_grad or (x._base is not None and x.requires_grad):
+                        record = True
+                        needs.append(True)
+                        edges.append(edge_of(x))
+                        continue
+                else:
+                    arrays.append(x)
+                needs.append(False)
+                edges.append(None)
+            self.needs = tuple(needs)
+        else:
+            for x in inputs:
+                arrays.append(x.array if isinstance(x, Variable) else x)
+            self.needs = (False,) * len(arrays)
         self._kept = None
-        arrays = [x.array if isinstance(x, Variable) else x for x in inputs]
         if on_gpu and backend.any_cuda(arrays):
             result = self._run_on_gpu(arrays)
         else:
             result = self.forward_numpy(*arrays) if self.is_view else run_quietly(self.forward_numpy, arrays)
         several = type(result) is tuple
-        if several:
-            variables = tuple([new_variable(as_array(a)) for a in result])
-        else:
-            variables = (new_variable(result if type(result) is ndarray else as_array(result)),)
+        variables = (
+            tuple([new_variable(as_array(a)) for a in result])
+            if several
+            else (new_variable(result if type(result) is ndarray else as_array(result)),)
+        )
         if self.is_view:
             self._mark_views(inputs[0], variables, several)
-        if edges is not None:
-            self._record(inputs, edges, variables)
+        if record:
+            self._record(inputs, tuple(edges), variables)
         else:
             self._kept = None
         if anomaly.active.get() is not None:

@@ -161,17 +161,6 @@ def add_to_grad(x: Variable, grad: Any, is_ours: bool) -> None:
         known.add_(grad)
 
 
-def edges_of(inputs: tuple[Any, ...]) -> tuple[Edge | None, ...] | None:
-    """Where the gradients of `inputs` go that require one; None if no input does."""
-    edges: list[Edge | None] = []
-    for x in inputs:
-        if isinstance(x, Variable) and (x._requires_grad or (x._base is not None and x.requires_grad)):
-            edges.append(edge_of(x))
-        else:
-            edges.append(None)
-    return None if edges.count(None) == len(edges) else tuple(edges)
-
-
 def edge_of(x: Variable) -> Edge:
     """Where the gradient of `x` goes: the node that made it, or the accumulator of a leaf."""
     node = x._grad_fn if x._base is None else x.grad_fn

@@ -174,7 +174,6 @@ class Optimizer(OptimizerHooks):
         if closure is not None:
             with engine.enable_grad():
                 loss = closure()
-        self._check_gradients()
         plain, by_place = one_launch.sorted_out(self.kernel, list(self._jobs()), self._seen)
         if (recording := capture.current()) is not None:
             RecordedStep(self, recording, plain, by_place, self._found)
@@ -195,14 +194,19 @@ class Optimizer(OptimizerHooks):
         return loss
 
     def _jobs(self) -> Iterator[Job]:
-        """What a step is to do, with the states it needs; nothing has changed yet."""
+        """What a step is to do, with the states it needs; nothing has changed yet.
+
+        Raises ShapeError if a gradient does not fit its parameter, which may have got other data.
+        """
         known = self.state
         for number, group in enumerate(self.param_groups):
             options = options_of(group)
             needed = (*self.first_counts(options), *self.first_arrays(options))
-            for p in group["params"]:
+            for i, p in enumerate(group["params"]):
                 grad = p.grad
                 if grad is not None:
+                    if not are_alike(p.array, grad.array):
+                        raise self._misfit(number, i, p)
                     before = state = known.get(p, {})
                     for name in needed:
                         if before.get(name) is None:
@@ -220,23 +224,19 @@ class Optimizer(OptimizerHooks):
             self._state[job.p] = job.state  # its counts have been settled by `_jobs`
         bump(job.p)
 
-    def _check_gradients(self) -> None:
-        """Raise before anything moves if a gradient does not fit its parameter, which may have got other data."""
-        for number, group in enumerate(self.param_groups):
-            for i, p in enumerate(group["params"]):
-                grad = p.grad
-                if grad is not None and not are_alike(p.array, grad.array):
-                    raise ShapeError(
-                        f"{type(self).__name__}.step: parameter {i} of group {number} has shape {p.array.shape}, "
-                        f"its gradient {grad.array.shape}; {p.array.dtype} on {p.device} and {grad.array.dtype} "
-                        f"on {grad.device}; call zero_grad() after changing a parameter's data"
-                    )
+    def _misfit(self, group: int, number: int, p: Any) -> ShapeError:
+        """The error for a parameter whose gradient does not fit."""
+        return ShapeError(
+            f"{type(self).__name__}.step: parameter {number} of group {group} has shape {p.array.shape}, its gradient "
+            f"{p.grad.array.shape}; {p.array.dtype} on {p.device} and {p.grad.array.dtype} on {p.grad.device}; call "
+            "zero_grad() after changing a parameter's data"
+        )
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or fill them with zeros."""
         for p in self._all_params():
             if set_to_none:
-                p.grad = None
+                p._grad = None
             elif p.grad is not None:
                 if p.grad.is_leaf:
                     p.grad.requires_grad_(False)
