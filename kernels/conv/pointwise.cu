@@ -8,7 +8,7 @@
 // Channels last, rows of the product are positions of all images and columns are channels of the
 // result; else rows are channels and columns are positions of one image. The filter's products lie
 // side by side in both.
-// Blocks side by side, as shared memory and registers allow without spills.
+// Blocks side by side, as shared memory and registers allow; the budget names what spills then.
 constexpr int RESIDENT = BLOCK == 256 ? (__CUDA_ARCH__ < 900 ? 1 : 2) : 3;
 
 // Store a tile of which `high` x `wide` sums are left, and leave in them what was stored. `at`: its
