@@ -196,6 +196,7 @@ TABLES: Final[dict[str, list[tuple[Policy, Table]]]] = {
                 "linalg.qr": "qr qr_of",
                 "linalg.rank": "cond matrix_rank",
                 "linalg.singular": "pinv pinverse svd svd_of svdvals",
+                "linalg.unchecked": "cholesky_ex inv_ex",
                 "loss.binary": "binary_cross_entropy",
                 "loss.ctc": "ctc_loss",
                 "pool.adaptive": "adaptive_avg_pool3d adaptive_max_pool3d",
