@@ -39,10 +39,11 @@ class Job(NamedTuple):
     p: Tensor
     grad: Array
     state: dict[str, Any]
-    arrays: tuple[Array | None, ...]  # of the state, in the order of the kernel
+    arrays: tuple[Array | None, ...]  # of the state, in the order of the kernel; none where there are no kernels
     is_first: bool
 
 
+new_job: Any = tuple.__new__  # new_job(Job, (…)): Job(…) takes three times as long, and runs for each parameter
 Seen = dict[Any, tuple[Array, tuple[Array | None, ...]]]  # by parameter: arrays that were looked at before
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
 from gpunn import capture, dtypes, engine
-from gpunn.backend import Array, array_module, cache_pieces, device_of, placed_on
+from gpunn.backend import Array, array_module, cache_pieces, device_of, is_cuda_in_use, placed_on
 from gpunn.engine import Hooks, bump, quietly
 from gpunn.errors import ArgumentError, ArgumentTypeError, ShapeError, UnsupportedError
 from gpunn.ops.creation import tensor
 from gpunn.optim import one_launch
 from gpunn.optim.hooks import OptimizerHooks
-from gpunn.optim.one_launch import Job, OneLaunch
+from gpunn.optim.one_launch import Job, OneLaunch, new_job
 from gpunn.optim.options import options_of
 from gpunn.optim.parameters import are_alike, check_params, fitted, listed
 from gpunn.optim.recorded import RecordedStep, Replays
@@ -29,6 +30,7 @@ class _Required:
 
 
 required = _Required()
+_NO_STATE: Any = MappingProxyType({})  # of a parameter that has none
 Params: TypeAlias = "Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]"
 
 
@@ -198,22 +200,26 @@ class Optimizer(OptimizerHooks):
 
         Raises ShapeError if a gradient does not fit its parameter, which may have got other data.
         """
-        known = self.state
+        known, has_kernels = self.state, is_cuda_in_use()
         for number, group in enumerate(self.param_groups):
             options = options_of(group)
             needed = (*self.first_counts(options), *self.first_arrays(options))
             for i, p in enumerate(group["params"]):
-                grad = p.grad
+                grad = p._grad
                 if grad is not None:
                     if not are_alike(p.array, grad.array):
                         raise self._misfit(number, i, p)
-                    before = state = known.get(p, {})
+                    before = state = known.get(p, _NO_STATE)
                     for name in needed:
                         if before.get(name) is None:
                             state = self.completed(p.array, before, options)
                             break
-                    arrays = tuple([None if (s := state.get(name)) is None else s.array for name in self.arrays])
-                    yield Job(number, options, p, grad.array, state, arrays, len(state) > len(before))
+                    arrays = self._arrays_of(state) if has_kernels else ()
+                    yield new_job(Job, (number, options, p, grad.array, state, arrays, len(state) > len(before)))
+
+    def _arrays_of(self, state: dict[str, Any]) -> tuple[Array | None, ...]:
+        """The states that the kernel takes."""
+        return tuple([None if (s := state.get(name)) is None else s.array for name in self.arrays])
 
     def _commit(self, job: Job) -> None:
         """Let the step that has been made count."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from numpy import ndarray
+
 from gpunn.backend import Array
 from gpunn.errors import ArgumentError, ArgumentTypeError
 from gpunn.tensor import Tensor
@@ -37,7 +39,9 @@ def check_params(entries: list[Any], known: set[int]) -> None:
 
 def are_alike(p: Array, grad: Array) -> bool:
     """Whether the two agree in shape, dtype and device."""
-    return bool(p.shape == grad.shape and p.dtype == grad.dtype and type(p) is type(grad) and p.device == grad.device)
+    if type(p) is not type(grad) or p.shape != grad.shape or p.dtype != grad.dtype:
+        return False
+    return type(p) is ndarray or bool(p.device == grad.device)
 
 
 def fitted(state: dict[str, Any], p: Tensor, counts: tuple[str, ...]) -> dict[str, Any]:
