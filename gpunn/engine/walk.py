@@ -12,7 +12,7 @@ from gpunn.engine import anomaly, autocast, modes
 from gpunn.engine.graph import AccumulateGrad, Node, NodeHooks, add_to_grad, edge_of
 from gpunn.engine.hooks import replaced
 from gpunn.engine.quiet import quietly
-from gpunn.engine.variable import Variable
+from gpunn.engine.variable import Variable, new_variable
 from gpunn.errors import ArgumentTypeError, GraphError, ShapeError
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ def _root_grads(roots: Sequence[Variable], grads: Sequence[Tensor | None]) -> li
                     f"grad can be implicitly created only for scalar outputs, got shape {root.array.shape}; "
                     "reduce it (loss.mean()) or pass the gradient: y.backward(g)"
                 )
-            grad = Variable.result_type(backend.array_module(root.array).ones_like(root.array))
+            ones = backend.array_module(root.array).empty_like(root.array)
+            ones.fill(1)  # as `ones_like` does, which NumPy has in Python
+            grad = new_variable(ones)
         elif not isinstance(grad, Variable):
             raise ArgumentTypeError(f"gradients can be either Tensors or None, but got {type(grad).__name__}")
         elif grad.array.shape != root.array.shape:
