@@ -36,7 +36,7 @@ long: $(VENV)/installed-long
 	$(ONE_THREAD) $(BIN)/python -m coverage run --branch --source=gpunn/engine -m pytest $(ENGINE_TESTS)
 	$(BIN)/python -m coverage report -m --fail-under=98 # the engine's lines and branches
 
-# What takes about twenty minutes: kernels in a thousand orders, all cases of convolutions, mutants, CUDA 13, the oracle on the
+# What takes about ten minutes: kernels in a thousand orders, all cases of convolutions, mutants, CUDA 13, the oracle on the
 # emulated GPU.
 sweep: $(VENV)/installed-long $(VENV)/installed-oracle
 	$(PYTEST) -n 2 -m sweep
