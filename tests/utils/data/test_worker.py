@@ -213,7 +213,8 @@ def test_persistent_workers_survive_a_break_and_serve_several_iterators():
 
 
 PROGRAM = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 from gpunn.utils.data import DataLoader, Dataset
 
 class Slow(Dataset):
