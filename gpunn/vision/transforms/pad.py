@@ -11,7 +11,7 @@ from gpunn.errors import ArgumentTypeError, ShapeError
 from gpunn.nn import functional
 from gpunn.ops import as_tensor
 from gpunn.tensor import Tensor
-from gpunn.vision.transforms.batch import by_numbers, images
+from gpunn.vision.transforms.batch import apply, by_numbers, images
 from gpunn.vision.transforms.sizes import padding_mode_of, padding_sides
 
 NAMES: Final = {"edge": "replicate", "reflect": "reflect"}  # those of nn.functional.pad
@@ -30,8 +30,7 @@ def pad(img: Tensor, padding: Any, fill: Any = 0, padding_mode: str = "constant"
         return _mirrored(_mirrored(img, -1, left, right), -2, top, bottom)
     around = (left, right, top, bottom)
     if mode != "constant":
-        missing = 4 - img.dim()
-        return by_numbers(lambda x: functional.pad(x, around, NAMES[mode]), img[(None,) * missing])[(0,) * missing]
+        return by_numbers(lambda x: apply(lambda whole: functional.pad(whole, around, NAMES[mode]), x), img)
     value = fill[0] if isinstance(fill, (tuple, list)) and len(fill) == 1 else 0 if fill is None else fill
     if not isinstance(value, numbers.Number):
         raise ArgumentTypeError(f"pad: Got inappropriate fill arg: a number for tensors, got {fill!r}")

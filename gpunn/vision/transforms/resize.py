@@ -109,9 +109,8 @@ def resize(
     out = resized(height, width, size, max_size)
     if out == (height, width):
         return img
-    missing, antialias = 4 - img.dim(), bool(antialias) and name in KINDS
-    whole = img[(None,) * missing]
-    return by_numbers(lambda x: interpolate(x, out, mode=name, antialias=antialias), whole)[(0,) * missing]
+    antialias = bool(antialias) and name in KINDS
+    return by_numbers(lambda x: apply(lambda whole: interpolate(whole, out, mode=name, antialias=antialias), x), img)
 
 
 def resized_crop(
