@@ -9,7 +9,6 @@ import numpy as np
 
 from gpunn import backend, dtypes
 from gpunn.backend import Array, array_module
-from gpunn.engine import Function
 from gpunn.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
 from gpunn.tensor import Tensor
 
@@ -24,7 +23,7 @@ class FractionError(ArgumentError, TypeError):
     """A place between two pixels: torchvision raises TypeError for it."""
 
 
-def apply(transform: Function, img: Tensor) -> Tensor:
+def apply(transform: Callable[[Tensor], Tensor], img: Tensor) -> Tensor:
     """What `transform` makes of the images (N, C, H, W), or of one image (C, H, W) or mask (H, W)."""
     missing = 4 - img.dim()
     result: Tensor = transform(img[(None,) * missing])
